@@ -1,0 +1,82 @@
+#include "route.h"
+
+#include "buffer.h"
+
+#include <string.h>
+
+enum { ALLOW_MAX_BYTES = 256 };
+
+static size_t part_len(const char *s) { return strcspn(s, "/"); }
+
+/* Compares part by part; the parts that stand for {...} are copied into params_text, each with its NUL. */
+static bool matches(const char *pattern, struct request *request)
+{
+	const char *path = request->path;
+	char *text = request->params_text;
+	int n = 0;
+
+	while (*pattern == '/' && *path == '/') {
+		size_t want, have;
+
+		pattern++;
+		path++;
+		want = part_len(pattern);
+		have = part_len(path);
+		if (pattern[0] == '{' && have > 0 && n < REQUEST_PARAMS_MAX) {
+			memcpy(text, path, have);
+			text[have] = '\0';
+			request->params[n++] = text;
+			text += have + 1;
+		} else if (want != have || memcmp(pattern, path, want) != 0) {
+			return false;
+		}
+		pattern += want;
+		path += have;
+	}
+	return !*pattern && !*path;
+}
+
+static bool method_matches(const struct route *route, const char *method)
+{
+	return strcmp(route->method, method) == 0 ||
+	       (strcmp(route->method, "GET") == 0 && strcmp(method, "HEAD") == 0);
+}
+
+static void append_method(struct buffer *allow, const char *method)
+{
+	if (allow->len)
+		buffer_append_str(allow, ", ");
+	buffer_append_str(allow, method);
+	if (strcmp(method, "GET") == 0)
+		buffer_append_str(allow, ", HEAD");
+}
+
+const struct route *route_find(const struct route *const *routes, struct request *request, struct reply *reply)
+{
+	const struct route *found = NULL;
+	struct buffer allow;
+
+	buffer_init(&allow, ALLOW_MAX_BYTES);
+	for (; *routes && !found; routes++) {
+		if (!matches((*routes)->pattern, request))
+			continue;
+		if (method_matches(*routes, request->method))
+			found = *routes;
+		append_method(&allow, (*routes)->method);
+	}
+	if (found)
+		goto out;
+	if (!allow.len) {
+		reply_problem(reply, 404, "there is nothing at this path");
+		goto out;
+	}
+	append_method(&allow, "OPTIONS");
+	reply_header(reply, "Allow", allow.data);
+	if (strcmp(request->method, "OPTIONS") == 0)
+		reply->status = 204;
+	else
+		reply_problem(reply, 405, "this path answers to %s", allow.data);
+out:
+	buffer_deinit(&allow);
+	return found;
+}

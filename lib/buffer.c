@@ -1,0 +1,117 @@
+#include "buffer.h"
+
+#include "mem.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SMALLEST_BYTES = 256 };
+
+void buffer_init(struct buffer *b, size_t max_bytes)
+{
+	*b = (struct buffer){ .max = max_bytes };
+}
+
+void buffer_deinit(struct buffer *b)
+{
+	free(b->data);
+	buffer_init(b, b->max);
+}
+
+void buffer_reset(struct buffer *b)
+{
+	b->len = 0;
+	b->overflowed = false;
+	if (b->data)
+		b->data[0] = '\0';
+}
+
+/* Makes room for len more bytes and the NUL. False if that would pass the maximum. */
+static bool reserve(struct buffer *b, size_t len)
+{
+	size_t need, capacity = b->capacity ? b->capacity : SMALLEST_BYTES;
+
+	if (b->overflowed || len > b->max - b->len) {
+		b->overflowed = true;
+		return false;
+	}
+	need = b->len + len + 1;
+	if (need <= b->capacity)
+		return true;
+	while (capacity < need)
+		capacity *= 2;
+	b->data = mem_realloc(b->data, capacity);
+	b->capacity = capacity;
+	return true;
+}
+
+void buffer_append(struct buffer *b, const void *bytes, size_t len)
+{
+	if (!reserve(b, len))
+		return;
+	if (len)
+		memcpy(b->data + b->len, bytes, len);
+	b->len += len;
+	b->data[b->len] = '\0';
+}
+
+void buffer_append_str(struct buffer *b, const char *s) { buffer_append(b, s, strlen(s)); }
+
+void buffer_printf(struct buffer *b, const char *fmt, ...)
+{
+	va_list args, again;
+	int len;
+
+	va_start(args, fmt);
+	va_copy(again, args);
+	len = vsnprintf(NULL, 0, fmt, args);
+	va_end(args);
+	if (len >= 0 && reserve(b, (size_t)len)) {
+		vsnprintf(b->data + b->len, (size_t)len + 1, fmt, again);
+		b->len += (size_t)len;
+	}
+	va_end(again);
+}
+
+static void append_escaped(struct buffer *b, unsigned char c)
+{
+	static const char short_forms[] = "\"\"\\\\\bb\ff\nn\rr\tt";
+
+	for (const char *p = short_forms; *p; p += 2)
+		if ((unsigned char)p[0] == c) {
+			buffer_append(b, (char[]){ '\\', p[1] }, 2);
+			return;
+		}
+	buffer_printf(b, "\\u%04x", c);
+}
+
+void buffer_append_json_string(struct buffer *b, const char *s, size_t len)
+{
+	size_t plain = 0;
+
+	buffer_append(b, "\"", 1);
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)s[i];
+
+		if (c >= 0x20 && c != '"' && c != '\\')
+			continue;
+		buffer_append(b, s + plain, i - plain);
+		append_escaped(b, c);
+		plain = i + 1;
+	}
+	buffer_append(b, s + plain, len - plain);
+	buffer_append(b, "\"", 1);
+}
+
+char *buffer_take(struct buffer *b, size_t *len)
+{
+	char *data = b->data ? b->data : mem_calloc(1, 1);
+
+	if (len)
+		*len = b->len;
+	b->data = NULL;
+	buffer_init(b, b->max);
+	return data;
+}

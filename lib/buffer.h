@@ -1,0 +1,35 @@
+/* A byte buffer that grows up to a maximum given at its start.
+ *
+ * Over the maximum the buffer keeps what it had, remembers that it overflowed, and every later append does nothing;
+ * so a writer may append without checks and look once at the end (as curl's dynbuf). Always NUL-terminated
+ * after the first append. Not thread-safe.
+ */
+#ifndef VF_BUFFER_H
+#define VF_BUFFER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct buffer {
+	char *data;       /* NULL until the first append */
+	size_t len;
+	size_t capacity;
+	size_t max;       /* most bytes it may hold, without the NUL */
+	bool overflowed;
+};
+
+void buffer_init(struct buffer *b, size_t max_bytes);
+void buffer_deinit(struct buffer *b);
+/* Empties it and keeps its memory. */
+void buffer_reset(struct buffer *b);
+
+void buffer_append(struct buffer *b, const void *bytes, size_t len);
+void buffer_append_str(struct buffer *b, const char *s);
+void buffer_printf(struct buffer *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* A JSON string with its quotes; s must be UTF-8. */
+void buffer_append_json_string(struct buffer *b, const char *s, size_t len);
+
+/* Gives the bytes (NUL-terminated, owned by the caller, never NULL) away and leaves the buffer empty. */
+char *buffer_take(struct buffer *b, size_t *len);
+
+#endif

@@ -1,0 +1,53 @@
+#include "job_state.h"
+
+#include <string.h>
+
+enum { UNCHANGED = -1 };
+
+#define QUEUED PHASE_BIT(PHASE_QUEUED)
+#define CALLING PHASE_BIT(PHASE_CALLING)
+#define WAITING_CALLBACK PHASE_BIT(PHASE_WAITING_CALLBACK)
+
+static const struct job_transition transitions[EVENT_COUNT] = {
+	/* event                   name              from                        to                      status             any_fence */
+	[EVENT_CLAIM]          = { "claim",          QUEUED,                     PHASE_CALLING,          STATUS_PROCESSING, true },
+	[EVENT_SUCCEED]        = { "succeed",        PHASES_UNFINISHED,          PHASE_DONE,             STATUS_COMPLETE,   true },
+	[EVENT_FAIL]           = { "fail",           CALLING,                    PHASE_DONE,             STATUS_FAILED,     false },
+	[EVENT_RETRY]          = { "retry",          CALLING,                    PHASE_QUEUED,           UNCHANGED,         false },
+	[EVENT_RETURN]         = { "return",         CALLING,                    PHASE_QUEUED,           UNCHANGED,         false },
+	[EVENT_AWAIT_CALLBACK] = { "await_callback", CALLING,                    PHASE_WAITING_CALLBACK, UNCHANGED,         false },
+	[EVENT_LEASE_LOST]     = { "lease_lost",     CALLING,                    PHASE_QUEUED,           UNCHANGED,         false },
+	[EVENT_CALLBACK_FAIL]  = { "callback_fail",  CALLING | WAITING_CALLBACK, PHASE_DONE,             STATUS_FAILED,     false },
+	[EVENT_REQUEUE]        = { "requeue",        QUEUED,                     PHASE_QUEUED,           UNCHANGED,         false },
+	[EVENT_EXPIRE]         = { "expire",         PHASES_UNFINISHED,          PHASE_DONE,             STATUS_FAILED,     false },
+	[EVENT_CANCEL]         = { "cancel",         PHASES_UNFINISHED,          PHASE_DONE,             STATUS_CANCELLED,  true },
+};
+
+static const char *const phase_names[PHASE_COUNT] = {
+	[PHASE_QUEUED] = "queued",
+	[PHASE_CALLING] = "calling",
+	[PHASE_WAITING_CALLBACK] = "waiting_callback",
+	[PHASE_DONE] = "done",
+};
+
+static const char *const status_names[STATUS_COUNT] = {
+	[STATUS_PENDING] = "pending",
+	[STATUS_PROCESSING] = "processing",
+	[STATUS_COMPLETE] = "complete",
+	[STATUS_FAILED] = "failed",
+	[STATUS_CANCELLED] = "cancelled",
+};
+
+static int find(const char *const *names, int count, const char *name)
+{
+	for (int i = 0; i < count; i++)
+		if (strcmp(names[i], name) == 0)
+			return i;
+	return -1;
+}
+
+const struct job_transition *job_transition(enum job_event event) { return &transitions[event]; }
+const char *phase_name(enum phase phase) { return phase_names[phase]; }
+const char *status_name(enum status status) { return status_names[status]; }
+int phase_parse(const char *name) { return find(phase_names, PHASE_COUNT, name); }
+int status_parse(const char *name) { return find(status_names, STATUS_COUNT, name); }

@@ -1,0 +1,61 @@
+/* The life of a job: its phases, the events that move it, and the one table that says which move is allowed.
+ *
+ *   queued --claim--> calling --succeed--> done (complete)
+ *     ^                 |  |---fail------> done (failed)
+ *     |---retry---------|  |---await_callback--> waiting_callback --succeed / callback_fail--> done
+ *     |---return--------|
+ *     |---lease_lost----|
+ *   queued --requeue--> queued             any unfinished phase --expire / cancel--> done
+ *
+ * Both stores build the guard of every write from a row of this table, so no other file decides what may follow what.
+ * A finished job never changes again (invariant I2): no row leaves PHASE_DONE. Pure; thread-safe.
+ */
+#ifndef VF_JOB_STATE_H
+#define VF_JOB_STATE_H
+
+#include <stdbool.h>
+
+/* Stored as their names; the numbers are for masks within a process. */
+enum phase { PHASE_QUEUED, PHASE_CALLING, PHASE_WAITING_CALLBACK, PHASE_DONE, PHASE_COUNT };
+
+/* What clients see. */
+enum status { STATUS_PENDING, STATUS_PROCESSING, STATUS_COMPLETE, STATUS_FAILED, STATUS_CANCELLED, STATUS_COUNT };
+
+enum job_event {
+	EVENT_CLAIM,           /* a worker takes it: fence + 1, lease starts */
+	EVENT_SUCCEED,         /* the vendor's data is here; allowed from any unfinished phase, also for a stale attempt */
+	EVENT_FAIL,            /* the call failed for good */
+	EVENT_RETRY,           /* the call failed, another attempt later */
+	EVENT_RETURN,          /* the call did not leave, or the vendor said 429 */
+	EVENT_AWAIT_CALLBACK,  /* the vendor accepted the job and will call back */
+	EVENT_LEASE_LOST,      /* the worker that called is gone: queued again */
+	EVENT_CALLBACK_FAIL,   /* the vendor called back with a failure */
+	EVENT_REQUEUE,         /* its stream entry was lost: only queuedAt moves */
+	EVENT_EXPIRE,          /* a deadline passed, or attempts are used up by lost leases */
+	EVENT_CANCEL,          /* a client no longer wants it */
+	EVENT_COUNT
+};
+
+#define PHASE_BIT(phase) (1u << (phase))
+#define PHASES_UNFINISHED (PHASE_BIT(PHASE_QUEUED) | PHASE_BIT(PHASE_CALLING) | PHASE_BIT(PHASE_WAITING_CALLBACK))
+
+struct job_transition {
+	const char *name;
+	unsigned from;          /* PHASE_BITs it may start from */
+	enum phase to;
+	int status;             /* the status it sets (enum status), or -1: unchanged */
+	bool any_fence;         /* true: may be written without knowing the fence */
+};
+
+/* The row of an event; never NULL for a valid event. */
+const struct job_transition *job_transition(enum job_event event);
+
+const char *phase_name(enum phase phase);
+const char *status_name(enum status status);
+/* The number for a name, or -1. */
+int phase_parse(const char *name);
+int status_parse(const char *name);
+
+static inline bool status_is_final(enum status status) { return status >= STATUS_COMPLETE; }
+
+#endif

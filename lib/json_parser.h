@@ -1,0 +1,62 @@
+/* Between the two halves of the strict parser: json_strict.c (structure) and json_scalar.c (strings and numbers). Nobody else's. */
+#ifndef VF_JSON_PARSER_H
+#define VF_JSON_PARSER_H
+
+#include "buffer.h"
+#include "json_strict.h"
+
+#include <stdbool.h>
+
+/* Where the parser is, as a chain from the innermost container outwards; lives on the C stack. */
+struct json_place {
+	const struct json_place *up;    /* NULL: the whole text */
+	const char *name;               /* the member's name, or NULL in an array */
+	size_t index;
+};
+
+struct json_parser {
+	const char *text;
+	size_t len;
+	size_t at;
+	size_t n_values;
+	int depth;
+	const struct json_limits *limits;
+	struct buffer unescaped;        /* the string read last, if it had escapes */
+	char *pointer;
+	size_t pointer_size;
+	struct err_text *why;
+};
+
+/* Bytes of the text or of parser->unescaped: valid until the next string is read. */
+struct json_span {
+	const char *bytes;
+	size_t len;
+};
+
+/* Each moves the parser past what it read, or fills the caller's pointer and why. */
+enum err json_parser__string(struct json_parser *p, const struct json_place *place, struct json_span *string);
+enum err json_parser__number(struct json_parser *p, const struct json_place *place, struct json_object **value);
+
+/* Fills the caller's pointer and why with the place, and gives err back. */
+enum err json_parser__fail(struct json_parser *p, size_t at, const struct json_place *place, enum err err,
+                           const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+/* "expected what", and whether that is because the text ends. */
+enum err json_parser__expected(struct json_parser *p, const struct json_place *place, const char *what);
+
+/* value, or the end of the process: json-c answers NULL only when memory is out. */
+struct json_object *json_parser__made(struct json_object *value);
+
+static inline bool json_parser__next_is(const struct json_parser *p, char c)
+{
+	return p->at < p->len && p->text[p->at] == c;
+}
+
+static inline bool json_parser__take(struct json_parser *p, char c)
+{
+	if (!json_parser__next_is(p, c))
+		return false;
+	p->at++;
+	return true;
+}
+
+#endif

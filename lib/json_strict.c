@@ -1,0 +1,333 @@
+/* A recursive-descent parser of RFC 8259. What it accepts is JSON and nothing else; what it builds are json-c values.
+ * Recursion is bounded by limits->max_depth, which also bounds json-c's own when it prints or frees the value. */
+#include "json_strict.h"
+
+#include "json_parser.h"
+#include "mem.h"
+#include "utf8.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const struct json_limits JSON_LIMITS_DEFAULT = { .max_bytes = 16 << 20, .max_depth = 200, .max_members = 1000000 };
+
+enum {
+	ARRAY_FIRST_ITEMS = 4,      /* json-c would make room for 32 */
+	MANY_VALUES = 1000,         /* from here on objects are shrunk to what they hold, see shrink() */
+	POINTER_IN_TEXT_BYTES = 200,
+};
+
+static enum err parse_value(struct json_parser *p, const struct json_place *place, struct json_object **value);
+
+/* ---- Errors ---- */
+
+static void write_pointer(const struct json_place *place, struct buffer *out)
+{
+	if (!place || !place->up)
+		return;
+	write_pointer(place->up, out);
+	buffer_append(out, "/", 1);
+	if (!place->name) {
+		buffer_printf(out, "%zu", place->index);
+		return;
+	}
+	for (const char *c = place->name; *c; c++) {
+		if (*c == '~')
+			buffer_append(out, "~0", 2);
+		else if (*c == '/')
+			buffer_append(out, "~1", 2);
+		else
+			buffer_append(out, c, 1);
+	}
+}
+
+/* Fills the caller's pointer and why, and gives err back. */
+enum err json_parser__fail(struct json_parser *p, size_t at, const struct json_place *place, enum err err, const char *fmt, ...)
+{
+	struct buffer pointer;
+	char reason[256];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(reason, sizeof(reason), fmt, args);
+	va_end(args);
+	buffer_init(&pointer, p->limits->max_bytes);
+	buffer_append(&pointer, "", 0);
+	write_pointer(place, &pointer);
+	if (p->pointer && p->pointer_size > 0)
+		snprintf(p->pointer, p->pointer_size, "%.*s",
+		         (int)utf8_cut(pointer.data, pointer.len, p->pointer_size - 1), pointer.data);
+	if (pointer.len > 0)
+		err_set(p->why, err, "byte %zu: %s at %.*s", at, reason,
+		        (int)utf8_cut(pointer.data, pointer.len, POINTER_IN_TEXT_BYTES), pointer.data);
+	else
+		err_set(p->why, err, "byte %zu: %s", at, reason);
+	buffer_deinit(&pointer);
+	return err;
+}
+
+enum err json_parser__expected(struct json_parser *p, const struct json_place *place, const char *what)
+{
+	if (p->at >= p->len)
+		return json_parser__fail(p, p->at, place, ERR_INVALID, "expected %s, but the text ends", what);
+	return json_parser__fail(p, p->at, place, ERR_INVALID, "expected %s", what);
+}
+
+/* json-c answers NULL only when memory is out. */
+struct json_object *json_parser__made(struct json_object *value)
+{
+	if (!value) {
+		fputs("out of memory\n", stderr);
+		abort();
+	}
+	return value;
+}
+
+/* ---- Bytes ---- */
+
+static void skip_space(struct json_parser *p)
+{
+	while (p->at < p->len) {
+		char c = p->text[p->at];
+
+		if (c != ' ' && c != '\t' && c != '\n' && c != '\r')
+			return;
+		p->at++;
+	}
+}
+
+/* ---- Containers ---- */
+
+/* json-c gives every object room for 16 members, 800 bytes for two bytes of text; so objects in a text of many values are cut
+ * to what they hold, else a small text could take gigabytes. */
+static void shrink(const struct json_parser *p, struct json_object *object)
+{
+	int members = json_object_object_length(object);
+
+	if (p->n_values > MANY_VALUES && members < 6)
+		lh_table_resize(json_object_get_object(object), 2 * members + 1);
+}
+
+static enum err parse_name(struct json_parser *p, const struct json_place *place, struct json_object *object, char **name)
+{
+	struct json_place inside = { .up = place };
+	size_t start = p->at;
+	struct json_span string;
+	enum err err;
+
+	*name = NULL;
+	if (!json_parser__next_is(p, '"'))
+		return json_parser__expected(p, place, "a member name in double quotes");
+	err = json_parser__string(p, place, &string);
+	if (err)
+		return err;
+	/* json-c's names are C strings, so this one cannot be kept as it is. */
+	if (memchr(string.bytes, '\0', string.len))
+		return json_parser__fail(p, start, place, ERR_INVALID, "member name with a \\u0000 in it");
+	*name = mem_strndup(string.bytes, string.len);
+	if (json_object_object_get_ex(object, *name, NULL)) {
+		inside.name = *name;
+		return json_parser__fail(p, start, &inside, ERR_INVALID, "member name that was there before");
+	}
+	skip_space(p);
+	if (!json_parser__take(p, ':'))
+		return json_parser__expected(p, place, "':'");
+	return ERR_OK;
+}
+
+static enum err parse_member(struct json_parser *p, const struct json_place *place, struct json_object *object)
+{
+	struct json_place inside = { .up = place };
+	struct json_object *value = NULL;
+	char *name;
+	enum err err;
+
+	skip_space(p);
+	err = parse_name(p, place, object, &name);
+	if (err)
+		goto out;
+	inside.name = name;
+	err = parse_value(p, &inside, &value);
+	if (err)
+		goto out;
+	if (json_object_object_add_ex(object, name, value, JSON_C_OBJECT_ADD_KEY_IS_NEW) != 0)
+		json_parser__made(NULL);
+out:
+	free(name);
+	return err;
+}
+
+static enum err parse_item(struct json_parser *p, const struct json_place *place, struct json_object *array)
+{
+	struct json_place inside = { .up = place, .index = json_object_array_length(array) };
+	struct json_object *value = NULL;
+	enum err err = parse_value(p, &inside, &value);
+
+	if (err == ERR_OK && json_object_array_add(array, value) != 0)
+		json_parser__made(NULL);
+	return err;
+}
+
+/* Both containers: an opening, entries with commas between them, a closing. */
+static enum err parse_container(struct json_parser *p, const struct json_place *place, struct json_object **value)
+{
+	bool object = p->text[p->at] == '{';
+	char close = object ? '}' : ']';
+	struct json_object *container;
+	enum err err = ERR_OK;
+
+	if (p->depth >= p->limits->max_depth)
+		return json_parser__fail(p, p->at, place, ERR_TOO_BIG, "nested deeper than %d", p->limits->max_depth);
+	container = json_parser__made(object ? json_object_new_object() : json_object_new_array_ext(ARRAY_FIRST_ITEMS));
+	p->depth++;
+	p->at++;
+	skip_space(p);
+	if (json_parser__take(p, close))
+		goto out;
+	for (;;) {
+		err = object ? parse_member(p, place, container) : parse_item(p, place, container);
+		if (err)
+			goto out;
+		if (json_parser__take(p, close))
+			break;
+		if (!json_parser__take(p, ',')) {
+			err = json_parser__expected(p, place, object ? "',' or '}'" : "',' or ']'");
+			goto out;
+		}
+	}
+out:
+	p->depth--;
+	if (err) {
+		json_object_put(container);
+		return err;
+	}
+	if (object)
+		shrink(p, container);
+	*value = container;
+	return ERR_OK;
+}
+
+/* ---- Values ---- */
+
+static bool take_word(struct json_parser *p, const char *word)
+{
+	size_t len = strlen(word);
+
+	if (p->len - p->at < len || memcmp(p->text + p->at, word, len) != 0)
+		return false;
+	p->at += len;
+	return true;
+}
+
+static enum err parse_string_value(struct json_parser *p, const struct json_place *place, struct json_object **value)
+{
+	struct json_span string;
+	enum err err = json_parser__string(p, place, &string);
+
+	if (err)
+		return err;
+	*value = json_parser__made(json_object_new_string_len(string.bytes, (int)string.len));
+	return ERR_OK;
+}
+
+static enum err parse_value_here(struct json_parser *p, const struct json_place *place, struct json_object **value)
+{
+	char c = p->at < p->len ? p->text[p->at] : '\0';
+
+	if (c == '{' || c == '[')
+		return parse_container(p, place, value);
+	if (c == '"')
+		return parse_string_value(p, place, value);
+	if (c == '-' || (c >= '0' && c <= '9'))
+		return json_parser__number(p, place, value);
+	if (take_word(p, "true"))
+		*value = json_parser__made(json_object_new_boolean(true));
+	else if (take_word(p, "false"))
+		*value = json_parser__made(json_object_new_boolean(false));
+	else if (!take_word(p, "null"))
+		return json_parser__expected(p, place, "a value");
+	return ERR_OK;
+}
+
+/* A value with the white space around it. */
+static enum err parse_value(struct json_parser *p, const struct json_place *place, struct json_object **value)
+{
+	enum err err;
+
+	*value = NULL;
+	skip_space(p);
+	if (p->n_values >= p->limits->max_members)
+		return json_parser__fail(p, p->at, place, ERR_TOO_BIG, "more than %zu values", p->limits->max_members);
+	p->n_values++;
+	err = parse_value_here(p, place, value);
+	if (err == ERR_OK)
+		skip_space(p);
+	return err;
+}
+
+enum err json_strict_parse(const char *text, size_t len, const struct json_limits *limits, struct json_object **value,
+                           char *pointer, size_t pointer_size, struct err_text *why)
+{
+	struct json_parser p = { .text = text, .len = len, .limits = limits, .pointer = pointer,
+	                    .pointer_size = pointer_size, .why = why };
+	struct json_place whole = { .up = NULL };
+	enum err err;
+
+	*value = NULL;
+	if (pointer && pointer_size > 0)
+		pointer[0] = '\0';
+	if (len > limits->max_bytes)
+		return json_parser__fail(&p, limits->max_bytes, NULL, ERR_TOO_BIG, "longer than %zu bytes", limits->max_bytes);
+	buffer_init(&p.unescaped, len);
+	err = parse_value(&p, &whole, value);
+	if (err == ERR_OK && p.at < len) {
+		json_object_put(*value);
+		*value = NULL;
+		err = json_parser__fail(&p, p.at, NULL, ERR_INVALID, "expected the end after the value");
+	}
+	buffer_deinit(&p.unescaped);
+	return err;
+}
+
+/* ---- Reading and printing ---- */
+
+char *json_text(struct json_object *value, size_t *len)
+{
+	size_t n = 0;
+	const char *text = json_object_to_json_string_length(value, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE,
+	                                                     &n);
+
+	if (!text)
+		json_parser__made(NULL);
+	if (len)
+		*len = n;
+	return mem_strndup(text, n);
+}
+
+bool json_at(struct json_object *value, const char *pointer, struct json_object **found)
+{
+	*found = NULL;
+	if (pointer[0] == '\0') {
+		*found = value;
+		return true;
+	}
+	return value && json_pointer_get(value, pointer, found) == 0;
+}
+
+const char *json_string_at(struct json_object *value, const char *pointer)
+{
+	struct json_object *found;
+
+	if (!json_at(value, pointer, &found))
+		return NULL;
+	switch (json_object_get_type(found)) {
+	case json_type_string:
+	case json_type_int:
+	case json_type_double:
+		return json_object_get_string(found);
+	default:
+		return NULL;
+	}
+}

@@ -1,0 +1,40 @@
+/* JSON from outside: RFC 8259 to the letter, with bounds, into json-c values.
+ *
+ * json-c's own parser, strict or not, accepts what is not JSON (single quotes, NaN, raw control characters, lone
+ * surrogates), lets the last of two equal names win, and clamps big integers. This one refuses the former and keeps numbers
+ * that fit no machine type as they were written. Everything after parsing (reading, pointers, printing) is json-c's.
+ * Reentrant.
+ */
+#ifndef VF_JSON_STRICT_H
+#define VF_JSON_STRICT_H
+
+#include "err.h"
+
+#include <json-c/json.h>
+#include <stddef.h>
+
+struct json_limits {
+	size_t max_bytes;
+	int max_depth;         /* nesting of arrays and objects */
+	size_t max_members;    /* values in all, names not counted */
+};
+
+/* What requests, callbacks and vendor answers are held to unless said otherwise. */
+extern const struct json_limits JSON_LIMITS_DEFAULT;
+
+/* Parses one JSON text with nothing but white space around it. *value is owned by the caller (json_object_put); the
+ * JSON text `null` gives *value == NULL with ERR_OK.
+ * ERR_INVALID or ERR_TOO_BIG: why names the byte offset, and the JSON Pointer (RFC 6901) of the place in `pointer` (cut to its size; may be NULL). */
+enum err json_strict_parse(const char *text, size_t len, const struct json_limits *limits, struct json_object **value,
+                           char *pointer, size_t pointer_size, struct err_text *why) __attribute__((warn_unused_result));
+
+/* Compact text of a value (NULL gives `null`), numbers as they came in; the caller owns it. len may be NULL. */
+char *json_text(struct json_object *value, size_t *len);
+
+/* The value at a JSON Pointer ("" = the whole). True if there is one (it may be null, *found NULL). Borrowed from value. */
+bool json_at(struct json_object *value, const char *pointer, struct json_object **found);
+
+/* The string (or the number's text) at a pointer, borrowed until value goes or is printed again; NULL if it is not there or neither. */
+const char *json_string_at(struct json_object *value, const char *pointer);
+
+#endif

@@ -1,0 +1,75 @@
+/* What becomes of a job after its vendor answered: a pure function of (vendor's rules, job, answer, now, random).
+ *
+ * The worker calls it for answers, the webhook handler for callbacks, so both decide alike, and both clean the result with
+ * the same code (clean.h). Nothing here touches the store, Redis or a clock. Reentrant.
+ */
+#ifndef VF_OUTCOME_H
+#define VF_OUTCOME_H
+
+#include "job.h"
+#include "vendor.h"
+
+#include <json-c/json.h>
+
+/* How a call ended on the wire. */
+enum transport {
+	TRANSPORT_ANSWERED,        /* a complete HTTP answer; the status says the rest */
+	TRANSPORT_NOT_SENT,        /* the request did not leave: grant too old, or the worker is leaving */
+	TRANSPORT_CONNECT_FAILED,  /* no connection, name not found, TLS refused: surely not received */
+	TRANSPORT_TIMEOUT,         /* may have been received */
+	TRANSPORT_CONNECTION_LOST, /* may have been received */
+	TRANSPORT_TOO_BIG,         /* answer over max_response_bytes */
+	TRANSPORT_LOCAL_ERROR,     /* our own doing: bad URL, out of sockets */
+	TRANSPORT_COUNT
+};
+
+struct answer {
+	enum transport transport;
+	int http_status;           /* with TRANSPORT_ANSWERED */
+	const char *body;          /* borrowed */
+	size_t body_len;
+	int64_t retry_after_ms;    /* from retry_after_parse(), or -1 */
+	int64_t sent_at;           /* clock_now_ms() when the request left, 0 if it did not */
+	int64_t latency_ms;
+	const char *detail;        /* the transport's own words for a failure, or NULL; no secrets */
+};
+
+enum outcome_kind {
+	OUTCOME_COMPLETE,
+	OUTCOME_FAILED,
+	OUTCOME_RETRY,             /* at retry_at */
+	OUTCOME_RETURNED,          /* at retry_at, without costing an attempt */
+	OUTCOME_AWAIT_CALLBACK,    /* until callback_until */
+};
+
+/* Owns its texts; outcome_deinit frees them. */
+struct outcome {
+	enum outcome_kind kind;
+	int attempts_add;
+	int64_t retry_at;
+	int64_t callback_until;
+	int64_t hold_ms;           /* > 0: the whole vendor is to be left alone for so long (429, 503 with Retry-After) */
+	char *result;              /* JSON text, cleaned */
+	char *error;               /* plain text */
+	char *vendor_job_id;
+	char *history_entry;       /* JSON object: attempt, at, outcome, latency_ms, http_status?, error? ; NULL if the call does not count */
+};
+
+/* random: any 32 random bits, for jitter. */
+void outcome_of_answer(const struct vendor *vendor, const struct job *job, const struct answer *answer, int64_t now,
+                       uint32_t random, struct outcome *outcome);
+
+/* A callback's body (already parsed): OUTCOME_COMPLETE or OUTCOME_FAILED. ERR_INVALID: it carries neither a result nor an error. */
+enum err outcome_of_callback(const struct vendor *vendor, struct json_object *body, struct outcome *outcome,
+                             struct err_text *why) __attribute__((warn_unused_result));
+
+void outcome_deinit(struct outcome *outcome);
+
+/* The guarded change that writes this outcome of a call. Borrows from outcome and job. retention_ms: how long a finished job stays. */
+void outcome_to_change(const struct outcome *outcome, const struct job *job, int64_t now, int64_t retention_ms,
+                       struct job_change *change);
+
+/* Retry-After (RFC 9110, 10.2.3): seconds or an HTTP-date, as a wait from now_ms in ms; -1 if it is neither. Never negative otherwise. */
+int64_t retry_after_parse(const char *value, int64_t now_ms);
+
+#endif

@@ -1,0 +1,143 @@
+/* The queue in Redis: one stream per vendor, its delayed set, its limits and its calls in flight.
+ *
+ * Everything here can be rebuilt from the store (invariant I8). Keys, each with the prefix setting in front and the vendor's name as
+ * the tag in literal braces, so that all keys of a vendor share a cluster slot:
+ *   job-queue:{vendor}   stream, group "workers": entries with the one field `id`, the request id
+ *   job-delayed:{vendor} zset: request ids by the time they are due
+ *   rate_limit:{vendor}  hash: the limiter (queue_take.lua says how), hold-until, the run_id it was written under
+ *   in_flight:{vendor}   zset: entry ids of open calls by the end of their lease
+ *   workers              hash: worker name -> time of its last heartbeat
+ * Scripts are lib/queue_*.lua, embedded by make (queue_scripts.h), run with EVALSHA, EVAL after NOSCRIPT. Time in scripts is Redis TIME.
+ *
+ * A struct queue is one connection: one thread at a time. All functions answer ERR_UNAVAILABLE when Redis is away, read-only, full or
+ * too slow, and work again by themselves later; a missing stream or group is made on the way.
+ */
+#ifndef VF_QUEUE_H
+#define VF_QUEUE_H
+
+#include "err.h"
+#include "uuid.h"
+#include "vendor.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { QUEUE_ENTRY_ID_SIZE = 48, QUEUE_BATCH_MAX = 1000 };
+
+struct queue;
+
+enum err queue_new(const char *redis_url, const char *prefix, int timeout_ms, struct queue **queue, struct err_text *why)
+	__attribute__((warn_unused_result));
+void queue_free(struct queue *queue);
+/* Connects if need be: is Redis there? */
+enum err queue_ping(struct queue *queue, struct err_text *why) __attribute__((warn_unused_result));
+
+/* ---- Enqueue ---- */
+
+struct queue_entry {
+	const char *vendor;        /* borrowed */
+	const char *request_id;    /* borrowed */
+};
+
+/* XADD of each in one pipeline, ended with one PUBLISH <prefix>vendorfetch:wake <vendor> per vendor in the batch. After an error any of them may
+ * have been added; adding one twice is harmless (its second claim fails). */
+enum err queue_push(struct queue *queue, const struct queue_entry *entries, size_t n, struct err_text *why)
+	__attribute__((warn_unused_result));
+
+/* ---- Take ---- */
+
+struct queue_grant {
+	char entry_id[QUEUE_ENTRY_ID_SIZE];
+	char request_id[UUID_TEXT_SIZE];
+};
+
+struct queue_take {
+	const struct vendor *vendor;  /* in, borrowed */
+	int want;                     /* in: room for so many calls, 1 .. QUEUE_BATCH_MAX */
+	int guard_ms;                 /* in: a call granted here leaves within so many ms after this function was called, or not at all */
+	int64_t lease_ms;             /* in: how long a call counts as in flight if nobody releases it */
+	struct queue_grant *grants;   /* out: room for `want`, given by the caller */
+	int n;                        /* out: entries read, each with the right to one call */
+	int64_t wait_ms;              /* out: when the next take is worth it: 0 = at once, -1 = only after a wake-up or a release */
+	int64_t asked_mono_ms;        /* out: clock_mono_ms() before the script ran; the guard counts from here */
+	enum err outcome;             /* out: ERR_OK; ERR_STALE: the limiter is not there or was written under another run_id: call
+	                                 queue_limits_begin() first; ERR_UNAVAILABLE */
+};
+
+/* Atomically per vendor (one script, all vendors in one pipeline): moves due delayed jobs into the stream, applies hold, limits and max_in_flight,
+ * and reads exactly as many entries as may be called now. consumer is "w<slot>". The return value is ERR_OK when every item has its outcome. */
+enum err queue_take(struct queue *queue, const char *consumer, struct queue_take *takes, size_t n, struct err_text *why)
+	__attribute__((warn_unused_result));
+
+/* Starts the limiter of a vendor after ERR_STALE. fresh: the vendor was never called before, so its limits start unused; else they start
+ * used up, so that a restarted, wiped or restored Redis grants no second burst (invariant I3). Does nothing if it has been started under
+ * this run_id by now. */
+enum err queue_limits_begin(struct queue *queue, const struct vendor *vendor, bool fresh, struct err_text *why)
+	__attribute__((warn_unused_result));
+
+/* ---- Afterwards ---- */
+
+enum queue_op_kind {
+	QUEUE_ACK,       /* entry_id: XACK + XDEL, once its claim is durable or can never succeed */
+	QUEUE_RELEASE,   /* entry_id: no longer in flight */
+	QUEUE_REFUND,    /* at = n: so many calls that were granted did not leave and never will */
+	QUEUE_DELAY,     /* request_id: into the delayed set until at */
+	QUEUE_HOLD,      /* the vendor is left alone for at = n ms from now */
+};
+
+struct queue_op {
+	enum queue_op_kind kind;
+	const char *vendor;       /* the vendor's name; borrowed, like the others */
+	const char *entry_id;
+	const char *request_id;
+	int64_t at;
+};
+
+/* All in one pipeline. */
+enum err queue_apply(struct queue *queue, const struct queue_op *ops, size_t n, struct err_text *why)
+	__attribute__((warn_unused_result));
+
+/* ---- Repair ---- */
+
+/* The stream has been delivered up to this time: a queued job whose entry could exist earlier, less some grace, has lost it. The time part of the group's
+ * last-delivered-id; now, if the stream is missing, empty or fully delivered. */
+enum err queue_delivered_until(struct queue *queue, const char *vendor, int64_t *at, struct err_text *why)
+	__attribute__((warn_unused_result));
+
+/* Entries that were taken min_idle_ms ago and never acknowledged go to the end of the stream again, to the end of XAUTOCLAIM's cursor (bounded per call).
+ * Their grants stay spent. */
+enum err queue_reclaim(struct queue *queue, const char *vendor, const char *consumer, int64_t min_idle_ms, int *n,
+                       struct err_text *why) __attribute__((warn_unused_result));
+
+/* Which of these are in the delayed set? present[i] is set. */
+enum err queue_is_delayed(struct queue *queue, const struct queue_entry *entries, size_t n, bool *present,
+                          struct err_text *why) __attribute__((warn_unused_result));
+
+/* ---- Workers ---- */
+
+/* Says that this worker lives; also teaches the clock Redis TIME. Old entries are removed. */
+enum err queue_heartbeat(struct queue *queue, const char *worker, struct err_text *why) __attribute__((warn_unused_result));
+/* Takes it back on leaving. */
+enum err queue_sign_off(struct queue *queue, const char *worker, struct err_text *why);
+/* How many workers gave a heartbeat in the last max_age_ms. */
+enum err queue_workers(struct queue *queue, int64_t max_age_ms, int *n, struct err_text *why)
+	__attribute__((warn_unused_result));
+/* Entries waiting: stream length + delayed. */
+enum err queue_depth(struct queue *queue, const char *vendor, int64_t *waiting, int64_t *delayed, struct err_text *why)
+	__attribute__((warn_unused_result));
+
+/* ---- Wake-up ---- */
+
+struct queue_wake;   /* a subscription of its own connection */
+
+enum err queue_wake_new(const char *redis_url, const char *prefix, int timeout_ms, struct queue_wake **wake,
+                        struct err_text *why) __attribute__((warn_unused_result));
+void queue_wake_free(struct queue_wake *wake);
+/* Subscribes again if need be. The socket to poll for reading, or -1 while Redis is away (call again later). */
+int queue_wake_fd(struct queue_wake *wake);
+/* Calls on_wake for each vendor named since; to be called when the socket is readable. */
+typedef void (*queue_wake_fn)(const char *vendor, void *arg);
+void queue_wake_read(struct queue_wake *wake, queue_wake_fn on_wake, void *arg);
+
+#endif

@@ -1,0 +1,28 @@
+/* Finished answers, ready to send: only they are cached, for they never change.
+ *
+ * Two layers: a small one in this process (least recently used goes), then `job:<request_id>` in Redis (SET EX 3600, up to
+ * RESULT_CACHE_BYTES_MAX a piece). Redis away: this process's layer alone, without waiting for Redis again for a second.
+ * Thread-safe: Redis connections come from a small pool inside.
+ */
+#ifndef VF_RESULT_CACHE_H
+#define VF_RESULT_CACHE_H
+
+#include "err.h"
+
+#include <stddef.h>
+
+enum { RESULT_CACHE_BYTES_MAX = 64 << 10 };
+
+struct result_cache;
+
+/* local_bytes: most memory for the layer in this process. */
+enum err result_cache_new(const char *redis_url, const char *prefix, int timeout_ms, size_t local_bytes,
+                          struct result_cache **cache, struct err_text *why) __attribute__((warn_unused_result));
+void result_cache_free(struct result_cache *cache);
+
+/* A copy of the answer (caller owns it) and its length, or NULL. */
+char *result_cache_get(struct result_cache *cache, const char *request_id, size_t *len);
+/* Puts it into both layers; failures are silent but for a counter: the store has it. */
+void result_cache_put(struct result_cache *cache, const char *request_id, const char *answer, size_t len);
+
+#endif

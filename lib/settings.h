@@ -1,0 +1,55 @@
+/* Settings: flag > environment > settings file > default. One table in settings.c (name, type, default, min, max,
+ * unit, help) makes the parser, --help and docs/settings.md.
+ *
+ * The file has KEY=VALUE lines (# starts a comment line; a value may stand in double quotes), as systemd, compose's env_file and cron wrappers read
+ * them. Keys that the table does not know are put into the environment if they are not there yet, for ${env:NAME} in vendor files.
+ * For every secret NAME, NAME_FILE names a file that holds it.
+ */
+#ifndef VF_SETTINGS_H
+#define VF_SETTINGS_H
+
+#include "err.h"
+
+#include <stdint.h>
+
+/* Strings are owned by the settings, never NULL. */
+struct settings {
+	char *store_uri;
+	char *redis_url;
+	char *redis_prefix;
+	char *log_level;
+	char *api_base_url;          /* what vendors call back, no slash at its end */
+	char *sync_vendor_url;
+	char *async_vendor_url;
+	char *vendors_dir;
+	char *default_vendor;        /* "" = none */
+	int64_t accept_status;       /* 200, 201 or 202 */
+	int64_t api_threads;
+	int64_t max_body_bytes;
+	int64_t store_timeout_ms;
+	int64_t redis_timeout_ms;
+	int64_t accept_timeout_ms;   /* how long a POST waits for its batch */
+	int64_t idempotency_hours;
+	int64_t retention_days;
+	int64_t worker_slot;
+	int64_t calls_max;           /* calls in flight in one worker */
+	int64_t lease_ms;            /* at least; the longest vendor timeout and some more if that is longer */
+	int64_t repair_period_ms;
+	int64_t repair_grace_ms;
+	int64_t drain_ms;            /* how long TERM lets calls in flight go on */
+};
+
+/* Which options a program takes beyond --config, --help, --version and one --flag for each setting (STORE_URI ->
+ * --store-uri, VENDORFETCH_API_THREADS -> --api-threads). Prints and exits on --help and --version (status 0), on a bad option
+ * or value with one clear line (status 2). Frees nothing on exit. Call once, before threads are made. */
+void settings_load(int argc, char **argv, const char *program, const char *summary, struct settings *settings);
+void settings_free(struct settings *settings);
+
+/* The value of a setting by its environment name, else of the environment; NULL if neither. For vendor_set_load().
+ * Valid while the settings that were loaded last are. */
+const char *settings_env(const char *name);
+
+/* The table as Markdown on stdout (docs/settings.md). */
+void settings_print_reference(void);
+
+#endif

@@ -1,0 +1,31 @@
+/* Who may call back: per-attempt tokens in the callback URL, and signed callbacks. Digests are compared in constant time.
+ * Pure; reentrant. */
+#ifndef VF_SIGNATURE_H
+#define VF_SIGNATURE_H
+
+#include "err.h"
+#include "store.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { CALLBACK_TOKEN_SIZE = 64 };
+
+/* The token of one attempt: "<fence>.<32 hex digits>", an HMAC-SHA256 over vendor, request id and fence. */
+void callback_token(const unsigned char key[STORE_SECRET_SIZE], const char *vendor, const char *request_id,
+                    int64_t fence, char out[CALLBACK_TOKEN_SIZE]);
+
+/* ERR_OK and *fence if the token is one of this job's; else ERR_INVALID. */
+enum err callback_token_check(const unsigned char key[STORE_SECRET_SIZE], const char *vendor, const char *request_id,
+                              const char *token, int64_t *fence) __attribute__((warn_unused_result));
+
+/* Standard Webhooks 1.0: webhook-id, webhook-timestamp (seconds), webhook-signature ("v1,<base64> ..."; several, any may match).
+ * secret: raw, or "whsec_" followed by base64. The timestamp may differ from now_ms by five minutes either way. */
+enum err signature_check(const char *secret, const char *id, const char *timestamp, const char *signatures,
+                         const char *body, size_t body_len, int64_t now_ms, struct err_text *why)
+	__attribute__((warn_unused_result));
+
+/* SHA-256 of two pieces (either may be empty), each preceded by its length. */
+void signature_digest(const void *a, size_t a_len, const void *b, size_t b_len, unsigned char out[32]);
+
+#endif

@@ -1,0 +1,118 @@
+/* Chooses the engine by the URI and hands every call on to it. */
+#ifdef HAVE_CONFIG_H
+#include <config.h>
+#endif
+
+#include "store_engine.h"
+
+#include "mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct store_engine *const engines[] = {
+#ifdef HAVE_SQLITE
+	&store_sqlite_engine,
+#endif
+#ifdef HAVE_MONGODB
+	&store_mongo_engine,
+#endif
+	NULL,
+};
+
+enum err store_open(const char *uri, int timeout_ms, struct store **store, struct err_text *why)
+{
+	char *shown;
+
+	for (int i = 0; engines[i]; i++)
+		if (strncmp(uri, engines[i]->scheme, strlen(engines[i]->scheme)) == 0)
+			return engines[i]->open(uri, timeout_ms, store, why);
+	shown = store_uri_redacted(uri);
+	err_set(why, ERR_UNSUPPORTED, "STORE_URI %s: this build has no store engine for it (known: sqlite:/path, mongodb://host/db)",
+	        shown);
+	free(shown);
+	return ERR_UNSUPPORTED;
+}
+
+char *store_uri_redacted(const char *uri)
+{
+	const char *user = strstr(uri, "://");
+	const char *at, *colon;
+
+	if (!user)
+		return mem_strdup(uri);
+	user += 3;
+	at = user + strcspn(user, "/?");
+	while (at > user && *at != '@')
+		at--;
+	colon = memchr(user, ':', (size_t)(at - user));
+	if (*at != '@' || !colon)
+		return mem_strdup(uri);
+	return mem_printf("%.*s***%s", (int)(colon + 1 - uri), uri, at);
+}
+
+void store_close(struct store *store)
+{
+	if (store)
+		store->engine->close(store);
+}
+
+enum err store_insert(struct store *store, struct store_insert *items, size_t n, struct err_text *why)
+{
+	return store->engine->insert(store, items, n, why);
+}
+
+enum err store_get(struct store *store, const char *request_id, struct job **job, struct err_text *why)
+{
+	return store->engine->get(store, request_id, job, why);
+}
+
+enum err store_get_by_vendor_job_id(struct store *store, const char *vendor, const char *vendor_job_id,
+                                    struct job **job, struct err_text *why)
+{
+	return store->engine->get_by_vendor_job_id(store, vendor, vendor_job_id, job, why);
+}
+
+enum err store_ping(struct store *store, struct err_text *why)
+{
+	return store->engine->ping(store, why);
+}
+
+enum err store_claim(struct store *store, struct store_claim *items, size_t n, int64_t now, int64_t lease_until,
+                     struct err_text *why)
+{
+	return store->engine->claim(store, items, n, now, lease_until, why);
+}
+
+enum err store_change(struct store *store, struct job_change *items, size_t n, struct err_text *why)
+{
+	return store->engine->change(store, items, n, why);
+}
+
+enum err store_find_due(struct store *store, int64_t now, int64_t after_due_at, const char *after_id, size_t limit,
+                        struct job_ref **refs, size_t *n, struct err_text *why)
+{
+	return store->engine->find_due(store, now, after_due_at, after_id, limit, refs, n, why);
+}
+
+enum err store_find_queued(struct store *store, const char *vendor, int64_t before, size_t limit,
+                           struct job_ref **refs, size_t *n, struct err_text *why)
+{
+	return store->engine->find_queued(store, vendor, before, limit, refs, n, why);
+}
+
+enum err store_expire(struct store *store, int64_t now, size_t limit, size_t *deleted, struct err_text *why)
+{
+	return store->engine->expire(store, now, limit, deleted, why);
+}
+
+enum err store_mark_called(struct store *store, const char *vendor, struct err_text *why)
+{
+	return store->engine->mark_called(store, vendor, why);
+}
+
+enum err store_secret(struct store *store, const char *name, const unsigned char candidate[STORE_SECRET_SIZE],
+                      unsigned char secret[STORE_SECRET_SIZE], struct err_text *why)
+{
+	return store->engine->secret(store, name, candidate, secret, why);
+}

@@ -1,0 +1,114 @@
+/* The store: the truth about every job (invariant I8).
+ *
+ * One contract, one engine per URI scheme: `sqlite:/path` (store_sqlite.c) and `mongodb://...` (store_mongo.c).
+ * tests/contract/ runs the same suite over every engine.
+ *
+ * Rules for all functions:
+ * - Thread-safe. Calls block, but no longer than the time limit given to store_open().
+ * - A write that returns ERR_OK is durable (journaled, on a majority of a replica set).
+ * - Batches are unordered and answer per item: one bad item never takes its neighbours down. The return value is ERR_OK
+ *   when every item carries an answer, else the error of the whole batch (then each item carries ERR_UNAVAILABLE,
+ *   and each may or may not have been written: all writes can be repeated safely).
+ * - Callers bound a batch to STORE_BATCH_MAX items and STORE_BATCH_BYTES of text.
+ * - why may be NULL; it is filled when the return value is not ERR_OK.
+ */
+#ifndef VF_STORE_H
+#define VF_STORE_H
+
+#include "err.h"
+#include "job.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	STORE_BATCH_MAX = 1000,
+	STORE_BATCH_BYTES = 16 << 20,
+	STORE_TEXT_MAX = 15 << 20,    /* a payload or result over this is ERR_TOO_BIG */
+	STORE_SECRET_SIZE = 32,
+	STORE_HASH_SIZE = 32,
+};
+
+struct store;
+
+/* Opens (and creates what is missing: file, collections, indexes, schema version).
+ * timeout_ms bounds every later call. ERR_UNAVAILABLE: not reachable now, try again; ERR_UNSUPPORTED: engine not in this
+ * build, or a schema version this program does not know; ERR_INVALID: the URI, or a directory that is not there. *store is set on ERR_OK only. */
+enum err store_open(const char *uri, int timeout_ms, struct store **store, struct err_text *why)
+	__attribute__((warn_unused_result));
+/* NULL is fine. No other call may be running. */
+void store_close(struct store *store);
+
+/* A copy of the URI without its password, for logs; the caller owns it. */
+char *store_uri_redacted(const char *uri);
+
+/* ---- Insert ---- */
+
+struct store_insert {
+	struct job *job;                /* borrowed; with a key that was used before, request_id is set to the first one's */
+	const char *idempotency_key;    /* or NULL; bytes as the client sent them, <= 255 */
+	unsigned char body_hash[STORE_HASH_SIZE];
+	int64_t key_expire_at;          /* the key is forgotten then */
+	enum err outcome;               /* ERR_OK: stored. ERR_EXISTS: same key, same hash, the job is stored (now or before).
+	                                   ERR_CONFLICT: same key, other hash. ERR_TOO_BIG. ERR_UNAVAILABLE. */
+};
+
+/* Safe when the same key races in several batches, processes or within one batch, and after a lost answer. */
+enum err store_insert(struct store *store, struct store_insert *items, size_t n, struct err_text *why)
+	__attribute__((warn_unused_result));
+
+/* ---- Read ---- */
+
+/* ERR_OK (*job owned by the caller), ERR_NOT_FOUND, ERR_UNAVAILABLE. Sees every write that was answered. */
+enum err store_get(struct store *store, const char *request_id, struct job **job, struct err_text *why)
+	__attribute__((warn_unused_result));
+/* The unfinished-first, newest job of this vendor that carries this vendor_job_id. */
+enum err store_get_by_vendor_job_id(struct store *store, const char *vendor, const char *vendor_job_id,
+                                    struct job **job, struct err_text *why) __attribute__((warn_unused_result));
+/* Cheap: can the store be reached? */
+enum err store_ping(struct store *store, struct err_text *why) __attribute__((warn_unused_result));
+
+/* ---- Claim and change ---- */
+
+struct store_claim {
+	const char *request_id;
+	struct job *job;        /* out: the claimed job (fence already raised), owned by the caller; else NULL */
+	int64_t not_before;     /* out with ERR_NOT_DUE */
+	enum err outcome;       /* ERR_OK, ERR_NOT_DUE (queued for later), ERR_STALE (not queued: someone has it, or finished,
+	                           or past its deadline), ERR_NOT_FOUND, ERR_UNAVAILABLE */
+};
+
+/* queued -> calling for jobs with next_attempt_at <= now < deadline_at: fence + 1, due_at = lease_until, status processing.
+ * The same id twice in a batch: at most one of the two gets it. */
+enum err store_claim(struct store *store, struct store_claim *items, size_t n, int64_t now, int64_t lease_until,
+                     struct err_text *why) __attribute__((warn_unused_result));
+
+/* Applies guarded changes; see struct job_change. */
+enum err store_change(struct store *store, struct job_change *items, size_t n, struct err_text *why)
+	__attribute__((warn_unused_result));
+
+/* ---- What repair asks for: one page each, by index ---- */
+
+/* Unfinished jobs with due_at <= now, in order of (due_at, request_id), after the given pair (0, "" = from the start).
+ * *refs (owned by the caller, job_refs_free) holds *n <= limit. */
+enum err store_find_due(struct store *store, int64_t now, int64_t after_due_at, const char *after_id, size_t limit,
+                        struct job_ref **refs, size_t *n, struct err_text *why) __attribute__((warn_unused_result));
+/* Queued jobs of a vendor with queued_at < before, oldest first. */
+enum err store_find_queued(struct store *store, const char *vendor, int64_t before, size_t limit,
+                           struct job_ref **refs, size_t *n, struct err_text *why) __attribute__((warn_unused_result));
+/* Deletes up to limit jobs and keys whose expire_at has passed; *deleted counts them. An engine whose server does
+ * this by itself (MongoDB's TTL index) deletes nothing. */
+enum err store_expire(struct store *store, int64_t now, size_t limit, size_t *deleted, struct err_text *why)
+	__attribute__((warn_unused_result));
+
+/* ---- Small facts that outlive Redis ---- */
+
+/* ERR_OK: this vendor was never called before, and now is on record as called. ERR_EXISTS: it was on record.
+ * So a limiter that is not in Redis can tell a new system from a wiped one. */
+enum err store_mark_called(struct store *store, const char *vendor, struct err_text *why)
+	__attribute__((warn_unused_result));
+/* Reads the secret of this name; if there is none, stores candidate first. All processes get the same one. */
+enum err store_secret(struct store *store, const char *name, const unsigned char candidate[STORE_SECRET_SIZE],
+                      unsigned char secret[STORE_SECRET_SIZE], struct err_text *why) __attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,120 @@
+/* What the parts of the MongoDB engine share; no other module includes this.
+ *
+ *   store_mongo.c          opening, timeouts, errors, the small facts
+ *   store_mongo_schema.c   collections, indexes, format version
+ *   store_mongo_doc.c      struct job <-> document
+ *   store_mongo_read.c     get and find
+ *   store_mongo_insert.c   insert, with idempotency keys
+ *   store_mongo_change.c   claim and change
+ */
+#ifndef VF_STORE_MONGO_PRIV_H
+#define VF_STORE_MONGO_PRIV_H
+
+#include "buffer.h"
+#include "store_engine.h"
+
+#include <mongoc/mongoc.h>
+
+#define COLLECTION_JOBS "jobs"
+#define COLLECTION_KEYS "idempotency_keys"
+#define COLLECTION_CALLED "vendors_called"
+#define COLLECTION_SECRETS "secrets"
+#define COLLECTION_META "meta"
+
+enum {
+	MONGO_DOCUMENT_MAX = 16 << 20,        /* the server's limit for one document */
+
+	/* Server error codes that have a meaning here. */
+	MONGO_CODE_AUTHENTICATION = 18,
+	MONGO_CODE_INVALID_ID_FIELD = 53,
+	MONGO_CODE_INDEX_OPTIONS_CONFLICT = 85,
+	MONGO_CODE_INDEX_KEY_CONFLICT = 86,
+	MONGO_CODE_DUPLICATE_KEY = 11000,
+	MONGO_CODE_OBJECT_TOO_LARGE = 10334,
+	MONGO_CODE_UPDATE_TOO_LARGE = 17419,
+	MONGO_CODE_UPDATE_GROWS_TOO_LARGE = 17420,
+};
+
+struct store_mongo {
+	struct store base;
+	mongoc_client_pool_t *pool;
+	char *database;
+	int start_ms;       /* no command starts when this much of a call has passed: it could end too late */
+	int max_time_ms;    /* what a read may take on the server */
+};
+
+/* One call of a store function: a client out of the pool, and when the call began. */
+struct mongo_call {
+	struct store_mongo *store;
+	mongoc_client_t *client;
+	int64_t began_ms;
+};
+
+/* ---- store_mongo.c ---- */
+
+/* Every begin that returned ERR_OK needs its end. ERR_UNAVAILABLE if all clients stay busy. */
+enum err mongo_call_begin(struct store *store, struct mongo_call *call, struct err_text *why);
+void mongo_call_end(struct mongo_call *call);
+/* ERR_OK, or ERR_UNAVAILABLE if too much of the time limit has passed for one more command. */
+enum err mongo_call_check(const struct mongo_call *call, struct err_text *why);
+/* The caller destroys it. */
+mongoc_collection_t *mongo_collection(const struct mongo_call *call, const char *name);
+
+/* Describes what failed; always ERR_UNAVAILABLE: nothing that the driver or the server says makes a write final. */
+enum err mongo_failed(struct err_text *why, const char *what, const bson_error_t *error);
+
+/* An unordered bulk whose server-side answers can be told apart by item. Its parts: */
+mongoc_bulk_operation_t *mongo_bulk_new(mongoc_collection_t *collection);
+/* What the server said about one item; code 0 = done. */
+struct mongo_answer {
+	int code;
+};
+/* Runs and destroys the bulk of n operations. ERR_OK: each item has been answered (answers[i]) and what was written is
+ * durable. Else nothing is known. An unexpected code is logged, with what. */
+enum err mongo_bulk_run(mongoc_bulk_operation_t *bulk, const char *what, struct mongo_answer *answers, size_t n,
+                        struct err_text *why);
+
+/* Finds with the engine's time limit. opts may be NULL; both are destroyed. The caller destroys the cursor. */
+mongoc_cursor_t *mongo_find(const struct mongo_call *call, mongoc_collection_t *collection, bson_t *filter, bson_t *opts);
+
+/* Appends "field": {"$in": [ids]}; id(i) of items names each. */
+typedef const char *mongo_id_fn(const void *items, size_t i);
+void mongo_append_in(bson_t *filter, const char *field, const void *items, size_t n, mongo_id_fn *id);
+
+/* ---- store_mongo_schema.c ---- */
+
+/* Creates what is missing; refuses a format version that this program does not know. */
+enum err mongo_schema_ensure(const struct mongo_call *call, struct err_text *why);
+
+/* ---- store_mongo_doc.c ---- */
+
+/* The whole job as a new document; the caller destroys it. */
+bson_t *mongo_job_to_bson(const struct job *job);
+/* The caller owns the job. */
+struct job *mongo_job_from_bson(const bson_t *doc);
+void mongo_ref_from_bson(struct job_ref *ref, const bson_t *doc);
+/* The projection that mongo_ref_from_bson() needs, appended to the options of a find. */
+void mongo_append_ref_projection(bson_t *opts);
+/* JSON text under `field` as a document if that is exact, else under `text_field` as text. */
+void mongo_append_json(bson_t *doc, const char *field, const char *text_field, const char *text);
+/* An entry of the history: an object, or its text where it could not be kept exactly. */
+void mongo_append_history_entry(bson_t *array, const char *key, const char *text, size_t len);
+/* An instant; 0 = not set, so not there. */
+void mongo_append_at(bson_t *doc, const char *field, int64_t at);
+int64_t mongo_at(const bson_t *doc, const char *field);
+
+/* ---- the engine's functions; see store.h ---- */
+
+enum err mongo_insert(struct store *store, struct store_insert *items, size_t n, struct err_text *why);
+enum err mongo_get(struct store *store, const char *request_id, struct job **job, struct err_text *why);
+enum err mongo_get_by_vendor_job_id(struct store *store, const char *vendor, const char *vendor_job_id, struct job **job,
+                                    struct err_text *why);
+enum err mongo_claim(struct store *store, struct store_claim *items, size_t n, int64_t now, int64_t lease_until,
+                     struct err_text *why);
+enum err mongo_change(struct store *store, struct job_change *items, size_t n, struct err_text *why);
+enum err mongo_find_due(struct store *store, int64_t now, int64_t after_due_at, const char *after_id, size_t limit,
+                        struct job_ref **refs, size_t *n, struct err_text *why);
+enum err mongo_find_queued(struct store *store, const char *vendor, int64_t before, size_t limit, struct job_ref **refs,
+                           size_t *n, struct err_text *why);
+
+#endif

@@ -1,0 +1,142 @@
+/* What the files of the SQLite engine share.
+ *
+ *   store_sqlite.c         the engine's table, opening and closing, the small facts
+ *   store_sqlite_conn.c    connections, kept statements, transactions, the pool of readers
+ *   store_sqlite_lock.c    one writer at a time on this host
+ *   store_sqlite_schema.c  tables, indexes, version
+ *   store_sqlite_write.c   insert, claim, change, expire
+ *   store_sqlite_read.c    get, find
+ *
+ * Deadlines are clock_mono_ms() values.
+ */
+#ifndef VF_STORE_SQLITE_PRIV_H
+#define VF_STORE_SQLITE_PRIV_H
+
+#include "job_state.h"
+#include "store_engine.h"
+
+#include <pthread.h>
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { SQLITE_READERS_MAX = 8 };
+
+/* ---- One writer at a time ---- */
+
+struct lock_waiter;
+
+struct write_lock {
+	char *path;
+	int fd;
+	pthread_mutex_t mutex;          /* over the members below */
+	bool held;                      /* by a thread of this handle */
+	struct lock_waiter *first;      /* this handle's threads that wait, in order of arrival */
+	struct lock_waiter **end;
+};
+
+/* Opens (and creates) <db_path>.lock. ERR_UNAVAILABLE with the reason. */
+enum err write_lock_init(struct write_lock *lock, const char *db_path, struct err_text *why);
+void write_lock_deinit(struct write_lock *lock);
+/* Keeps all other writers of this file, in all processes of this host, out. ERR_UNAVAILABLE when it is not to be had
+ * until deadline_at. Not recursive. Thread-safe. */
+enum err write_lock_take(struct write_lock *lock, int64_t deadline_at, struct err_text *why);
+void write_lock_release(struct write_lock *lock);
+
+/* ---- Statements, kept for the life of their connection ---- */
+
+enum statement {
+	STMT_BEGIN, STMT_COMMIT, STMT_ROLLBACK,
+	STMT_INSERT_JOB, STMT_FIND_KEY, STMT_PUT_KEY,
+	STMT_CLAIM, STMT_WHY_NOT_CLAIMED,
+	STMT_GET, STMT_GET_BY_VENDOR_JOB_ID, STMT_FIND_DUE, STMT_FIND_QUEUED,
+	STMT_ANY_EXPIRED, STMT_EXPIRE_JOBS, STMT_EXPIRE_KEYS,
+	STMT_PING, STMT_WAS_CALLED, STMT_MARK_CALLED, STMT_GET_SECRET, STMT_PUT_SECRET,
+	STMT_CHANGE,    /* one for each event */
+	STMT_COUNT = STMT_CHANGE + EVENT_COUNT
+};
+
+/* The columns of a job in the order of STMT_GET and STMT_CLAIM. */
+#define JOB_COLUMNS \
+	"requestId,phase,status,fence,attempts,createdAt,updatedAt,nextAttemptAt,queuedAt,dueAt,deadlineAt,completedAt,expireAt," \
+	"vendor,vendorJobId,error,history,payload,result"
+/* The columns of a reference, likewise. */
+#define REF_COLUMNS "requestId,phase,vendor,fence,attempts,queuedAt,dueAt,deadlineAt"
+
+struct connection {
+	sqlite3 *db;                        /* NULL: to be opened (again) */
+	sqlite3_stmt *stmts[STMT_COUNT];    /* NULL until first used */
+	struct connection *next;            /* in the pool */
+};
+
+struct sqlite_store {
+	struct store base;
+	char *path;                     /* absolute: a later chdir() changes nothing */
+	int timeout_ms;
+	struct write_lock lock;
+	struct connection writer;       /* used under lock only */
+	pthread_mutex_t pool_mutex;     /* over the members below */
+	pthread_cond_t pool_cond;
+	struct connection *idle;
+	int readers;                    /* connections made, idle or lent */
+};
+
+static inline struct sqlite_store *sqlite_store(struct store *store) { return (struct sqlite_store *)store; }
+
+/* ---- Connections ---- */
+
+/* Opens the file that is there. busy_ms: how long SQLite may wait for others. ERR_UNAVAILABLE with the reason. */
+enum err connection_open(struct connection *conn, const char *path, int64_t busy_ms, struct err_text *why);
+/* Closes it, if it is open. */
+void connection_close(struct connection *conn);
+/* Runs SQL that returns nothing, several statements too. The SQLite result code. */
+int connection_exec(struct connection *conn, const char *sql);
+
+/* The statement, ready to be bound. NULL when it cannot be prepared (sqlite3_errmsg says why). */
+sqlite3_stmt *statement(struct connection *conn, enum statement which);
+/* Runs a bound statement that returns no rows (or whose rows are of no interest) and resets it. SQLITE_OK or the error. */
+int statement_run(sqlite3_stmt *stmt);
+
+/* 0 is stored as NULL, and NULL is read as 0: that keeps what is not set out of the partial indexes. */
+void bind_time(sqlite3_stmt *stmt, int i, int64_t at);
+/* Borrows the text until the statement is reset. NULL is stored as NULL. */
+void bind_text(sqlite3_stmt *stmt, int i, const char *text);
+/* A copy of the column, owned by the caller; NULL for NULL. */
+char *column_text(sqlite3_stmt *stmt, int i);
+
+/* Fills why from the connection's last error and, if the connection cannot be trusted any more, closes it: the next
+ * use opens it again. Always ERR_UNAVAILABLE. */
+enum err connection_failed(struct connection *conn, const char *doing, struct err_text *why);
+
+/* Takes the write lock and begins a transaction on store->writer. On an error nothing is held. */
+enum err write_begin(struct sqlite_store *store, struct err_text *why);
+/* Commits when err is ERR_OK, else rolls back; releases the lock. Returns err, or ERR_UNAVAILABLE when the commit fails. */
+enum err write_end(struct sqlite_store *store, enum err err, struct err_text *why);
+
+/* Lends a connection for reading; *conn goes back with reader_put(). */
+enum err reader_get(struct sqlite_store *store, struct connection **conn, struct err_text *why);
+void reader_put(struct sqlite_store *store, struct connection *conn);
+
+/* ---- The rest ---- */
+
+/* Makes an empty file ours or checks that it is. Called under the write lock. ERR_UNSUPPORTED, ERR_UNAVAILABLE. */
+enum err schema_prepare(struct connection *conn, const char *path, struct err_text *why);
+
+/* The job in the current row of JOB_COLUMNS, owned by the caller. */
+struct job *row_to_job(sqlite3_stmt *stmt);
+
+enum err sqlite_insert(struct store *store, struct store_insert *items, size_t n, struct err_text *why);
+enum err sqlite_claim(struct store *store, struct store_claim *items, size_t n, int64_t now, int64_t lease_until,
+                      struct err_text *why);
+enum err sqlite_change(struct store *store, struct job_change *items, size_t n, struct err_text *why);
+enum err sqlite_expire(struct store *store, int64_t now, size_t limit, size_t *deleted, struct err_text *why);
+
+enum err sqlite_get(struct store *store, const char *request_id, struct job **job, struct err_text *why);
+enum err sqlite_get_by_vendor_job_id(struct store *store, const char *vendor, const char *vendor_job_id, struct job **job,
+                                     struct err_text *why);
+enum err sqlite_find_due(struct store *store, int64_t now, int64_t after_due_at, const char *after_id, size_t limit,
+                         struct job_ref **refs, size_t *n, struct err_text *why);
+enum err sqlite_find_queued(struct store *store, const char *vendor, int64_t before, size_t limit, struct job_ref **refs,
+                            size_t *n, struct err_text *why);
+
+#endif

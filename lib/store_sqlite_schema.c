@@ -1,0 +1,122 @@
+/* The tables of a SQLite store and their version. */
+#include "store_sqlite_priv.h"
+
+/* "vfjb": tells a store of ours from somebody else's SQLite file. */
+#define APPLICATION_ID 1986423394
+#define TEXT_OF(number) #number
+#define NUMBER_TEXT(number) TEXT_OF(number)
+
+/* Version 1.
+ *
+ * jobs has a rowid: rows hold payloads of any size, and in a table WITHOUT ROWID everything over a quarter of a page would
+ * overflow, the index of every other column would carry the 36 bytes of the id, and page splits would move payloads. So new rows
+ * go to the table's right end, and new ids, which are ordered by time, to the right end of their index.
+ * Short columns come first: what reads them does not walk a long payload's overflow pages.
+ *
+ * Instants are milliseconds since 1970; not set = NULL, which keeps a row out of the partial indexes.
+ * Names of columns are those that the MongoDB documents have.
+ */
+static const char version_1[] =
+	"CREATE TABLE jobs ("
+	"	requestId TEXT NOT NULL UNIQUE,"
+	"	v INTEGER NOT NULL,"             /* format version of the row */
+	"	status TEXT NOT NULL,"
+	"	phase TEXT NOT NULL,"
+	"	vendor TEXT NOT NULL,"
+	"	fence INTEGER NOT NULL,"
+	"	attempts INTEGER NOT NULL,"
+	"	createdAt INTEGER NOT NULL,"
+	"	updatedAt INTEGER NOT NULL,"
+	"	nextAttemptAt INTEGER,"
+	"	queuedAt INTEGER,"
+	"	dueAt INTEGER,"
+	"	deadlineAt INTEGER,"
+	"	completedAt INTEGER,"
+	"	expireAt INTEGER,"
+	"	vendorJobId TEXT,"
+	"	error TEXT,"
+	"	history TEXT,"
+	"	payload TEXT,"
+	"	result TEXT);"
+	"CREATE INDEX jobs_due ON jobs (dueAt, requestId) WHERE dueAt IS NOT NULL;"
+	"CREATE INDEX jobs_queued ON jobs (vendor, queuedAt) WHERE queuedAt IS NOT NULL;"
+	"CREATE INDEX jobs_vendor_job ON jobs (vendor, vendorJobId) WHERE vendorJobId IS NOT NULL;"
+	"CREATE INDEX jobs_expire ON jobs (expireAt) WHERE expireAt IS NOT NULL;"
+	"CREATE INDEX jobs_status ON jobs (status, createdAt DESC);"
+	"CREATE INDEX jobs_vendor_status ON jobs (vendor, status);"
+	/* key: the bytes as the client sent them */
+	"CREATE TABLE idempotency_keys ("
+	"	key BLOB NOT NULL PRIMARY KEY,"
+	"	hash BLOB NOT NULL,"
+	"	requestId TEXT NOT NULL,"
+	"	expireAt INTEGER NOT NULL) WITHOUT ROWID;"
+	"CREATE INDEX idempotency_keys_expire ON idempotency_keys (expireAt);"
+	"CREATE TABLE vendors_called (vendor TEXT NOT NULL PRIMARY KEY) WITHOUT ROWID;"
+	"CREATE TABLE secrets (name TEXT NOT NULL PRIMARY KEY, secret BLOB NOT NULL) WITHOUT ROWID;"
+	"PRAGMA application_id = " NUMBER_TEXT(APPLICATION_ID) ";"
+	"PRAGMA user_version = 1;";
+
+_Static_assert(STORE_SCHEMA_VERSION == 1, "a new version needs its tables and the steps from the one before");
+
+struct schema_state {
+	int version;           /* 0: none yet */
+	int application_id;
+	int tables;
+};
+
+static int read_number(struct connection *conn, const char *sql, int *number)
+{
+	sqlite3_stmt *stmt = NULL;
+	int rc = sqlite3_prepare_v2(conn->db, sql, -1, &stmt, NULL);
+
+	if (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+		*number = sqlite3_column_int(stmt, 0);
+		rc = SQLITE_OK;
+	}
+	sqlite3_finalize(stmt);
+	return rc;
+}
+
+static int read_state(struct connection *conn, struct schema_state *state)
+{
+	int rc = read_number(conn, "PRAGMA user_version", &state->version);
+
+	if (rc == SQLITE_OK)
+		rc = read_number(conn, "PRAGMA application_id", &state->application_id);
+	if (rc == SQLITE_OK)
+		rc = read_number(conn, "SELECT count(*) FROM sqlite_schema", &state->tables);
+	return rc;
+}
+
+static enum err create(struct connection *conn, struct err_text *why)
+{
+	enum err err;
+
+	/* WAL stays with the file; it cannot be set within a transaction. */
+	if (connection_exec(conn, "PRAGMA journal_mode = WAL") == SQLITE_OK &&
+	    connection_exec(conn, "BEGIN IMMEDIATE") == SQLITE_OK && connection_exec(conn, version_1) == SQLITE_OK &&
+	    connection_exec(conn, "COMMIT") == SQLITE_OK)
+		return ERR_OK;
+	err = connection_failed(conn, "create the tables", why);
+	connection_close(conn);
+	return err;
+}
+
+enum err schema_prepare(struct connection *conn, const char *path, struct err_text *why)
+{
+	struct schema_state state = { 0 };
+	int rc = read_state(conn, &state);
+
+	if (rc == SQLITE_NOTADB)
+		return err_set(why, ERR_UNSUPPORTED, "%s is not a SQLite file", path);
+	if (rc != SQLITE_OK)
+		return connection_failed(conn, "read the schema version", why);
+	if (state.tables == 0 && state.version == 0)
+		return create(conn, why);
+	if (state.application_id != APPLICATION_ID)
+		return err_set(why, ERR_UNSUPPORTED, "%s is a SQLite file of another program", path);
+	if (state.version != STORE_SCHEMA_VERSION)
+		return err_set(why, ERR_UNSUPPORTED, "%s has schema version %d; this program knows version %d", path,
+		               state.version, STORE_SCHEMA_VERSION);
+	return ERR_OK;
+}

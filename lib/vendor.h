@@ -1,0 +1,85 @@
+/* A vendor is data: one JSON file in vendors.d, read and checked at start.
+ *
+ * One table in vendor.c (member, type, default, bounds, help) drives reading, checking and docs/vendors.md. A set of
+ * vendors is immutable once loaded, so every function that reads it is thread-safe.
+ */
+#ifndef VF_VENDOR_H
+#define VF_VENDOR_H
+
+#include "err.h"
+#include "retry.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum vendor_mode { VENDOR_SYNC, VENDOR_ASYNC };
+
+enum { VENDOR_LIMITS_MAX = 8, VENDOR_NAME_MAX = 64 };
+
+/* burst 0: a window, never more than `calls` in any `per_ms`. Else a token bucket: rate calls/per_ms, capacity burst. */
+struct vendor_limit {
+	int64_t calls;
+	int64_t per_ms;
+	int64_t burst;
+};
+
+struct vendor_header { char *name; char *value; };   /* value may hold ${job:...}, resolved a call at a time */
+
+struct vendor {
+	char *name;                 /* [A-Za-z0-9][A-Za-z0-9._-]*, at most VENDOR_NAME_MAX */
+	char **aliases;             /* NULL-terminated */
+	enum vendor_mode mode;
+
+	char *method;
+	char *url;                  /* ${env:} and ${file:} are resolved at load */
+	struct vendor_header *headers;
+	size_t n_headers;
+	int64_t timeout_ms;         /* of the whole call */
+	int64_t connect_timeout_ms;
+	int64_t max_response_bytes; /* after decompression */
+
+	struct vendor_limit limits[VENDOR_LIMITS_MAX];
+	size_t n_limits;
+	int64_t max_in_flight;      /* of all workers together; 0 = no limit */
+	int64_t deadline_ms;        /* a job is failed when it is this old */
+	struct retry_rules retry;
+
+	int64_t callback_timeout_ms; /* async: from the vendor's acknowledgement to its callback */
+	char *callback_secret;       /* callbacks must be signed with it (signature.h), or NULL */
+	char *callback_job_id;       /* JSON Pointers into the callback's body */
+	char *callback_result;
+	char *callback_error;
+
+	char *response_result;       /* JSON Pointers into the answer's body */
+	char *response_error;
+	char *response_job_id;       /* the vendor's own id in its acknowledgement, or NULL */
+	bool trim_strings;
+	char **remove;               /* JSON Pointers into the result; NULL-terminated */
+};
+
+struct vendor_set;
+
+/* Gives the value of ${env:NAME}; NULL if there is none. Settings answer first, so that SYNC_VENDOR_URL has its default. */
+typedef const char *(*vendor_env_fn)(const char *name);
+
+/* Reads every *.json file of dir. ERR_INVALID with "file: member: reason" for the first bad one; also for a name or an
+ * alias that two files claim. An empty directory is an error: nothing could ever be called. */
+enum err vendor_set_load(const char *dir, vendor_env_fn env, struct vendor_set **set, struct err_text *why)
+	__attribute__((warn_unused_result));
+/* NULL is fine. Secrets are wiped. */
+void vendor_set_free(struct vendor_set *set);
+
+/* By name or alias; NULL if there is none. Borrowed until the set goes. */
+const struct vendor *vendor_find(const struct vendor_set *set, const char *name);
+
+size_t vendor_count(const struct vendor_set *set);
+const struct vendor *vendor_at(const struct vendor_set *set, size_t i);
+
+/* The longest that one call of any vendor may take, ms; leases must be longer. */
+int64_t vendor_longest_call_ms(const struct vendor_set *set);
+
+/* Writes the reference of all members as a Markdown table on stdout (docs/vendors.md carries it). */
+void vendor_print_reference(void);
+
+#endif

@@ -1,0 +1,379 @@
+#include "vendor_call.h"
+
+#include <string.h>
+
+#include "conn.h"
+#include "data.h"
+#include "util.h"
+
+enum { JOB_ID_MAX = 32, PAD_OVERHEAD = 13 /* ,"padding":"" */ };
+
+static const char *field(const struct conn *conn, const char *name, size_t *len)
+{
+	return http_field(&conn->msg, &conn->in, name, len);
+}
+
+static const char *body_of(const struct conn *conn, size_t *len)
+{
+	*len = conn->msg.body_end - conn->msg.head_len;
+	return conn->in.data + conn->msg.head_len;
+}
+
+/* What tells this call from others: the idempotency key, or the id that the client gave the request. */
+static const char *call_id(const struct conn *conn, size_t *len)
+{
+	const char *id = field(conn, "idempotency-key", len);
+
+	return id && *len ? id : field(conn, "x-request-id", len);
+}
+
+/* --- counting ---------------------------------------------------------------------------------------------------- */
+
+static uint32_t record(struct conn *conn)
+{
+	struct vendor *vendor = conn->vendor;
+	struct vendor_stats *stats = &vendor->stats;
+	int64_t at_us = conn->arrived_ns / 1000;
+	size_t id_len, body_len;
+	const char *id = call_id(conn, &id_len), *body = body_of(conn, &body_len);
+	uint32_t attempt;
+
+	conn->call.ref = calls_add(vendor->calls, at_us, id, id_len, &attempt);
+	calls_keep(vendor->calls, conn->call.ref, conn->in.data, conn->msg.head_len, body, body_len);
+	stats->calls++;
+	stats->stamped_by_kernel += conn->stamped;
+	if (!stats->first_call_at_us || at_us < stats->first_call_at_us)
+		stats->first_call_at_us = at_us;
+	if (at_us > stats->last_call_at_us)
+		stats->last_call_at_us = at_us;
+	return attempt;
+}
+
+/* True if one call too many is open with this one. */
+static bool enter(struct conn *conn)
+{
+	struct vendor_stats *stats = &conn->vendor->stats;
+	int64_t most = conn->vendor->knobs.max_in_flight;
+
+	conn->call.in_flight = true;
+	stats->in_flight++;
+	if (stats->in_flight > stats->max_in_flight_seen)
+		stats->max_in_flight_seen = stats->in_flight;
+	if (!most || stats->in_flight <= (uint64_t)most)
+		return false;
+	stats->in_flight_violations++;
+	return true;
+}
+
+/* The call is no longer open. Always before its answer is written: a client that has the answer may call again. */
+static void leave(struct conn *conn)
+{
+	if (!conn->call.in_flight)
+		return;
+	conn->call.in_flight = false;
+	conn->vendor->stats.in_flight--;
+}
+
+static void answer(struct conn *conn, const struct answer *answer)
+{
+	struct vendor_stats *stats = &conn->vendor->stats;
+
+	leave(conn);
+	stats->answered++;
+	stats->by_status[answer->status]++;
+	calls_set_status(conn->vendor->calls, conn->call.ref, answer->status);
+	conn_answer(conn, answer);
+}
+
+/* --- answers ----------------------------------------------------------------------------------------------------- */
+
+/* Answers with the JSON object in vendor->text, padded to response_bytes. */
+static void answer_padded(struct conn *conn, int status)
+{
+	struct buf *text = &conn->vendor->text;
+	size_t wanted = (size_t)conn->vendor->knobs.response_bytes;
+	struct answer padded = { .status = status };
+
+	if (wanted > text->len + PAD_OVERHEAD) {
+		padded.pad = wanted - text->len - PAD_OVERHEAD;
+		padded.tail = "\"}";
+		text->len--;
+		buf_add_str(text, ",\"padding\":\"");
+	}
+	padded.body = text->data;
+	padded.len = text->len;
+	answer(conn, &padded);
+	buf_reset(text, 1 << 20);
+}
+
+static void answer_failure(struct conn *conn, int status, const char *message, const char *retry_after)
+{
+	struct buf *text = &conn->vendor->text;
+
+	text->len = 0;
+	buf_addf(text, "{\"status\":\"error\",\"error\":{\"code\":%d,\"message\":\"%s\"}}", status, message);
+	answer(conn, &(struct answer){ .status = status, .body = text->data, .len = text->len,
+	                               .header_name = retry_after && *retry_after ? "Retry-After" : NULL,
+	                               .header_value = retry_after });
+}
+
+static void add_data(struct conn *conn, struct buf *text)
+{
+	size_t body_len, id_len;
+	const char *body = body_of(conn, &body_len), *id = call_id(conn, &id_len);
+	uint64_t seed = id_len ? hash_bytes(id, id_len)
+	                       : hash_bytes(body, body_len < DATA_ECHO_MAX ? body_len : DATA_ECHO_MAX);
+
+	data_add(text, seed, body, body_len);
+}
+
+static void answer_data(struct conn *conn)
+{
+	struct buf *text = &conn->vendor->text;
+
+	text->len = 0;
+	buf_add_str(text, "{\"status\":\"ok\",\"data\":");
+	add_data(conn, text);
+	buf_add_str(text, "}");
+	answer_padded(conn, 200);
+}
+
+static void answer_accepted(struct conn *conn)
+{
+	struct buf *text = &conn->vendor->text;
+
+	text->len = 0;
+	buf_addf(text, "{\"job_id\":\"mock-%llu\",\"status\":\"accepted\"}", (unsigned long long)conn->call.job);
+	answer_padded(conn, 202);
+}
+
+/* --- webhooks ---------------------------------------------------------------------------------------------------- */
+
+static void write_webhook(struct conn *conn, struct buf *text)
+{
+	const struct knobs *knobs = &conn->vendor->knobs;
+	size_t len;
+	const char *id = field(conn, "x-request-id", &len);
+
+	if (!id)
+		id = call_id(conn, &len);
+	text->len = 0;
+	buf_add_str(text, "{");
+	if (id && !knobs->webhook_own_id_only) {
+		buf_add_str(text, "\"request_id\":");
+		buf_add_json(text, id, len);
+		buf_add_str(text, ",");
+	}
+	buf_addf(text, "\"job_id\":\"mock-%llu\",", (unsigned long long)conn->call.job);
+	if (rng_fraction(conn->vendor->rng) < knobs->webhook_fail_ratio) {
+		buf_add_str(text, "\"status\":\"failed\",\"error\":{\"message\":\"simulated failure of the job\"}}");
+		return;
+	}
+	buf_add_str(text, "\"status\":\"complete\",\"data\":");
+	add_data(conn, text);
+	buf_add_str(text, "}");
+}
+
+static void on_webhook_tried(void *waiter)
+{
+	struct conn *conn = waiter;
+
+	conn->call.awaited = NULL;
+	answer_accepted(conn);
+	conn_run(conn);
+}
+
+static size_t webhook_pad(const struct knobs *knobs, size_t body_len)
+{
+	size_t wanted = (size_t)knobs->response_bytes < WEBHOOK_PAD_MAX ? (size_t)knobs->response_bytes : WEBHOOK_PAD_MAX;
+
+	return wanted > body_len + PAD_OVERHEAD ? wanted - body_len - PAD_OVERHEAD : 0;
+}
+
+/* Queues the webhook of the job and its copies. The first of them if `wait`: the call then waits for it. */
+static struct webhook *queue_webhooks(struct conn *conn, const char *url, size_t url_len, bool wait)
+{
+	struct vendor *vendor = conn->vendor;
+	const struct knobs *knobs = &vendor->knobs;
+	char job_id[JOB_ID_MAX];
+	struct webhook_order order = { .url = url, .url_len = url_len, .job_id = job_id, .secret = knobs->webhook_secret,
+		                       .reorder = knobs->webhook_reorder, .counts = &vendor->webhooks };
+	struct webhook *first = NULL;
+
+	snprintf(job_id, sizeof(job_id), "mock-%llu", (unsigned long long)conn->call.job);
+	write_webhook(conn, &vendor->text);
+	order.body = vendor->text.data;
+	order.body_len = vendor->text.len;
+	order.pad = webhook_pad(knobs, order.body_len);
+	for (int64_t copy = 0; copy <= knobs->webhook_duplicates; copy++) {
+		order.delay_us = 1000 * (knobs->webhook_delay_ms + rng_upto(vendor->rng, knobs->webhook_spread_ms));
+		order.on_tried = wait && !copy ? on_webhook_tried : NULL;
+		order.waiter = conn;
+		if (!copy)
+			first = webhooks_add(vendor->sender, &order);
+		else
+			webhooks_add(vendor->sender, &order);
+	}
+	return wait ? first : NULL;
+}
+
+/* Makes a job of the call and has its webhook sent. What is returned has to be awaited; NULL: nothing has. */
+static struct webhook *accept_job(struct conn *conn, bool may_wait)
+{
+	struct vendor *vendor = conn->vendor;
+	size_t url_len;
+	const char *url = field(conn, "x-callback-url", &url_len);
+
+	conn->call.job = ++vendor->next_job;
+	if (!url || !url_len) {
+		vendor->stats.no_callback_url++;
+		return NULL;
+	}
+	if (rng_fraction(vendor->rng) < vendor->knobs.webhook_loss_ratio) {
+		vendor->webhooks.lost++;
+		return NULL;
+	}
+	return queue_webhooks(conn, url, url_len, may_wait && vendor->knobs.webhook_before_answer);
+}
+
+/* --- fates ------------------------------------------------------------------------------------------------------- */
+
+static void do_answer(struct conn *conn)
+{
+	if (!conn->vendor->async) {
+		answer_data(conn);
+		return;
+	}
+	conn->call.awaited = accept_job(conn, true);
+	if (!conn->call.awaited)
+		answer_accepted(conn);
+}
+
+static void do_too_many(struct conn *conn)
+{
+	answer_failure(conn, 429, "too many calls", conn->vendor->knobs.retry_after);
+}
+
+static void do_fail(struct conn *conn)
+{
+	int status = (int)conn->vendor->knobs.fail_status;
+
+	answer_failure(conn, status, "simulated failure", status == 429 ? conn->vendor->knobs.retry_after : NULL);
+}
+
+/* Nothing, until the client leaves. One that closed its side before is not heard of again: it has left. */
+static void do_hang(struct conn *conn)
+{
+	conn->vendor->stats.hung++;
+	if (conn->peer_closed)
+		conn_close(conn);
+}
+
+static void do_reset(struct conn *conn)
+{
+	leave(conn);
+	conn->vendor->stats.reset++;
+	conn_reset(conn);
+}
+
+/* The vendor has taken the call: an async one calls back although its client never got an answer. */
+static void do_close(struct conn *conn)
+{
+	if (conn->vendor->async)
+		accept_job(conn, false);
+	leave(conn);
+	conn->vendor->stats.closed++;
+	conn_close(conn);
+}
+
+static void do_garbage(struct conn *conn)
+{
+	static const char garbage[] = "<!doctype html><p>We are upgrading. {\"status\":\"ok\",\"data\":{\xff\xfe";
+
+	answer(conn, &(struct answer){ .status = 200, .body = garbage, .len = sizeof(garbage) - 1 });
+}
+
+static const struct {
+	void (*run)(struct conn *conn);
+	size_t ratio_at;                /* offset of its ratio in struct knobs; 0: not by chance */
+	bool at_once;                   /* without the latency */
+} fates[FATES] = {
+	[FATE_ANSWER] = { do_answer, 0, false },
+	[FATE_OVER_LIMIT] = { do_too_many, 0, true },
+	[FATE_TOO_MANY] = { do_too_many, offsetof(struct knobs, too_many_ratio), false },
+	[FATE_FAIL] = { do_fail, offsetof(struct knobs, fail_ratio), false },
+	[FATE_HANG] = { do_hang, offsetof(struct knobs, hang_ratio), true },
+	[FATE_RESET] = { do_reset, offsetof(struct knobs, reset_ratio), false },
+	[FATE_CLOSE] = { do_close, offsetof(struct knobs, close_before_answer), false },
+	[FATE_GARBAGE] = { do_garbage, offsetof(struct knobs, garbage_ratio), false },
+};
+
+/* One draw for all: ratios of 0.1 and 0.2 mean a tenth and a fifth of all calls, not a fifth of the rest. */
+static enum fate draw_fate(struct vendor *vendor)
+{
+	double draw = rng_fraction(vendor->rng);
+
+	for (int fate = 0; fate < FATES; fate++) {
+		const void *ratio = (const char *)&vendor->knobs + fates[fate].ratio_at;
+
+		if (!fates[fate].ratio_at)
+			continue;
+		draw -= *(const double *)ratio;
+		if (draw < 0)
+			return (enum fate)fate;
+	}
+	return FATE_ANSWER;
+}
+
+static enum fate choose_fate(struct vendor *vendor, uint32_t attempt, bool over_limit)
+{
+	if (over_limit && vendor->knobs.limit_enforce)
+		return FATE_OVER_LIMIT;
+	if (attempt && attempt <= vendor->knobs.fail_first)
+		return FATE_FAIL;
+	return draw_fate(vendor);
+}
+
+static int64_t latency_us(struct vendor *vendor)
+{
+	const struct knobs *knobs = &vendor->knobs;
+
+	return 1000 * knobs->latency_ms + rng_upto(vendor->rng, 1000 * knobs->latency_spread_ms);
+}
+
+void vendor_call_begin(struct conn *conn)
+{
+	struct vendor *vendor = conn->vendor;
+	uint32_t attempt;
+	bool over_limit;
+	int64_t wait_us;
+
+	conn->call = (struct call){ 0 };
+	attempt = record(conn);
+	over_limit = window_add(&vendor->window, conn->arrived_ns);
+	over_limit |= enter(conn);
+	conn->call.fate = choose_fate(vendor, attempt, over_limit);
+	conn->state = CONN_BUSY;
+	wait_us = fates[conn->call.fate].at_once ? 0 : latency_us(vendor);
+	if (wait_us)
+		loop_timer_set(vendor->loop, &conn->timer, vendor->loop->now_us + wait_us);
+	else
+		vendor_call_continue(conn);
+}
+
+void vendor_call_continue(struct conn *conn)
+{
+	fates[conn->call.fate].run(conn);
+}
+
+void vendor_call_drop(struct conn *conn)
+{
+	if (conn->state != CONN_BUSY)
+		return;
+	if (conn->call.in_flight && conn->call.fate != FATE_HANG)
+		conn->vendor->stats.client_gone++;
+	leave(conn);
+	if (conn->call.awaited)
+		webhook_forget_waiter(conn->call.awaited);
+	conn->call.awaited = NULL;
+}

@@ -1,0 +1,34 @@
+/* One call of a vendor: recorded, judged against the limits, given its fate by the knobs, answered. */
+#ifndef VF_MOCK_VENDOR_CALL_H
+#define VF_MOCK_VENDOR_CALL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "calls.h"
+
+struct conn;
+struct webhook;
+
+enum fate {
+	FATE_ANSWER, FATE_OVER_LIMIT, FATE_TOO_MANY, FATE_FAIL, FATE_HANG, FATE_RESET, FATE_CLOSE, FATE_GARBAGE, FATES
+};
+
+struct call {
+	struct call_ref ref;
+	enum fate fate;
+	bool in_flight;
+	uint64_t job;                   /* number of the job that an async vendor made of it; 0: none yet */
+	struct webhook *awaited;        /* with webhook_before_answer: the call is answered when this one is through */
+};
+
+/* Begins the call whose request has been read. Then it is answered, waits (state BUSY), or its connection is closed. */
+void vendor_call_begin(struct conn *conn);
+
+/* The latency is over: does what was decided. */
+void vendor_call_continue(struct conn *conn);
+
+/* The connection closes: the call, if one waits, is over. Nothing happens if none does. */
+void vendor_call_drop(struct conn *conn);
+
+#endif

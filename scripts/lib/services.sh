@@ -1,0 +1,114 @@
+# shellcheck shell=bash disable=SC2034,SC2154
+# The services of a stack: what each one runs, and when it counts as up. To be sourced; used by scripts/stack.
+#
+# Reads the stack's own variables (see plan_write in scripts/stack): DIR, store, ports, counts. Each service has
+# service_run_X, which becomes the program (exec), and service_ready_X. worker-1, worker-2, ... share one pair.
+
+services_known='redis, mongod, lighttpd, api, worker-1, worker-2, ..., mock'
+
+# service_kind SERVICE: prints the name under which its functions are found; fails for what this stack cannot run.
+service_kind() {
+	case $1 in
+	redis | lighttpd | api) echo "$1" ;;
+	mongod) [[ $store == mongodb ]] && echo mongod ;;
+	mock) [[ $mocks == yes ]] && echo mock ;;
+	worker-[1-9] | worker-[1-9][0-9] | worker-[1-9][0-9][0-9]) echo worker ;;
+	*) return 1 ;;
+	esac
+}
+
+# program NAME: prints the path of one of our own programs: build tree, else the top of the repository, else PATH.
+program() {
+	local folder
+	for folder in ${VENDORFETCH_BUILD:+"$VENDORFETCH_BUILD"} "$top"; do
+		if [[ -x $folder/$1 ]]; then
+			printf '%s\n' "$folder/$1"
+			return
+		fi
+	done
+	command -v "$1" || die "$1 is not built: run ./bootstrap && ./configure && make, or set VENDORFETCH_BUILD"
+}
+
+service_run_redis() {
+	exec_fresh redis-server --port "$redis_port" --bind 127.0.0.1 --dir "$DIR/redis" --daemonize no \
+		--save '' --appendonly yes --appendfsync everysec --set-proc-title no \
+		--maxmemory "${STACK_REDIS_MAXMEMORY:-1gb}" --maxmemory-policy volatile-lru
+}
+
+service_ready_redis() {
+	[[ $(redis-cli -p "$redis_port" ping 2>/dev/null) == PONG ]]
+}
+
+service_run_mongod() {
+	exec_fresh "$mongod" --dbpath "$DIR/mongod" --port "$mongod_port" --bind_ip 127.0.0.1 --nounixsocket --quiet \
+		--wiredTigerCacheSizeGB 0.5 --setParameter diagnosticDataCollectionEnabled=false
+}
+
+service_ready_mongod() {
+	ports_answers "$mongod_port"
+}
+
+service_run_lighttpd() {
+	export VENDORFETCH_PORT=$http_port VENDORFETCH_BIND=127.0.0.1 VENDORFETCH_SOCKET=$socket_folder/api.sock
+	export VENDORFETCH_UPLOAD_DIR=$DIR/tmp
+	exec_fresh lighttpd -D -f "$top/etc/lighttpd.conf"
+}
+
+service_ready_lighttpd() {
+	ports_answers "$http_port"
+}
+
+# The old socket goes first: no handler of an earlier pool is left (see the supervisor), and spawn-fcgi refuses one
+# that still answers. -t 0: without it multiwatch gives a handler up for good after four quick deaths.
+service_run_api() {
+	local handler
+	handler=$(program vendorfetch.fcgi)
+	rm -f "$socket_folder/api.sock"
+	((api_processes > 0)) || api_processes=1 # `stack start` after `up --api-processes 0`
+	exec_fresh spawn-fcgi -n -b 1024 -M 0660 -s "$socket_folder/api.sock" -- \
+		/usr/bin/multiwatch -f "$api_processes" -t 0 -s TERM -- "$handler" --config "$DIR/vendorfetch.conf"
+}
+
+service_ready_api() {
+	[[ -S $socket_folder/api.sock ]] && (($(processes_of "$DIR" api | wc -l) > 1))
+}
+
+service_run_worker() {
+	local worker
+	worker=$(program vendorfetch-worker)
+	exec_fresh "$worker" --config "$DIR/vendorfetch.conf" --worker-slot "${1#worker-}"
+}
+
+service_ready_worker() {
+	[[ -n $(processes_of "$DIR" "$1") ]]
+}
+
+service_run_mock() {
+	local mock
+	mock=$(program vendorfetch-mock)
+	# shellcheck disable=SC2086  # --mock-args are words
+	exec_fresh "$mock" --sync-port "$sync_port" --async-port "$async_port" --port-file "$DIR/run/mock.ports" --quiet \
+		$mock_args
+}
+
+service_ready_mock() {
+	local url
+	for url in "$SYNC_VENDOR_URL" "$ASYNC_VENDOR_URL"; do
+		curl -sf -m 2 -o /dev/null "$url/health" || return 1
+	done
+}
+
+# exec_fresh COMMAND...: becomes the command, without what a shell's background job inherits: ignored signals and
+# open files (a caller's lock or pipe would otherwise be held as long as the service lives).
+exec_fresh() {
+	close_inherited
+	exec env --default-signal "$@"
+}
+
+close_inherited() {
+	local fd
+	for fd in "/proc/$BASHPID/fd"/*; do
+		fd=${fd##*/}
+		((fd <= 2 || fd == 255)) || eval "exec $fd>&-"
+	done
+}

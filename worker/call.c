@@ -1,0 +1,267 @@
+/* How a call is put to libcurl, and how its end is read. The loop (loop.c) moves the bytes. */
+#include "call.h"
+
+#include "clock.h"
+#include "mem.h"
+#include "signature.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+enum {
+	CONNECTION_MAX_IDLE_SECONDS = 25,   /* below the keep-alive of common servers (60 s and more, but some 30) */
+	TEXT_MAX = 8 << 10,
+	HEADER_VALUE_MAX = 128,
+};
+
+struct call *call_new(struct lane *lane, struct job *job, const struct queue_grant *grant, int64_t granted_mono_ms, int guard_ms)
+{
+	struct call *call = mem_calloc(1, sizeof(*call));
+
+	call->lane = lane;
+	call->job = job;
+	memcpy(call->entry_id, grant->entry_id, sizeof(call->entry_id));
+	call->granted_mono_us = granted_mono_ms * 1000;
+	/* Without limits there is nothing that a late call could break; the lease bounds it. */
+	call->leave_by_mono_us = lane->vendor->n_limits ? (granted_mono_ms + guard_ms) * 1000 : INT64_MAX;
+	buffer_init(&call->body, (size_t)lane->vendor->max_response_bytes);
+	atomic_fetch_add(lane->in_flight, 1);
+	return call;
+}
+
+void call_free(struct call *call)
+{
+	if (!call)
+		return;
+	atomic_fetch_sub(call->lane->in_flight, 1);
+	job_free(call->job);
+	buffer_deinit(&call->body);
+	curl_slist_free_all(call->headers);
+	free(call);
+}
+
+/* ---- What curl asks while it works ---- */
+
+/* Asked just before the request is written. The second time in one transfer means that a reused connection died and curl is about to send the
+ * POST again by itself; the vendor may have received it, so that is our decision, not curl's. */
+static int on_request_ready(void *arg, char *remote_ip, char *local_ip, int remote_port, int local_port)
+{
+	struct call *call = arg;
+	int64_t now = clock_mono_us();
+
+	(void)remote_ip, (void)local_ip, (void)remote_port, (void)local_port;
+	if (call->asked) {
+		call->sent_twice = true;
+		return CURL_PREREQFUNC_ABORT;
+	}
+	guard_sample(&call->lane->guard, now - call->granted_mono_us);
+	atomic_store(&call->lane->guard_ms, guard_ms(&call->lane->guard));
+	if (now > call->leave_by_mono_us || now < atomic_load(&call->lane->hold_until_mono_us)) {
+		call->refused = true;
+		return CURL_PREREQFUNC_ABORT;
+	}
+	call->asked = true;
+	call->left_mono_us = now;
+	call->answer.sent_at = clock_now_ms();
+	return CURL_PREREQFUNC_OK;
+}
+
+static size_t on_body(char *bytes, size_t size, size_t n, void *arg)
+{
+	struct call *call = arg;
+
+	buffer_append(&call->body, bytes, size * n);
+	return call->body.overflowed ? CURL_WRITEFUNC_ERROR : size * n;
+}
+
+static size_t on_header(char *line, size_t size, size_t n, void *arg)
+{
+	static const char name[] = "retry-after:";
+	struct call *call = arg;
+	char value[HEADER_VALUE_MAX];
+	size_t len = size * n, start = sizeof(name) - 1;
+
+	if (len <= start || strncasecmp(line, name, start) != 0)
+		return len;
+	while (start < len && (line[start] == ' ' || line[start] == '\t'))
+		start++;
+	while (len > start && strchr("\r\n \t", line[len - 1]))
+		len--;
+	if (len - start < sizeof(value)) {
+		memcpy(value, line + start, len - start);
+		value[len - start] = '\0';
+		call->answer.retry_after_ms = retry_after_parse(value, clock_now_ms());
+	}
+	return size * n;
+}
+
+/* ---- Setting up ---- */
+
+static void append_callback_url(struct buffer *out, const struct call *call, const struct call_context *context)
+{
+	char token[CALLBACK_TOKEN_SIZE];
+
+	callback_token(context->callback_key, call->job->vendor, call->job->request_id, call->job->fence, token);
+	buffer_printf(out, "%s/vendor-webhook/%s?id=%s&token=%s", context->api_base_url, call->job->vendor,
+	              call->job->request_id, token);
+}
+
+/* A header value of the vendor file with ${job:...} put in; the validator lets only these two names through. */
+static void append_header_value(struct buffer *out, const char *value, const struct call *call, const struct call_context *context)
+{
+	static const char request_id[] = "${job:request_id}", callback_url[] = "${job:callback_url}";
+
+	while (*value) {
+		if (strncmp(value, request_id, sizeof(request_id) - 1) == 0) {
+			buffer_append_str(out, call->job->request_id);
+			value += sizeof(request_id) - 1;
+		} else if (strncmp(value, callback_url, sizeof(callback_url) - 1) == 0) {
+			append_callback_url(out, call, context);
+			value += sizeof(callback_url) - 1;
+		} else {
+			buffer_append(out, value++, 1);
+		}
+	}
+}
+
+static bool vendor_sets_header(const struct vendor *vendor, const char *name)
+{
+	for (size_t i = 0; i < vendor->n_headers; i++)
+		if (strcasecmp(vendor->headers[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+static void add_header(struct call *call, const char *line)
+{
+	struct curl_slist *longer = curl_slist_append(call->headers, line);
+
+	if (!longer)
+		abort();   /* out of memory, as in lib/mem.h */
+	call->headers = longer;
+}
+
+static void add_headers(struct call *call, const struct call_context *context)
+{
+	const struct vendor *vendor = call->lane->vendor;
+	struct buffer line;
+
+	buffer_init(&line, TEXT_MAX);
+	add_header(call, "Expect:");   /* no 100-continue: it costs a round trip and its time-out a second */
+	if (!vendor_sets_header(vendor, "Content-Type"))
+		add_header(call, "Content-Type: application/json");
+	if (!vendor_sets_header(vendor, "Idempotency-Key")) {
+		buffer_printf(&line, "Idempotency-Key: %s", call->job->request_id);
+		add_header(call, line.data);
+	}
+	for (size_t i = 0; i < vendor->n_headers; i++) {
+		buffer_reset(&line);
+		buffer_printf(&line, "%s: ", vendor->headers[i].name);
+		append_header_value(&line, vendor->headers[i].value, call, context);
+		add_header(call, line.data);
+	}
+	buffer_deinit(&line);
+}
+
+static void set_request(struct call *call, CURL *easy)
+{
+	const struct vendor *vendor = call->lane->vendor;
+
+	curl_easy_setopt(easy, CURLOPT_URL, vendor->url);
+	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->headers);
+	if (strcmp(vendor->method, "GET") == 0)
+		return;
+	curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(call->job->payload));
+	curl_easy_setopt(easy, CURLOPT_POSTFIELDS, call->job->payload);
+	curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, vendor->method);
+}
+
+static void set_bounds(struct call *call, CURL *easy)
+{
+	const struct vendor *vendor = call->lane->vendor;
+
+	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(easy, CURLOPT_PROXY, "");
+	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)vendor->timeout_ms);
+	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)vendor->connect_timeout_ms);
+	curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, (long)CONNECTION_MAX_IDLE_SECONDS);
+	curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
+	curl_easy_setopt(easy, CURLOPT_USERAGENT, "vendorfetch");
+}
+
+void call_prepare(struct call *call, CURL *easy, const struct call_context *context)
+{
+	call->easy = easy;
+	call->answer.retry_after_ms = -1;
+	curl_easy_reset(easy);
+	add_headers(call, context);
+	set_request(call, easy);
+	set_bounds(call, easy);
+	curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
+	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->curl_text);
+	curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request_ready);
+	curl_easy_setopt(easy, CURLOPT_PREREQDATA, call);
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
+	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+	curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
+}
+
+/* ---- Reading the end ---- */
+
+static enum transport transport_of(const struct call *call, CURLcode code)
+{
+	if (call->refused)
+		return TRANSPORT_NOT_SENT;
+	if (code == CURLE_OK)
+		return TRANSPORT_ANSWERED;
+	if (call->body.overflowed)
+		return TRANSPORT_TOO_BIG;
+	if (call->asked)
+		return code == CURLE_OPERATION_TIMEDOUT ? TRANSPORT_TIMEOUT : TRANSPORT_CONNECTION_LOST;
+	switch (code) {
+	case CURLE_URL_MALFORMAT:
+	case CURLE_UNSUPPORTED_PROTOCOL:
+	case CURLE_FAILED_INIT:
+	case CURLE_OUT_OF_MEMORY:
+		return TRANSPORT_LOCAL_ERROR;
+	default:
+		return TRANSPORT_CONNECT_FAILED;
+	}
+}
+
+static void fill_answer(struct call *call, enum transport transport, const char *detail)
+{
+	struct answer *answer = &call->answer;
+
+	answer->transport = transport;
+	answer->detail = detail;
+	answer->body = call->body.data ? call->body.data : "";
+	answer->body_len = call->body.len;
+	answer->latency_ms = call->asked ? (clock_mono_us() - call->left_mono_us) / 1000 : 0;
+}
+
+void call_finish(struct call *call, CURLcode code)
+{
+	const char *detail = NULL;
+	long http_status = 0;
+
+	curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &http_status);
+	call->answer.http_status = (int)http_status;
+	if (call->sent_twice)
+		detail = "the connection closed before the answer";
+	else if (code != CURLE_OK)
+		detail = call->curl_text[0] ? call->curl_text : curl_easy_strerror(code);
+	fill_answer(call, transport_of(call, code), detail);
+	call->easy = NULL;
+}
+
+void call_abandon(struct call *call)
+{
+	fill_answer(call, call->asked ? TRANSPORT_CONNECTION_LOST : TRANSPORT_NOT_SENT, "the worker was stopped");
+	call->easy = NULL;
+}

@@ -1,0 +1,58 @@
+/* One call to a vendor: a claimed job on its way through the worker's threads.
+ *
+ * intake makes it, loop carries it out, commit writes what came of it and frees it. One thread holds it at a time; it is handed on
+ * through mailboxes.
+ */
+#ifndef VF_CALL_H
+#define VF_CALL_H
+
+#include "buffer.h"
+#include "job.h"
+#include "lane.h"
+#include "outcome.h"
+#include "queue.h"
+
+#include <curl/curl.h>
+#include <stdbool.h>
+
+struct call {
+	struct call *next;          /* in a mailbox or a list */
+	struct lane *lane;
+	struct job *job;            /* owned */
+	char entry_id[QUEUE_ENTRY_ID_SIZE];
+	int64_t granted_mono_us;    /* when the grant was asked for */
+	int64_t leave_by_mono_us;   /* the request is not written after this */
+
+	/* Filled by the loop. */
+	CURL *easy;                 /* while it runs */
+	int place;                  /* in the loop's list of running calls */
+	struct curl_slist *headers;
+	struct buffer body;
+	char curl_text[CURL_ERROR_SIZE];
+	bool asked;                 /* the request was about to be written once */
+	bool refused;               /* it did not leave: too late, on hold, or we are leaving */
+	bool sent_twice;            /* curl wanted to repeat it by itself and was stopped */
+	int64_t left_mono_us;
+	struct answer answer;       /* borrows from body and curl_text */
+};
+
+/* Takes job. */
+struct call *call_new(struct lane *lane, struct job *job, const struct queue_grant *grant, int64_t granted_mono_ms, int guard_ms);
+void call_free(struct call *call);
+
+/* What call_prepare needs to know of the worker. */
+struct call_context {
+	const char *api_base_url;
+	const unsigned char *callback_key;   /* STORE_SECRET_SIZE bytes */
+};
+
+/* Makes the easy handle (fresh or reset) carry out this call. call keeps it in call->easy. */
+void call_prepare(struct call *call, CURL *easy, const struct call_context *context);
+
+/* curl is done with it: fills call->answer. The easy handle is free for the next call afterwards. */
+void call_finish(struct call *call, CURLcode code);
+
+/* It never got to curl, or was stopped before: fills call->answer with TRANSPORT_NOT_SENT or, if it had left, TRANSPORT_CONNECTION_LOST. */
+void call_abandon(struct call *call);
+
+#endif

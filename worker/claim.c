@@ -1,0 +1,88 @@
+#include "claim.h"
+
+#include "clock.h"
+#include "log.h"
+#include "mem.h"
+
+#include <stdlib.h>
+
+enum { OPS_A_ITEM = 4 };
+
+struct op_list {
+	struct queue_op *ops;
+	size_t n;
+};
+
+static void add(struct op_list *list, enum queue_op_kind kind, const struct claim_item *item, int64_t at)
+{
+	list->ops[list->n++] = (struct queue_op){
+		.kind = kind,
+		.vendor = item->lane->vendor->name,
+		.entry_id = item->grant->entry_id,
+		.request_id = item->grant->request_id,
+		.at = at,
+	};
+}
+
+/* Its grant was not used; the entry has done its duty (a job that is not due yet gets a delayed one first). */
+static void give_back(struct op_list *list, const struct claim_item *item, const struct store_claim *claim)
+{
+	if (claim->outcome == ERR_NOT_DUE)
+		add(list, QUEUE_DELAY, item, claim->not_before);
+	else
+		log_debug("claim: dropped an entry vendor=%s request_id=%s reason=%s", item->lane->vendor->name,
+		          item->grant->request_id, err_str(claim->outcome));
+	add(list, QUEUE_RELEASE, item, 0);
+	add(list, QUEUE_REFUND, item, 1);
+	add(list, QUEUE_ACK, item, 0);
+}
+
+static bool any_unavailable(const struct store_claim *claims, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (claims[i].outcome == ERR_UNAVAILABLE)
+			return true;
+	return false;
+}
+
+/* The calls that came of it, in order; fills the list with what Redis has to know. */
+static struct call *make_calls(const struct claim_item *items, struct store_claim *claims, size_t n, struct op_list *list)
+{
+	struct call *first = NULL, **tail = &first;
+
+	for (size_t i = 0; i < n; i++) {
+		if (claims[i].outcome == ERR_UNAVAILABLE)
+			continue;
+		if (claims[i].outcome != ERR_OK) {
+			give_back(list, &items[i], &claims[i]);
+			continue;
+		}
+		*tail = call_new(items[i].lane, claims[i].job, items[i].grant, items[i].granted_mono_ms, items[i].guard_ms);
+		tail = &(*tail)->next;
+		add(list, QUEUE_ACK, &items[i], 0);
+	}
+	return first;
+}
+
+enum err claim_and_call(struct worker *worker, struct queue *queue, const struct claim_item *items, size_t n)
+{
+	struct store_claim *claims = mem_calloc(n, sizeof(*claims));
+	struct op_list list = { .ops = mem_calloc(n * OPS_A_ITEM, sizeof(*list.ops)) };
+	int64_t now = clock_now_ms();
+	struct err_text why = { "" };
+	enum err err;
+
+	for (size_t i = 0; i < n; i++)
+		claims[i].request_id = items[i].grant->request_id;
+	err = store_claim(worker->store, claims, n, now, now + worker->lease_ms, &why);
+	if (err != ERR_OK)
+		log_warn("claim: the store did not answer jobs=%zu error=\"%s\"", n, why.text);
+	else if (any_unavailable(claims, n))
+		err = ERR_UNAVAILABLE;
+	loop_submit(worker->loop, make_calls(items, claims, n, &list));
+	if (list.n && queue_apply(queue, list.ops, list.n, &why) != ERR_OK)
+		log_warn("claim: Redis could not be told, repair will clean up entries=%zu error=\"%s\"", n, why.text);
+	free(list.ops);
+	free(claims);
+	return err;
+}

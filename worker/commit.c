@@ -1,0 +1,240 @@
+/* The thread that writes what came of the calls: outcome, then the store, then Redis, in batches of whatever has gathered.
+ *
+ * A vendor's answer costs money, so it is kept and written again for as long as the store is away (the number of calls in
+ * flight bounds what can gather); only a worker that has to leave gives up, and then the lease brings the job back.
+ */
+#include "clock.h"
+#include "log.h"
+#include "mem.h"
+#include "worker.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+enum { BATCH_MAX = 256, OPS_A_CALL = 4, STORE_AWAY_WAIT_MS = 250, IDLE_WAIT_MS = 1000 };
+
+/* A call on its way into the store. */
+struct commit_item {
+	struct call *call;
+	struct outcome outcome;
+	enum err written;
+};
+
+struct commit {
+	struct worker *worker;
+	struct queue *queue;
+	struct commit_item items[BATCH_MAX];
+	struct job_change changes[BATCH_MAX];
+	struct queue_op ops[BATCH_MAX * OPS_A_CALL];
+	int n;
+};
+
+static uint32_t random32(void)
+{
+	uint32_t r = 0;
+
+	/* 4 bytes never block or fail once the kernel's pool is initialised. */
+	if (getrandom(&r, sizeof(r), 0) < 0)
+		r = (uint32_t)clock_mono_us();
+	return r;
+}
+
+static void tell_redis(struct commit *c, size_t n, const char *what)
+{
+	struct err_text why = { "" };
+
+	if (n && queue_apply(c->queue, c->ops, n, &why) != ERR_OK)
+		log_warn("commit: Redis could not be told of %s, repair will mend it n=%zu error=\"%s\"", what, n, why.text);
+}
+
+/* ---- Outcome ---- */
+
+static void hold_lane(struct call *call, int64_t hold_ms)
+{
+	atomic_store(&call->lane->hold_until_mono_us, clock_mono_us() + hold_ms * 1000);
+}
+
+/* Decides what becomes of each call; a vendor that asked to be left alone is, before anything else happens. */
+static void decide(struct commit *c)
+{
+	int64_t now = clock_now_ms();
+	size_t n_ops = 0;
+
+	for (int i = 0; i < c->n; i++) {
+		struct commit_item *item = &c->items[i];
+		struct call *call = item->call;
+
+		outcome_of_answer(call->lane->vendor, call->job, &call->answer, now, random32(), &item->outcome);
+		if (item->outcome.hold_ms <= 0)
+			continue;
+		hold_lane(call, item->outcome.hold_ms);
+		log_info("commit: the vendor asked to be left alone vendor=%s hold_ms=%lld", call->job->vendor,
+		         (long long)item->outcome.hold_ms);
+		c->ops[n_ops++] = (struct queue_op){
+			.kind = QUEUE_HOLD, .vendor = call->lane->vendor->name, .at = item->outcome.hold_ms };
+	}
+	tell_redis(c, n_ops, "a hold");
+}
+
+/* ---- Store ---- */
+
+static bool must_give_up(const struct commit *c)
+{
+	return atomic_load(&c->worker->commit_may_end) &&
+	       clock_mono_ms() >= atomic_load(&c->worker->give_up_mono_ms);
+}
+
+/* Writes n changes, waiting for the store if it is away. Their outcomes stay ERR_UNAVAILABLE only if the worker has to leave. */
+static void write_changes(struct commit *c, int n)
+{
+	struct err_text why = { "" };
+	bool warned = false;
+
+	while (store_change(c->worker->store, c->changes, (size_t)n, &why) != ERR_OK && !must_give_up(c)) {
+		if (!warned)
+			log_warn("commit: the store is away, answers are kept n=%d error=\"%s\"", n, why.text);
+		warned = true;
+		poll(NULL, 0, STORE_AWAY_WAIT_MS);
+	}
+	if (warned && !must_give_up(c))
+		log_info("commit: the store is back n=%d", n);
+}
+
+static void write_outcomes(struct commit *c)
+{
+	int64_t now = clock_now_ms();
+
+	for (int i = 0; i < c->n; i++)
+		outcome_to_change(&c->items[i].outcome, c->items[i].call->job, now, c->worker->retention_ms, &c->changes[i]);
+	write_changes(c, c->n);
+	for (int i = 0; i < c->n; i++)
+		c->items[i].written = c->changes[i].outcome;
+}
+
+/* What the first write could not settle: a success whose attempt was given up meanwhile may still finish the job, and a
+ * result that the store cannot hold fails it. */
+static bool second_change(const struct commit_item *item, struct job_change *change)
+{
+	if (item->written == ERR_STALE && change->event == EVENT_SUCCEED) {
+		change->fence = FENCE_ANY;
+		change->from = 0;
+		change->attempts_add = 0;   /* it was counted when its lease was lost */
+		change->history_entry = NULL;
+		return true;
+	}
+	if (item->written == ERR_TOO_BIG) {
+		change->event = EVENT_FAIL;
+		change->result = NULL;
+		change->error = "result too large for the store";
+		return true;
+	}
+	return false;
+}
+
+static void write_the_rest(struct commit *c)
+{
+	int place[BATCH_MAX], n = 0;
+
+	for (int i = 0; i < c->n; i++) {
+		if (!second_change(&c->items[i], &c->changes[i]))
+			continue;
+		place[n] = i;
+		c->changes[n++] = c->changes[i];
+	}
+	if (n == 0)
+		return;
+	write_changes(c, n);
+	for (int i = 0; i < n; i++)
+		c->items[place[i]].written = c->changes[i].outcome;
+}
+
+/* ---- Redis, and the end ---- */
+
+static size_t add_ops(const struct commit_item *item, struct queue_op *ops)
+{
+	const struct call *call = item->call;
+	const char *vendor = call->lane->vendor->name;
+	size_t n = 0;
+
+	if (item->written == ERR_OK && (item->outcome.kind == OUTCOME_RETRY || item->outcome.kind == OUTCOME_RETURNED))
+		ops[n++] = (struct queue_op){ .kind = QUEUE_DELAY, .vendor = vendor,
+		                              .request_id = call->job->request_id, .at = item->outcome.retry_at };
+	ops[n++] = (struct queue_op){ .kind = QUEUE_RELEASE, .vendor = vendor, .entry_id = call->entry_id };
+	if (call->answer.transport == TRANSPORT_NOT_SENT)
+		ops[n++] = (struct queue_op){ .kind = QUEUE_REFUND, .vendor = vendor, .at = 1 };
+	return n;
+}
+
+static void log_written(const struct commit_item *item)
+{
+	const struct job *job = item->call->job;
+
+	if (item->written == ERR_STALE)
+		log_info("commit: came too late, the job has moved on vendor=%s request_id=%s fence=%lld", job->vendor,
+		         job->request_id, (long long)job->fence);
+	else if (item->written != ERR_OK)
+		log_error("commit: not written, its lease will bring it back vendor=%s request_id=%s reason=%s", job->vendor,
+		          job->request_id, err_str(item->written));
+	else if (item->outcome.error)
+		log_info("commit: %s vendor=%s request_id=%s attempts=%d error=\"%s\"",
+		         item->outcome.kind == OUTCOME_FAILED ? "failed" : "will be tried again", job->vendor, job->request_id,
+		         job->attempts + item->outcome.attempts_add, item->outcome.error);
+}
+
+static void finish_batch(struct commit *c)
+{
+	size_t n_ops = 0;
+
+	for (int i = 0; i < c->n; i++)
+		n_ops += add_ops(&c->items[i], c->ops + n_ops);
+	tell_redis(c, n_ops, "finished calls");
+	for (int i = 0; i < c->n; i++) {
+		struct commit_item *item = &c->items[i];
+
+		log_written(item);
+		atomic_store(&item->call->lane->look, true);
+		outcome_deinit(&item->outcome);
+		call_free(item->call);
+	}
+	mailbox_poke(&c->worker->intake_poke);
+}
+
+static struct call *commit_some(struct commit *c, struct call *list)
+{
+	for (c->n = 0; list && c->n < BATCH_MAX; c->n++) {
+		c->items[c->n].call = list;
+		list = list->next;
+	}
+	decide(c);
+	write_outcomes(c);
+	write_the_rest(c);
+	finish_batch(c);
+	return list;
+}
+
+void *commit_run(void *arg)
+{
+	struct commit *c = mem_calloc(1, sizeof(*c));
+	const struct settings *s;
+	struct err_text why = { "" };
+
+	c->worker = arg;
+	s = &c->worker->settings;
+	if (queue_new(s->redis_url, s->redis_prefix, (int)s->redis_timeout_ms, &c->queue, &why) != ERR_OK)
+		abort();   /* main() has checked the URL: this cannot be */
+	for (;;) {
+		bool last = atomic_load(&c->worker->commit_may_end);
+		struct call *list = mailbox_take(&c->worker->done);
+
+		if (!list && last)
+			break;
+		while (list)
+			list = commit_some(c, list);
+		if (!last)
+			mailbox_wait(&c->worker->done, IDLE_WAIT_MS);
+	}
+	queue_free(c->queue);
+	free(c);
+	return NULL;
+}

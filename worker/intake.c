@@ -1,0 +1,261 @@
+/* The thread that takes jobs from the queue: which vendor, when, how many.
+ *
+ * One turn: find the lanes whose time has come, ask Redis for all of them in one pipeline, claim what was granted, sleep until
+ * the earliest next time, a wake-up message or a poke. It never calls a vendor and never waits for one.
+ */
+#include "claim.h"
+#include "clock.h"
+#include "log.h"
+#include "mem.h"
+#include "worker.h"
+
+#include <limits.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	LANES_A_TURN = 128,
+	GRANTS_A_TURN = 512,        /* bounds a claim, and the payloads that it brings into memory */
+	SLOW_LOOK_MS = 3000,        /* every lane is looked at this often, in case a wake-up message was lost */
+	AWAY_WAIT_MS = 250,         /* between tries while Redis or the store is away */
+};
+
+struct intake {
+	struct worker *worker;
+	struct queue *queue;
+	struct queue_wake *wake;
+	int wake_fd;                /* as polled last; a new one means that messages may have been lost */
+	size_t first_lane;          /* where the next turn begins, so that no lane is always last */
+	bool store_away;
+	bool redis_away;
+	struct queue_take takes[LANES_A_TURN];
+	struct lane *lanes[LANES_A_TURN];
+	struct queue_grant grants[GRANTS_A_TURN];
+};
+
+static void look_at_all(struct intake *in)
+{
+	for (size_t i = 0; i < in->worker->n_lanes; i++)
+		in->worker->lanes[i].next_take_mono_ms = 0;
+}
+
+/* ---- One take over many lanes ---- */
+
+static bool is_due(struct lane *lane, int64_t now)
+{
+	if (atomic_exchange(&lane->look, false))
+		lane->next_take_mono_ms = 0;
+	return lane->next_take_mono_ms <= now;
+}
+
+static int find_due_lanes(struct intake *in, int64_t now)
+{
+	size_t n_lanes = in->worker->n_lanes;
+	int n = 0;
+
+	for (size_t i = 0; i < n_lanes && n < LANES_A_TURN; i++) {
+		struct lane *lane = &in->worker->lanes[(in->first_lane + i) % n_lanes];
+
+		if (is_due(lane, now))
+			in->lanes[n++] = lane;
+	}
+	in->first_lane = (in->first_lane + 1) % n_lanes;
+	return n;
+}
+
+/* Shares the room among the due lanes; returns how many of them get some. */
+static int fill_takes(struct intake *in, int n_due, int room)
+{
+	int share, n = 0;
+
+	if (room > GRANTS_A_TURN)
+		room = GRANTS_A_TURN;
+	share = n_due ? room / n_due : 0;
+	if (share < 1)
+		share = 1;
+	for (int used = 0; n < n_due && used + share <= room; n++, used += share)
+		in->takes[n] = (struct queue_take){
+			.vendor = in->lanes[n]->vendor,
+			.want = share,
+			.guard_ms = atomic_load(&in->lanes[n]->guard_ms),
+			.lease_ms = in->worker->lease_ms,
+			.grants = in->grants + used,
+		};
+	return n;
+}
+
+/* Redis does not know this vendor's limiter: has it ever been called? The store remembers. */
+static void begin_limits(struct intake *in, struct lane *lane)
+{
+	struct err_text why = { "" };
+	enum err marked = store_mark_called(in->worker->store, lane->vendor->name, &why);
+	bool fresh = marked == ERR_OK;
+
+	if (marked == ERR_OK || marked == ERR_EXISTS) {
+		if (!fresh)
+			log_info("intake: the limiter starts used up, Redis is new or was restarted vendor=%s", lane->vendor->name);
+		marked = queue_limits_begin(in->queue, lane->vendor, fresh, &why);
+	}
+	if (marked != ERR_OK)
+		log_warn("intake: the limiter cannot be started vendor=%s error=\"%s\"", lane->vendor->name, why.text);
+	lane->next_take_mono_ms = marked == ERR_OK ? 0 : clock_mono_ms() + AWAY_WAIT_MS;
+}
+
+static void set_next_take(struct intake *in, struct lane *lane, const struct queue_take *take)
+{
+	int64_t now = clock_mono_ms(), wait = take->wait_ms;
+
+	if (take->outcome == ERR_STALE) {
+		begin_limits(in, lane);
+		return;
+	}
+	if (take->outcome != ERR_OK)
+		wait = AWAY_WAIT_MS;
+	else if (wait < 0 || wait > SLOW_LOOK_MS)
+		wait = SLOW_LOOK_MS;
+	lane->next_take_mono_ms = wait ? now + wait : 0;
+}
+
+static size_t fill_claims(struct intake *in, int n_takes, struct claim_item *items)
+{
+	size_t n = 0;
+
+	for (int i = 0; i < n_takes; i++)
+		for (int k = 0; in->takes[i].outcome == ERR_OK && k < in->takes[i].n; k++)
+			items[n++] = (struct claim_item){
+				.lane = in->lanes[i],
+				.grant = &in->takes[i].grants[k],
+				.granted_mono_ms = in->takes[i].asked_mono_ms,
+				.guard_ms = in->takes[i].guard_ms,
+			};
+	return n;
+}
+
+static void redis_is(struct intake *in, bool away, const char *why)
+{
+	if (away && !in->redis_away)
+		log_warn("intake: Redis is away, nothing is taken error=\"%s\"", why);
+	if (!away && in->redis_away) {
+		log_info("intake: Redis is back");
+		look_at_all(in);
+	}
+	in->redis_away = away;
+}
+
+/* Takes and claims once. False if there was nothing due or no room. */
+static bool take_once(struct intake *in)
+{
+	struct worker *worker = in->worker;
+	struct claim_item items[GRANTS_A_TURN];
+	struct err_text why = { "" };
+	int n = find_due_lanes(in, clock_mono_ms());
+	size_t n_items;
+
+	n = fill_takes(in, n, worker->calls_max - atomic_load(&worker->in_flight));
+	if (n == 0)
+		return false;
+	if (queue_take(in->queue, worker->consumer, in->takes, (size_t)n, &why) != ERR_OK) {
+		redis_is(in, true, why.text);
+		return false;
+	}
+	redis_is(in, false, "");
+	n_items = fill_claims(in, n, items);
+	if (n_items)
+		in->store_away = claim_and_call(worker, in->queue, items, n_items) != ERR_OK;
+	for (int i = 0; i < n; i++)
+		set_next_take(in, in->lanes[i], &in->takes[i]);
+	return !in->store_away;
+}
+
+/* ---- Waiting ---- */
+
+static void on_wake(const char *vendor, void *arg)
+{
+	struct intake *in = arg;
+	struct lane *lane = worker_lane(in->worker, vendor);
+
+	if (lane)
+		lane->next_take_mono_ms = 0;
+}
+
+static int next_wait_ms(const struct intake *in)
+{
+	int64_t now = clock_mono_ms(), next = now + SLOW_LOOK_MS;
+
+	if (in->redis_away || in->store_away)
+		return AWAY_WAIT_MS;
+	if (atomic_load(&in->worker->in_flight) >= in->worker->calls_max)
+		return SLOW_LOOK_MS;   /* a commit pokes us */
+	for (size_t i = 0; i < in->worker->n_lanes; i++)
+		if (in->worker->lanes[i].next_take_mono_ms < next)
+			next = in->worker->lanes[i].next_take_mono_ms;
+	return next > now ? (int)(next - now) : 0;
+}
+
+static void sleep_until_needed(struct intake *in)
+{
+	int fd = queue_wake_fd(in->wake);
+	struct pollfd fds[2] = {
+		{ .fd = in->worker->intake_poke.fd, .events = POLLIN },
+		{ .fd = fd, .events = POLLIN },
+	};
+	int wait = next_wait_ms(in);
+
+	if (fd != in->wake_fd) {
+		in->wake_fd = fd;
+		look_at_all(in);   /* messages may have gone by while we were not subscribed */
+		wait = in->redis_away || in->store_away ? wait : 0;
+	}
+	if (fd < 0 && wait > AWAY_WAIT_MS)
+		wait = AWAY_WAIT_MS;
+	poll(fds, 2, wait);
+	mailbox_take(&in->worker->intake_poke);
+	if (fds[1].revents)
+		queue_wake_read(in->wake, on_wake, in);
+}
+
+/* While the store is away nothing is taken: what could not be claimed would only pile up as pending. */
+static bool store_is_back(struct intake *in)
+{
+	struct err_text why;
+
+	if (in->store_away && store_ping(in->worker->store, &why) == ERR_OK) {
+		log_info("intake: the store is back");
+		in->store_away = false;
+		look_at_all(in);
+	}
+	return !in->store_away;
+}
+
+static bool open_queues(struct intake *in)
+{
+	const struct settings *s = &in->worker->settings;
+	struct err_text why = { "" };
+
+	if (queue_new(s->redis_url, s->redis_prefix, (int)s->redis_timeout_ms, &in->queue, &why) == ERR_OK &&
+	    queue_wake_new(s->redis_url, s->redis_prefix, (int)s->redis_timeout_ms, &in->wake, &why) == ERR_OK)
+		return true;
+	log_error("intake: %s", why.text);
+	return false;
+}
+
+void *intake_run(void *arg)
+{
+	struct intake *in = mem_calloc(1, sizeof(*in));
+
+	in->worker = arg;
+	in->wake_fd = -1;
+	if (!open_queues(in))
+		abort();   /* main() has checked the URL: this cannot be */
+	while (!atomic_load(&in->worker->leaving)) {
+		while (store_is_back(in) && !atomic_load(&in->worker->leaving) && take_once(in))
+			;
+		if (!atomic_load(&in->worker->leaving))
+			sleep_until_needed(in);
+	}
+	queue_wake_free(in->wake);
+	queue_free(in->queue);
+	free(in);
+	return NULL;
+}

@@ -1,0 +1,277 @@
+/* vendorfetch-worker: takes jobs from the queue, calls vendors within their limits, writes what came of it.
+ *
+ * One process, four threads (worker.h). Runs in the foreground; cron, systemd or scripts/stack keep it alive. The first TERM
+ * or INT stops the intake and lets calls in flight end (drain_ms); the second leaves at once, and leases bring the rest back.
+ */
+#ifdef HAVE_CONFIG_H
+#include <config.h>
+#endif
+
+#include "clock.h"
+#include "log.h"
+#include "mem.h"
+#include "queue.h"
+#include "worker.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum {
+	FILES_KEPT_BACK = 256,         /* descriptors for everything but calls */
+	COMMIT_ALLOWANCE_MS = 15000,   /* from the end of a call to its commit */
+	STORE_WAIT_MS = 500,
+};
+
+static void fatal(const char *what, const char *why)
+{
+	log_error("%s: %s", what, why);
+	exit(1);
+}
+
+struct lane *worker_lane(struct worker *worker, const char *name)
+{
+	const struct vendor *vendor = vendor_find(worker->vendors, name);
+
+	for (size_t i = 0; vendor && i < worker->n_lanes; i++)
+		if (worker->lanes[i].vendor == vendor)
+			return &worker->lanes[i];
+	return NULL;
+}
+
+/* ---- Setting up, in order: nothing later is needed by anything earlier ---- */
+
+/* From here on no thread takes TERM or INT: wait_for_signal() does. */
+static void block_signals(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGINT);
+	pthread_sigmask(SIG_BLOCK, set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static int calls_within_files(int64_t calls_max)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+		return (int)calls_max;
+	files.rlim_cur = files.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &files);
+	getrlimit(RLIMIT_NOFILE, &files);
+	if (files.rlim_cur == RLIM_INFINITY || (int64_t)files.rlim_cur - FILES_KEPT_BACK >= calls_max)
+		return (int)calls_max;
+	log_warn("the limit of open files allows fewer calls in flight calls_max=%lld files=%llu", (long long)calls_max,
+	         (unsigned long long)files.rlim_cur);
+	return files.rlim_cur > 2 * FILES_KEPT_BACK ? (int)files.rlim_cur - FILES_KEPT_BACK : FILES_KEPT_BACK;
+}
+
+static void make_lanes(struct worker *worker)
+{
+	worker->n_lanes = vendor_count(worker->vendors);
+	worker->lanes = mem_calloc(worker->n_lanes, sizeof(*worker->lanes));
+	for (size_t i = 0; i < worker->n_lanes; i++) {
+		struct lane *lane = &worker->lanes[i];
+
+		lane->vendor = vendor_at(worker->vendors, i);
+		lane->in_flight = &worker->in_flight;
+		guard_init(&lane->guard, GUARD_MAX_MS + lane->vendor->connect_timeout_ms);
+		atomic_store(&lane->guard_ms, guard_ms(&lane->guard));
+	}
+}
+
+static void load_vendors(struct worker *worker)
+{
+	struct err_text why = { "" };
+	int64_t longest;
+
+	if (vendor_set_load(worker->settings.vendors_dir, settings_env, &worker->vendors, &why) != ERR_OK)
+		fatal("vendor files", why.text);
+	make_lanes(worker);
+	longest = vendor_longest_call_ms(worker->vendors) + COMMIT_ALLOWANCE_MS;
+	worker->lease_ms = worker->settings.lease_ms > longest ? worker->settings.lease_ms : longest;
+	worker->retention_ms = worker->settings.retention_days * 86400000;
+}
+
+static void name_worker(struct worker *worker)
+{
+	char host[64] = "localhost";
+
+	gethostname(host, sizeof(host) - 1);
+	snprintf(worker->consumer, sizeof(worker->consumer), "w%d", (int)worker->settings.worker_slot);
+	snprintf(worker->name, sizeof(worker->name), "%s/%s", host, worker->consumer);
+}
+
+/* Checks the URL; whether Redis is there shows later, and is not needed for a start. */
+static void check_redis_url(const struct settings *s)
+{
+	struct err_text why = { "" };
+	struct queue *queue;
+
+	if (queue_new(s->redis_url, s->redis_prefix, (int)s->redis_timeout_ms, &queue, &why) != ERR_OK)
+		fatal("REDIS_URL", why.text);
+	queue_free(queue);
+}
+
+/* Waits for a store that is away; a URI or schema that cannot be used ends the program. False: TERM came first. */
+static bool open_store(struct worker *worker, const sigset_t *signals)
+{
+	const struct settings *s = &worker->settings;
+	struct timespec wait = { .tv_nsec = STORE_WAIT_MS * 1000000L };
+	struct err_text why = { "" };
+	char *shown = store_uri_redacted(s->store_uri);
+	bool told = false, stopped = false;
+	enum err err;
+
+	while (!stopped && (err = store_open(s->store_uri, (int)s->store_timeout_ms, &worker->store, &why)) != ERR_OK) {
+		if (err != ERR_UNAVAILABLE)
+			fatal("STORE_URI", why.text);
+		if (!told)
+			log_warn("waiting for the store store=%s error=\"%s\"", shown, why.text);
+		told = true;
+		stopped = sigtimedwait(signals, NULL, &wait) > 0;
+	}
+	free(shown);
+	return !stopped;
+}
+
+/* The key that callback tokens are made with; all processes share the one in the store. */
+static bool read_callback_key(struct worker *worker, const sigset_t *signals)
+{
+	struct timespec wait = { .tv_nsec = STORE_WAIT_MS * 1000000L };
+	unsigned char candidate[STORE_SECRET_SIZE];
+	struct err_text why = { "" };
+
+	if (getrandom(candidate, sizeof(candidate), 0) != (ssize_t)sizeof(candidate))
+		fatal("getrandom", strerror(errno));
+	while (store_secret(worker->store, "callback_key", candidate, worker->callback_key, &why) != ERR_OK) {
+		log_warn("waiting for the store error=\"%s\"", why.text);
+		if (sigtimedwait(signals, NULL, &wait) > 0)
+			return false;
+	}
+	worker->context.api_base_url = worker->settings.api_base_url;
+	worker->context.callback_key = worker->callback_key;
+	return true;
+}
+
+static void make_threads_parts(struct worker *worker)
+{
+	struct err_text why = { "" };
+
+	if (mailbox_init(&worker->done) < 0 || mailbox_init(&worker->intake_poke) < 0 || mailbox_init(&worker->repair_poke) < 0)
+		fatal("eventfd", strerror(errno));
+	if (loop_new(&worker->context, &worker->done, &worker->loop, &why) != ERR_OK)
+		fatal("loop", why.text);
+}
+
+/* ---- Running ---- */
+
+struct threads { pthread_t intake, commit, repair; };
+
+static void start(pthread_t *thread, void *(*body)(void *), struct worker *worker)
+{
+	int error = pthread_create(thread, NULL, body, worker);
+
+	if (error)
+		fatal("pthread_create", strerror(error));
+}
+
+static void start_threads(struct worker *worker, struct threads *threads)
+{
+	struct err_text why = { "" };
+
+	if (loop_start(worker->loop, &why) != ERR_OK)
+		fatal("loop", why.text);
+	start(&threads->commit, commit_run, worker);
+	start(&threads->repair, repair_run, worker);
+	start(&threads->intake, intake_run, worker);
+}
+
+/* The second TERM while we drain: leave without waiting for anything. */
+static void *leave_on_second_signal(void *arg)
+{
+	int got;
+
+	sigwait(arg, &got);
+	log_warn("second signal, leaving at once; leases will bring back what was in flight");
+	_exit(1);
+}
+
+/* Upstream first: nothing new comes in, then the loop empties, then what it gave is committed. */
+static void drain(struct worker *worker, struct threads *threads)
+{
+	int64_t give_up = clock_mono_ms() + worker->settings.drain_ms;
+
+	log_info("leaving: nothing more is taken in_flight=%d drain_ms=%lld", atomic_load(&worker->in_flight),
+	         (long long)worker->settings.drain_ms);
+	atomic_store(&worker->give_up_mono_ms, give_up);
+	atomic_store(&worker->leaving, true);
+	mailbox_poke(&worker->intake_poke);
+	mailbox_poke(&worker->repair_poke);
+	pthread_join(threads->intake, NULL);
+	loop_stop(worker->loop, give_up);
+	atomic_store(&worker->commit_may_end, true);
+	mailbox_poke(&worker->done);
+	pthread_join(threads->commit, NULL);
+	pthread_join(threads->repair, NULL);
+	log_info("left");
+}
+
+static void run(struct worker *worker, sigset_t *signals)
+{
+	struct threads threads;
+	pthread_t second;
+	int got;
+
+	start_threads(worker, &threads);
+	log_info("ready vendors=%zu slot=%s calls_max=%d lease_ms=%lld", worker->n_lanes, worker->consumer, worker->calls_max,
+	         (long long)worker->lease_ms);
+	sigwait(signals, &got);
+	if (pthread_create(&second, NULL, leave_on_second_signal, signals) == 0)
+		pthread_detach(second);
+	drain(worker, &threads);
+}
+
+static void worker_deinit(struct worker *worker)
+{
+	loop_free(worker->loop);
+	mailbox_deinit(&worker->done);
+	mailbox_deinit(&worker->intake_poke);
+	mailbox_deinit(&worker->repair_poke);
+	explicit_bzero(worker->callback_key, sizeof(worker->callback_key));
+}
+
+int main(int argc, char **argv)
+{
+	static struct worker worker;
+	static sigset_t signals;
+
+	settings_load(argc, argv, "vendorfetch-worker", "takes jobs from the queue and calls vendors within their limits",
+	              &worker.settings);
+	log_init("vendorfetch-worker", worker.settings.log_level);
+	block_signals(&signals);
+	curl_global_init(CURL_GLOBAL_DEFAULT);
+	load_vendors(&worker);
+	check_redis_url(&worker.settings);
+	worker.calls_max = calls_within_files(worker.settings.calls_max);
+	name_worker(&worker);
+	if (open_store(&worker, &signals) && read_callback_key(&worker, &signals)) {
+		make_threads_parts(&worker);
+		run(&worker, &signals);
+		worker_deinit(&worker);
+	}
+	store_close(worker.store);
+	free(worker.lanes);
+	vendor_set_free(worker.vendors);
+	settings_free(&worker.settings);
+	curl_global_cleanup();
+	return 0;
+}

@@ -1,0 +1,295 @@
+/* The thread that finds what was left behind: by a worker that died, by Redis that forgot, by a vendor that never called back.
+ *
+ * Every worker runs it; there is no leader. Each step can be repeated and raced, works by index, a page at a time, and moves a job only by a
+ * guarded change, so two repairers can at worst do nothing twice.
+ */
+#include "clock.h"
+#include "log.h"
+#include "mem.h"
+#include "queue.h"
+#include "suspects.h"
+#include "worker.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+	PAGE = 200,
+	PAGES_A_ROUND = 25,            /* bounds a round; the next goes on where it matters */
+	EXPIRE_A_ROUND = 2000,
+	HEARTBEAT_MS = 2000,
+	LEASE_DOUBT_MS = 2000,         /* an over lease is believed only after it was seen over for so long of our own time */
+	STORE_BACK_DOUBT_MS = 5000,    /* and not right after the store came back: its owner may be about to commit */
+};
+
+struct repair {
+	struct worker *worker;
+	struct queue *queue;
+	struct suspects *suspects;
+	int64_t store_back_mono_ms;    /* when the store answered again after it had not */
+	bool store_away;
+	struct queue_op ops[PAGE];
+	struct job_change changes[PAGE];
+	const char *vendors[PAGE];
+	char texts[PAGE][160];
+};
+
+static bool store_answered(struct repair *r, enum err err, const struct err_text *why)
+{
+	bool away = err != ERR_OK;
+
+	if (away && !r->store_away)
+		log_warn("repair: the store is away error=\"%s\"", why->text);
+	if (!away && r->store_away)
+		r->store_back_mono_ms = clock_mono_ms();
+	r->store_away = away;
+	return !away;
+}
+
+static void tell_redis(struct repair *r, size_t n)
+{
+	struct err_text why = { "" };
+
+	if (n && queue_apply(r->queue, r->ops, n, &why) != ERR_OK)
+		log_warn("repair: Redis could not be told, a later round will n=%zu error=\"%s\"", n, why.text);
+}
+
+/* ---- Jobs whose time has come ---- */
+
+static void expire(struct repair *r, struct job_change *change, const struct job_ref *ref, char text[160])
+{
+	change->event = EVENT_EXPIRE;
+	change->error = text;
+	change->expire_at = change->now + r->worker->retention_ms;
+	log_info("repair: failed vendor=%s request_id=%s error=\"%s\"", ref->vendor, ref->request_id, text);
+}
+
+/* The worker that called is gone. The vendor may have received the call: the attempt counts. */
+static bool lease_is_over(struct repair *r, const struct job_ref *ref, struct job_change *change, char text[160])
+{
+	struct lane *lane = worker_lane(r->worker, ref->vendor);
+	int max_attempts = lane ? lane->vendor->retry.max_attempts : 1;
+	int64_t mono = clock_mono_ms();
+
+	if (mono - r->store_back_mono_ms < STORE_BACK_DOUBT_MS ||
+	    suspects_seen_for_ms(r->suspects, ref->request_id, ref->fence, mono) < LEASE_DOUBT_MS)
+		return false;
+	change->attempts_add = 1;
+	change->history_entry = "{\"outcome\":\"worker_lost\"}";
+	if (ref->attempts + 1 >= max_attempts || change->now >= ref->deadline_at) {
+		snprintf(text, 160, "the worker was lost during the call (attempt %d of %d); the vendor may have received it",
+		         ref->attempts + 1, max_attempts);
+		expire(r, change, ref, text);
+		return true;
+	}
+	change->event = EVENT_LEASE_LOST;
+	change->error = "the worker was lost during the call; the vendor may have received it";
+	change->next_attempt_at = change->queued_at =
+		change->now + retry_wait_ms(&lane->vendor->retry, ref->attempts + 1, -1, (uint32_t)clock_mono_us() * 2654435761u);
+	change->due_at = ref->deadline_at;
+	log_info("repair: lease over, queued again vendor=%s request_id=%s fence=%lld", ref->vendor, ref->request_id,
+	         (long long)ref->fence);
+	return true;
+}
+
+static void say_why_expired(struct repair *r, const struct job_ref *ref, char text[160])
+{
+	struct lane *lane = worker_lane(r->worker, ref->vendor);
+
+	if (!lane)
+		snprintf(text, 160, "deadline passed: no vendor file for \"%.64s\"", ref->vendor);
+	else if (ref->phase == PHASE_WAITING_CALLBACK)
+		snprintf(text, 160, "callback deadline passed: the vendor accepted the job but did not call back within %lld s",
+		         (long long)lane->vendor->callback_timeout_ms / 1000);
+	else
+		snprintf(text, 160, "deadline passed after %d attempts", ref->attempts);
+}
+
+/* Fills a change for a job that is due; false if it is left alone for now. */
+static bool judge_due(struct repair *r, const struct job_ref *ref, int64_t now, struct job_change *change, char text[160])
+{
+	*change = (struct job_change){
+		.request_id = ref->request_id, .from = PHASE_BIT(ref->phase), .fence = ref->fence, .now = now };
+	if (ref->phase == PHASE_CALLING)
+		return lease_is_over(r, ref, change, text);
+	say_why_expired(r, ref, text);
+	expire(r, change, ref, text);
+	return true;
+}
+
+static void change_due_page(struct repair *r, const struct job_ref *refs, size_t n_refs)
+{
+	int64_t now = clock_now_ms();
+	size_t n = 0, n_ops = 0;
+	struct err_text why = { "" };
+
+	for (size_t i = 0; i < n_refs; i++)
+		if (judge_due(r, &refs[i], now, &r->changes[n], r->texts[n]))
+			r->vendors[n++] = refs[i].vendor;
+	if (n == 0 || !store_answered(r, store_change(r->worker->store, r->changes, n, &why), &why))
+		return;
+	for (size_t i = 0; i < n; i++)
+		if (r->changes[i].outcome == ERR_OK && r->changes[i].event == EVENT_LEASE_LOST)
+			r->ops[n_ops++] = (struct queue_op){ .kind = QUEUE_DELAY, .vendor = r->vendors[i],
+			                                     .request_id = r->changes[i].request_id,
+			                                     .at = r->changes[i].next_attempt_at };
+	tell_redis(r, n_ops);
+}
+
+static void look_at_due(struct repair *r)
+{
+	char after_id[UUID_TEXT_SIZE] = "";
+	int64_t after_due_at = 0, now = clock_now_ms();
+	struct err_text why = { "" };
+
+	for (int page = 0; page < PAGES_A_ROUND; page++) {
+		struct job_ref *refs = NULL;
+		size_t n = 0;
+
+		if (!store_answered(r, store_find_due(r->worker->store, now, after_due_at, after_id, PAGE, &refs, &n, &why), &why))
+			return;
+		if (n) {
+			after_due_at = refs[n - 1].due_at;
+			snprintf(after_id, sizeof(after_id), "%s", refs[n - 1].request_id);
+			change_due_page(r, refs, n);
+		}
+		job_refs_free(refs, n);
+		if (n < PAGE || r->store_away || atomic_load(&r->worker->leaving))
+			return;
+	}
+}
+
+/* ---- Jobs whose stream entry is lost ---- */
+
+/* Moves queued_at first, then adds the entry: a crash in between is found again by the same rule. */
+static void requeue_page(struct repair *r, const struct lane *lane, const struct job_ref *refs, size_t n_refs)
+{
+	struct queue_entry entries[PAGE];
+	bool delayed[PAGE] = { false };
+	struct err_text why = { "" };
+	int64_t now = clock_now_ms();
+	size_t n = 0, n_push = 0;
+
+	for (size_t i = 0; i < n_refs; i++)
+		entries[i] = (struct queue_entry){ .vendor = lane->vendor->name, .request_id = refs[i].request_id };
+	if (queue_is_delayed(r->queue, entries, n_refs, delayed, &why) != ERR_OK)
+		return;
+	for (size_t i = 0; i < n_refs; i++)
+		if (!delayed[i])
+			r->changes[n++] = (struct job_change){
+				.request_id = refs[i].request_id, .event = EVENT_REQUEUE, .fence = refs[i].fence,
+				.queued_at_guard = refs[i].queued_at, .now = now, .queued_at = now,
+				.next_attempt_at = refs[i].queued_at, .due_at = refs[i].deadline_at };
+	if (n == 0 || !store_answered(r, store_change(r->worker->store, r->changes, n, &why), &why))
+		return;
+	for (size_t i = 0; i < n; i++)
+		if (r->changes[i].outcome == ERR_OK)
+			entries[n_push++] = (struct queue_entry){ .vendor = lane->vendor->name, .request_id = r->changes[i].request_id };
+	if (n_push == 0)
+		return;
+	if (queue_push(r->queue, entries, n_push, &why) == ERR_OK)
+		log_info("repair: lost from the stream, queued again vendor=%s jobs=%zu", lane->vendor->name, n_push);
+	else
+		log_warn("repair: Redis is away, a later round will queue vendor=%s jobs=%zu error=\"%s\"", lane->vendor->name,
+		         n_push, why.text);
+}
+
+static void look_for_lost(struct repair *r, const struct lane *lane)
+{
+	struct err_text why = { "" };
+	struct job_ref *refs;
+	int64_t until;
+	size_t n;
+
+	if (queue_delivered_until(r->queue, lane->vendor->name, &until, &why) != ERR_OK)
+		return;
+	for (int page = 0; page < PAGES_A_ROUND && !r->store_away && !atomic_load(&r->worker->leaving); page++) {
+		refs = NULL;
+		n = 0;
+		if (!store_answered(r, store_find_queued(r->worker->store, lane->vendor->name,
+		                                         until - r->worker->settings.repair_grace_ms, PAGE, &refs, &n, &why), &why))
+			return;
+		if (n)
+			requeue_page(r, lane, refs, n);
+		job_refs_free(refs, n);
+		if (n < PAGE)
+			return;
+	}
+}
+
+static void reclaim(struct repair *r, const struct lane *lane)
+{
+	struct err_text why = { "" };
+	int n = 0;
+
+	if (queue_reclaim(r->queue, lane->vendor->name, r->worker->consumer, r->worker->settings.repair_grace_ms, &n, &why) == ERR_OK && n)
+		log_info("repair: taken but never claimed, queued again vendor=%s entries=%d", lane->vendor->name, n);
+}
+
+static void remove_expired(struct repair *r)
+{
+	struct err_text why = { "" };
+	size_t deleted;
+
+	store_answered(r, store_expire(r->worker->store, clock_now_ms(), EXPIRE_A_ROUND, &deleted, &why), &why);
+}
+
+static void repair_round(struct repair *r)
+{
+	struct err_text why = { "" };
+	struct worker *worker = r->worker;
+
+	if (!store_answered(r, store_ping(worker->store, &why), &why))
+		return;
+	suspects_begin_round(r->suspects);
+	look_at_due(r);
+	suspects_end_round(r->suspects);
+	for (size_t i = 0; i < worker->n_lanes && !atomic_load(&worker->leaving) && !r->store_away; i++) {
+		if (queue_ping(r->queue, &why) != ERR_OK)
+			break;
+		reclaim(r, &worker->lanes[i]);
+		look_for_lost(r, &worker->lanes[i]);
+	}
+	if (!atomic_load(&worker->leaving))
+		remove_expired(r);
+}
+
+/* ---- The thread ---- */
+
+static struct repair *repair_new(struct worker *worker)
+{
+	struct repair *r = mem_calloc(1, sizeof(*r));
+	const struct settings *s = &worker->settings;
+
+	r->worker = worker;
+	r->suspects = suspects_new();
+	r->store_back_mono_ms = INT64_MIN / 2;
+	if (queue_new(s->redis_url, s->redis_prefix, (int)s->redis_timeout_ms, &r->queue, NULL) != ERR_OK)
+		abort();   /* main() has checked the URL: this cannot be */
+	return r;
+}
+
+void *repair_run(void *arg)
+{
+	struct worker *worker = arg;
+	struct repair *r = repair_new(worker);
+	int64_t next_round = 0;
+
+	while (!atomic_load(&worker->leaving)) {
+		int64_t wait;
+
+		/* Redis away is said once, by intake. */
+		(void)!queue_heartbeat(r->queue, worker->name, NULL);
+		if (clock_mono_ms() >= next_round) {
+			repair_round(r);
+			next_round = clock_mono_ms() + worker->settings.repair_period_ms;
+		}
+		wait = next_round - clock_mono_ms();
+		mailbox_wait(&worker->repair_poke, (int)(wait < 0 ? 0 : wait < HEARTBEAT_MS ? wait : HEARTBEAT_MS));
+	}
+	queue_sign_off(r->queue, worker->name, NULL);
+	queue_free(r->queue);
+	suspects_free(r->suspects);
+	free(r);
+	return NULL;
+}

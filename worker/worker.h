@@ -1,0 +1,51 @@
+/* What the threads of a worker share. Made by main.c before they start, freed after they have ended; immutable but for the
+ * atomics, the mailboxes and what is thread-safe by itself.
+ *
+ *   intake --(loop inbox)--> loop --(done)--> commit --(poke)--> intake          repair, beside them
+ */
+#ifndef VF_WORKER_H
+#define VF_WORKER_H
+
+#include "call.h"
+#include "lane.h"
+#include "loop.h"
+#include "mailbox.h"
+#include "settings.h"
+#include "store.h"
+#include "vendor.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+struct worker {
+	struct settings settings;
+	char consumer[16];             /* "w<slot>": consumer in every group */
+	char name[96];                 /* "<host>/w<slot>": in the workers hash */
+	struct vendor_set *vendors;
+	struct store *store;
+	unsigned char callback_key[STORE_SECRET_SIZE];
+	struct call_context context;
+	struct lane *lanes;            /* one per vendor, in vendor_at() order */
+	size_t n_lanes;
+	int calls_max;                 /* most calls in flight, within the file descriptors we may have */
+	int64_t lease_ms;              /* longer than any call and its commit can take */
+	int64_t retention_ms;
+	struct loop *loop;
+	struct mailbox done;           /* loop -> commit */
+	struct mailbox intake_poke;    /* no calls, only pokes: room was freed, a lane wants a look, or it is time to leave */
+	struct mailbox repair_poke;    /* likewise: it is time to leave */
+	_Atomic int in_flight;         /* calls from claim to commit, all lanes */
+	_Atomic bool leaving;          /* TERM came: take nothing more */
+	_Atomic bool commit_may_end;   /* the loop has ended: what is in `done` is the last */
+	_Atomic int64_t give_up_mono_ms; /* once leaving: commit stops waiting for an absent store then */
+};
+
+/* The lane of a vendor by name (aliases too), or NULL. */
+struct lane *worker_lane(struct worker *worker, const char *vendor);
+
+/* Each is a thread's body; arg is the struct worker. */
+void *intake_run(void *arg);
+void *commit_run(void *arg);
+void *repair_run(void *arg);
+
+#endif
