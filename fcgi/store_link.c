@@ -164,7 +164,7 @@ static bool pause_ms(struct store_link *link, int ms)
 	return leaving;
 }
 
-static void log_still_away(struct store_link *link, int64_t *logged_at, const struct err_text *why)
+static void log_still_away(int64_t *logged_at, const struct err_text *why)
 {
 	int64_t now = clock_mono_ms();
 
@@ -189,7 +189,7 @@ static void *run(void *arg)
 			continue;
 		}
 		store_link_report(link, ERR_UNAVAILABLE, &why);
-		log_still_away(link, &logged_at, &why);
+		log_still_away(&logged_at, &why);
 	} while (!pause_ms(link, err ? PROBE_AWAY_MS : PROBE_THERE_MS));
 	return NULL;
 }

@@ -306,14 +306,56 @@ char *json_text(struct json_object *value, size_t *len)
 	return mem_strndup(text, n);
 }
 
+/* The item of an array for a token of a pointer: digits without a leading zero. */
+static bool item_at(struct json_object *array, const char *token, struct json_object **found)
+{
+	size_t index = 0, length = json_object_array_length(array);
+
+	if (token[0] == '\0' || (token[0] == '0' && token[1] != '\0'))
+		return false;
+	for (; *token; token++) {
+		if (*token < '0' || *token > '9' || index > length)
+			return false;
+		index = index * 10 + (size_t)(*token - '0');
+	}
+	*found = index < length ? json_object_array_get_idx(array, index) : NULL;
+	return index < length;
+}
+
+bool json_step(struct json_object *value, const char *token, struct json_object **found)
+{
+	if (json_object_is_type(value, json_type_object))
+		return json_object_object_get_ex(value, token, found);
+	return json_object_is_type(value, json_type_array) && item_at(value, token, found);
+}
+
+const char *json_pointer_next(const char *pointer, char *token)
+{
+	for (pointer++; *pointer && *pointer != '/'; pointer++) {
+		*token = *pointer;
+		if (*pointer == '~' && (pointer[1] == '0' || pointer[1] == '1'))
+			*token = *++pointer == '0' ? '~' : '/';
+		token++;
+	}
+	*token = '\0';
+	return pointer;
+}
+
+/* json-c's own json_pointer_get() finds no null in an array. */
 bool json_at(struct json_object *value, const char *pointer, struct json_object **found)
 {
-	*found = NULL;
-	if (pointer[0] == '\0') {
-		*found = value;
-		return true;
+	char *token = mem_alloc(strlen(pointer) + 1);
+	bool there = pointer[0] == '\0' || pointer[0] == '/';
+
+	*found = value;
+	while (there && pointer[0] == '/') {
+		pointer = json_pointer_next(pointer, token);
+		there = json_step(*found, token, found);
 	}
-	return value && json_pointer_get(value, pointer, found) == 0;
+	if (!there)
+		*found = NULL;
+	free(token);
+	return there;
 }
 
 const char *json_string_at(struct json_object *value, const char *pointer)

@@ -61,6 +61,7 @@ struct queue_take {
 	int n;                        /* out: entries read, each with the right to one call */
 	int64_t wait_ms;              /* out: when the next take is worth it: 0 = at once, -1 = only after a wake-up or a release */
 	int64_t asked_mono_ms;        /* out: clock_mono_ms() before the script ran; the guard counts from here */
+	int64_t granted_us;           /* out: Redis TIME of the grants in us, for QUEUE_REFUND */
 	enum err outcome;             /* out: ERR_OK; ERR_STALE: the limiter is not there or was written under another run_id: call
 	                                 queue_limits_begin() first; ERR_UNAVAILABLE */
 };
@@ -81,7 +82,7 @@ enum err queue_limits_begin(struct queue *queue, const struct vendor *vendor, bo
 enum queue_op_kind {
 	QUEUE_ACK,       /* entry_id: XACK + XDEL, once its claim is durable or can never succeed */
 	QUEUE_RELEASE,   /* entry_id: no longer in flight */
-	QUEUE_REFUND,    /* at = n: so many calls that were granted did not leave and never will */
+	QUEUE_REFUND,    /* at = n: so many calls that were granted at granted_us did not leave and never will */
 	QUEUE_DELAY,     /* request_id: into the delayed set until at */
 	QUEUE_HOLD,      /* the vendor is left alone for at = n ms from now */
 };
@@ -92,6 +93,7 @@ struct queue_op {
 	const char *entry_id;
 	const char *request_id;
 	int64_t at;
+	int64_t granted_us;       /* QUEUE_REFUND: of the take. One that comes when its call no longer counts gives nothing back */
 };
 
 /* All in one pipeline. */

@@ -63,23 +63,22 @@ mongoc_collection_t *mongo_collection(const struct mongo_call *call, const char 
 /* Describes what failed; always ERR_UNAVAILABLE: nothing that the driver or the server says makes a write final. */
 enum err mongo_failed(struct err_text *why, const char *what, const bson_error_t *error);
 
-/* An unordered bulk whose server-side answers can be told apart by item. Its parts: */
+/* An unordered bulk write; mongo_bulk_run() or mongoc_bulk_operation_destroy() ends it. */
 mongoc_bulk_operation_t *mongo_bulk_new(mongoc_collection_t *collection);
-/* What the server said about one item; code 0 = done. */
-struct mongo_answer {
-	int code;
-};
-/* Runs and destroys the bulk of n operations. ERR_OK: each item has been answered (answers[i]) and what was written is
- * durable. Else nothing is known. An unexpected code is logged, with what. */
-enum err mongo_bulk_run(mongoc_bulk_operation_t *bulk, const char *what, struct mongo_answer *answers, size_t n,
-                        struct err_text *why);
+/* Runs and destroys the bulk of n inserts or single updates. ERR_OK: the server answered each item with codes[i], 0 = done,
+ * and what was written is durable. Else codes mean nothing. */
+enum err mongo_bulk_run(mongoc_bulk_operation_t *bulk, const char *what, int *codes, size_t n, struct err_text *why);
+/* ERR_TOO_BIG for the codes that say so; ERR_UNAVAILABLE, with a line in the log, for all others: a code that has no
+ * meaning to the caller. */
+enum err mongo_item_refused(const char *what, const char *request_id, int code);
 
 /* Finds with the engine's time limit. opts may be NULL; both are destroyed. The caller destroys the cursor. */
 mongoc_cursor_t *mongo_find(const struct mongo_call *call, mongoc_collection_t *collection, bson_t *filter, bson_t *opts);
 
-/* Appends "field": {"$in": [ids]}; id(i) of items names each. */
-typedef const char *mongo_id_fn(const void *items, size_t i);
-void mongo_append_in(bson_t *filter, const char *field, const void *items, size_t n, mongo_id_fn *id);
+/* Reads the document of this _id; if there is none, stores it with these fields first. *doc (the caller destroys it) is set on
+ * ERR_OK only. All callers get the same document. */
+enum err mongo_get_or_insert(const struct mongo_call *call, const char *collection, const char *id, const bson_t *fields,
+                             bson_t **doc, struct err_text *why);
 
 /* ---- store_mongo_schema.c ---- */
 

@@ -202,7 +202,8 @@ static void add_headers(const char *head, size_t len, struct buf *out)
 	buf_add_str(out, "{");
 	while (at && ++at < end) {
 		const char *eol = memchr(at, '\n', (size_t)(end - at));
-		const char *stop = eol ? eol - 1 : end, *colon = stop > at ? memchr(at, ':', (size_t)(stop - at)) : NULL;
+		const char *stop = eol ? eol - 1 : end;
+		const char *colon = stop > at ? memchr(at, ':', (size_t)(stop - at)) : NULL;
 
 		if (colon) {
 			const char *value = colon + 1;

@@ -200,8 +200,10 @@ void conn_answer(struct conn *conn, const struct answer *answer)
 		conn->close_after = true;
 	conn->tail = answer->tail && !is_head ? answer->tail : "";
 	conn->pad_left = is_head ? 0 : answer->pad;
-	buf_addf(&conn->out, "HTTP/1.1 %d %s\r\nServer: vendorfetch-mock\r\nContent-Type: %s\r\nContent-Length: %zu\r\n",
-	         answer->status, http_phrase(answer->status), answer->type ? answer->type : "application/json",
+	buf_addf(&conn->out, "HTTP/1.1 %d %s\r\nServer: vendorfetch-mock\r\n", answer->status,
+	         http_phrase(answer->status));
+	buf_addf(&conn->out, "Content-Type: %s\r\nContent-Length: %zu\r\n",
+	         answer->type ? answer->type : "application/json",
 	         answer->len + answer->pad + (answer->tail ? strlen(answer->tail) : 0));
 	if (answer->header_name)
 		buf_addf(&conn->out, "%s: %s\r\n", answer->header_name, answer->header_value);

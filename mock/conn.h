@@ -65,7 +65,7 @@ void conn_answer_error(struct conn *conn, int status, const char *message);
  * within the reading of its own request. */
 void conn_run(struct conn *conn);
 
-/* Closes; a call that still waits counts as left by its client, unless vendor_call_end() was called before. */
+/* Closes. A call that still waits is over (vendor_call_drop): it counts as left by its client. */
 void conn_close(struct conn *conn);
 
 /* The same with a reset (RST) instead of an orderly end. */

@@ -90,7 +90,8 @@ static void finish(struct hook_conn *conn, int status, const char *error)
 static bool write_on(struct hook_conn *conn)
 {
 	while (conn->out_at < conn->out.len) {
-		ssize_t sent = send(conn->io.fd, conn->out.data + conn->out_at, conn->out.len - conn->out_at, MSG_NOSIGNAL);
+		ssize_t sent = send(conn->io.fd, conn->out.data + conn->out_at, conn->out.len - conn->out_at,
+		                    MSG_NOSIGNAL);
 
 		if (sent < 0 && errno == EINTR)
 			continue;

@@ -152,7 +152,9 @@ static int read_field(struct http_msg *msg, const struct buf *buf, const char *a
 	const char *colon = memchr(at, ':', (size_t)(end - at)), *value;
 	size_t i = msg->field_count;
 
-	if (!colon || !is_token(at, colon) || memchr(at, '\0', (size_t)(end - at)) || memchr(at, '\r', (size_t)(end - at)))
+	if (!colon || !is_token(at, colon))
+		return BAD_REQUEST;
+	if (memchr(at, '\0', (size_t)(end - at)) || memchr(at, '\r', (size_t)(end - at)))
 		return BAD_REQUEST;
 	if (i == HTTP_FIELDS_MAX)
 		return FIELDS_TOO_LARGE;
@@ -224,6 +226,8 @@ static int read_head(struct http_msg *msg, struct buf *buf)
 	const char *end;
 
 	skip_empty_lines(msg, buf);
+	if (buf->len < 2)
+		return HTTP_MORE; /* may be half of an empty line */
 	from = msg->scanned > 3 ? msg->scanned - 3 : 0;
 	looked_at = buf->len < HTTP_HEAD_MAX ? buf->len : HTTP_HEAD_MAX;
 	end = looked_at > from ? memmem(buf->data + from, looked_at - from, "\r\n\r\n", 4) : NULL;

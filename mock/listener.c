@@ -25,7 +25,8 @@ static void accept_all(struct listener *listener)
 
 		if (fd >= 0) {
 			if (!conn_open(listener->vendor, fd))
-				log_line("%s vendor: cannot watch a connection: %s", listener->vendor->name, strerror(errno));
+				log_line("%s vendor: cannot watch a connection: %s", listener->vendor->name,
+				         strerror(errno));
 			continue;
 		}
 		if (errno == EINTR || errno == ECONNABORTED)
@@ -76,7 +77,7 @@ static int listening_socket(const struct addrinfo *at)
 
 static int bound_port(int fd)
 {
-	union { struct sockaddr any; struct sockaddr_in v4; struct sockaddr_in6 v6; struct sockaddr_storage room; } name;
+	union { struct sockaddr any; struct sockaddr_in v4; struct sockaddr_in6 v6; } name;
 	socklen_t len = sizeof(name);
 
 	if (getsockname(fd, &name.any, &len) < 0)

@@ -13,7 +13,7 @@
 struct loop_io {
 	int fd;                                                   /* owned; -1 once closed */
 	void (*on_event)(struct loop_io *io, uint32_t events);    /* EPOLL... bits */
-	void (*on_free)(struct loop_io *io);                      /* frees the object around it; NULL: nothing to free */
+	void (*on_free)(struct loop_io *io);                      /* frees the object around it; or NULL */
 	struct loop_io *next_closed;
 };
 

@@ -96,11 +96,12 @@ static void show_help(struct options *o, const char *text)
 {
 	(void)o;
 	(void)text;
-	puts("vendorfetch-mock: two vendors, one that answers at once and one that calls back, which behave or misbehave\n"
+	puts("vendorfetch-mock: two vendors, one that answers at once and one that calls back,\n"
+	     "which behave, or misbehave on demand\n"
 	     "\n"
 	     "usage: vendorfetch-mock [options]");
 	for (size_t i = 0; i < ARRAY_LEN(table); i++)
-		printf("  --%-13s %-9s %s\n", table[i].name, table[i].value ? table[i].value : "", table[i].help);
+		printf("  --%-19s %-8s %s\n", table[i].name, table[i].value ? table[i].value : "", table[i].help);
 	puts("\n"
 	     "Behaviour, for both vendors; with --sync-... or --async-... for one. At run time: POST /config\n"
 	     "with a JSON object of these names, with underscores, to the vendor's port.");

@@ -185,8 +185,10 @@ static void on_webhook_tried(void *waiter)
 
 static size_t webhook_pad(const struct knobs *knobs, size_t body_len)
 {
-	size_t wanted = (size_t)knobs->response_bytes < WEBHOOK_PAD_MAX ? (size_t)knobs->response_bytes : WEBHOOK_PAD_MAX;
+	size_t wanted = (size_t)knobs->response_bytes;
 
+	if (wanted > WEBHOOK_PAD_MAX)
+		wanted = WEBHOOK_PAD_MAX;
 	return wanted > body_len + PAD_OVERHEAD ? wanted - body_len - PAD_OVERHEAD : 0;
 }
 
@@ -196,8 +198,10 @@ static struct webhook *queue_webhooks(struct conn *conn, const char *url, size_t
 	struct vendor *vendor = conn->vendor;
 	const struct knobs *knobs = &vendor->knobs;
 	char job_id[JOB_ID_MAX];
-	struct webhook_order order = { .url = url, .url_len = url_len, .job_id = job_id, .secret = knobs->webhook_secret,
-		                       .reorder = knobs->webhook_reorder, .counts = &vendor->webhooks };
+	struct webhook_order order = {
+		.url = url, .url_len = url_len, .job_id = job_id, .secret = knobs->webhook_secret,
+		.reorder = knobs->webhook_reorder, .counts = &vendor->webhooks,
+	};
 	struct webhook *first = NULL;
 
 	snprintf(job_id, sizeof(job_id), "mock-%llu", (unsigned long long)conn->call.job);

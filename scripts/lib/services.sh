@@ -58,15 +58,13 @@ service_ready_lighttpd() {
 	ports_answers "$http_port"
 }
 
-# The old socket goes first: no handler of an earlier pool is left (see the supervisor), and spawn-fcgi refuses one
-# that still answers. -t 0: without it multiwatch gives a handler up for good after four quick deaths.
+# The listening socket is there already, as stdin (see the supervisor). -t 0: without it multiwatch gives a handler up
+# for good after four quick deaths.
 service_run_api() {
 	local handler
 	handler=$(program vendorfetch.fcgi)
-	rm -f "$socket_folder/api.sock"
 	((api_processes > 0)) || api_processes=1 # `stack start` after `up --api-processes 0`
-	exec_fresh spawn-fcgi -n -b 1024 -M 0660 -s "$socket_folder/api.sock" -- \
-		/usr/bin/multiwatch -f "$api_processes" -t 0 -s TERM -- "$handler" --config "$DIR/vendorfetch.conf"
+	exec_fresh multiwatch -f "$api_processes" -t 0 -s TERM -- "$handler" --config "$DIR/vendorfetch.conf"
 }
 
 service_ready_api() {

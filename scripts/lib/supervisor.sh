@@ -10,11 +10,17 @@
 #   X.restarts  how often it had to be started again
 
 # supervisor_start SERVICE: returns at once; a second supervisor of the same service ends by itself.
+#
+# The supervisor of api has the pool's listening socket as its stdin: the socket stays open while multiwatch is
+# replaced, requests wait in its backlog. It gets its name only once the supervisor has its lock.
 supervisor_start() {
+	local around=()
+	[[ $1 != api ]] || around=(spawn-fcgi -n -b 1024 -M 0660 -s "$socket_folder/api.$$" --)
 	(
 		close_inherited
 		exec env --default-signal "VF_STACK_OWNED_BY=$DIR" "VF_STACK_ROLE=supervisor:$1 $DIR" \
-			setsid "$stack" __supervise "$DIR" "$1" </dev/null >>"$DIR/log/stack.log" 2>&1
+			"socket_new=$socket_folder/api.$$" \
+			setsid "${around[@]}" "$stack" __supervise "$DIR" "$1" </dev/null >>"$DIR/log/stack.log" 2>&1
 	) &
 	disown
 }
@@ -37,7 +43,11 @@ supervisor_wait_end() {
 supervisor_run() {
 	local service=$1 child status started_at restarts=0
 	exec 9>"$DIR/run/$service.lock"
-	flock -n 9 || exit 0
+	if ! flock -n 9; then
+		[[ $service != api ]] || rm -f "$socket_new"
+		exit 0
+	fi
+	[[ $service != api ]] || mv -f "$socket_new" "$socket_folder/api.sock"
 	while supervisor__turn "$service"; do
 		echo "$restarts" >"$DIR/run/$service.restarts"
 		started_at=$(now_ms)
@@ -61,7 +71,7 @@ supervisor__turn() {
 		return 1
 	fi
 	supervisor__clear "$service"
-	VF_STACK_ROLE="$service $DIR" "service_run_$kind" "$service" </dev/null >>"$DIR/log/$service.log" 2>&1 &
+	VF_STACK_ROLE="$service $DIR" "service_run_$kind" "$service" <&0 >>"$DIR/log/$service.log" 2>&1 &
 	child=$!
 	echo "$child" >"$DIR/run/$service.pid"
 	supervisor__wait_exec "$service"
@@ -69,7 +79,7 @@ supervisor__turn() {
 	exec 8>&-
 }
 
-# What is left of the service's earlier life: handlers of a killed multiwatch hold the socket. They had their TERM
+# What is left of the service's earlier life: handlers of a killed multiwatch still take requests. They had their TERM
 # from the kernel (PR_SET_PDEATHSIG), so they get a moment, no second TERM, and then go.
 supervisor__clear() {
 	processes_wait_gone 400 processes_of "$DIR" "$1" || processes_kill processes_of "$DIR" "$1"

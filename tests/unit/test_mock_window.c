@@ -24,7 +24,7 @@ static uint32_t draw(uint32_t *seed, uint32_t below)
 	return (uint32_t)(((uint64_t)*seed * below) >> 32);
 }
 
-/* The definition, word by word. `order` gives the sequence of adding, which decides among equal times. */
+/* The definition, word by word. Among equal times the sequence of adding decides. */
 static struct result brute_force(const int64_t *times, int count, uint64_t limit, int64_t span)
 {
 	struct result result = { 0 };
@@ -33,7 +33,8 @@ static struct result brute_force(const int64_t *times, int count, uint64_t limit
 		uint64_t inside = 0;
 
 		for (int k = 0; k < count; k++)
-			inside += times[k] > times[i] - span && (times[k] < times[i] || (times[k] == times[i] && k <= i));
+			inside += times[k] > times[i] - span &&
+			          (times[k] < times[i] || (times[k] == times[i] && k <= i));
 		result.violations += inside > limit;
 		if (inside > result.max_in_window)
 			result.max_in_window = inside;

@@ -1,0 +1,33 @@
+/* What the handlers share: made by main.c before the threads start, freed after they have ended. Every part is immutable or thread-safe. */
+#ifndef VF_API_H
+#define VF_API_H
+
+#include "group_commit.h"
+#include "health.h"
+#include "queue_pusher.h"
+#include "result_cache.h"
+#include "route.h"
+#include "settings.h"
+#include "store_link.h"
+#include "vendor.h"
+
+struct api {
+	struct settings settings;
+	struct vendor_set *vendors;
+	unsigned char callback_key[STORE_SECRET_SIZE];  /* set once store_link_get() gives a store */
+	struct store_link *link;
+	struct group_commit *commit;
+	struct queue_pusher *pusher;
+	struct result_cache *cache;
+	struct health *health;
+};
+
+/* The table of all calls, NULL-terminated (main.c); each handler's file ends in its line. */
+extern const struct route *const api_routes[];
+
+extern const struct route jobs_post_route;
+extern const struct route jobs_get_route;
+extern const struct route webhook_post_route;
+extern const struct route health_get_route;
+
+#endif

@@ -1,0 +1,292 @@
+#include "group_commit.h"
+
+#include "clock.h"
+#include "log.h"
+#include "mem.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* What an item counts for beside its texts, towards STORE_BATCH_BYTES. */
+enum { ITEM_OVERHEAD_BYTES = 512 };
+
+/* One job on its way. Two hold it, the waiter and the writer; who lets go last frees it, so a waiter that gave up
+ * leaves nothing behind for the writer to trip over. */
+struct item {
+	struct store_insert insert;   /* owns job and key; the writer's alone until done */
+	struct item *next;
+	bool writing;                 /* under commit->lock: left the queue */
+	_Atomic int holders;
+	pthread_mutex_t lock;         /* guards done; each waiter sleeps on its own, so none is woken for another */
+	pthread_cond_t wake;
+	bool done;
+};
+
+struct group_commit {
+	struct store_link *link;
+	int wait_ms;
+	group_commit_stored_fn on_stored;
+	void *arg;
+	pthread_t thread;
+	pthread_condattr_t monotonic;
+
+	pthread_mutex_t lock;
+	pthread_cond_t work;          /* of the writer */
+	struct item *head, **tail;    /* waiting, oldest first */
+	bool leaving;
+
+	_Atomic int64_t batch_since_ms;    /* mono; 0 = no batch is running */
+	struct item *items[STORE_BATCH_MAX];          /* the writer's: the batch, ... */
+	struct store_insert inserts[STORE_BATCH_MAX]; /* ... and as the store wants it */
+};
+
+/* ---- Items ---- */
+
+static struct item *item_new(struct group_commit *commit, const struct store_insert *insert)
+{
+	struct item *item = mem_calloc(1, sizeof(*item));
+
+	item->insert = *insert;
+	item->insert.idempotency_key = mem_strdup(insert->idempotency_key);
+	item->insert.outcome = ERR_UNAVAILABLE;
+	atomic_init(&item->holders, 2);
+	pthread_mutex_init(&item->lock, NULL);
+	pthread_cond_init(&item->wake, &commit->monotonic);
+	return item;
+}
+
+static void item_release(struct item *item)
+{
+	if (atomic_fetch_sub(&item->holders, 1) > 1)
+		return;
+	pthread_cond_destroy(&item->wake);
+	pthread_mutex_destroy(&item->lock);
+	job_free(item->insert.job);
+	free((char *)item->insert.idempotency_key);
+	free(item);
+}
+
+static void item_finish(struct item *item)
+{
+	pthread_mutex_lock(&item->lock);
+	item->done = true;
+	pthread_cond_signal(&item->wake);
+	pthread_mutex_unlock(&item->lock);
+}
+
+/* Sleeps until the item is done or wait_ms are over. */
+static bool item_wait(struct item *item, int wait_ms)
+{
+	int64_t until = clock_mono_ms() + wait_ms;
+	struct timespec ts = { .tv_sec = (time_t)(until / 1000), .tv_nsec = (long)(until % 1000) * 1000000 };
+	int timed_out = 0;
+	bool done;
+
+	pthread_mutex_lock(&item->lock);
+	while (!item->done && !timed_out)
+		timed_out = pthread_cond_timedwait(&item->wake, &item->lock, &ts);
+	done = item->done;
+	pthread_mutex_unlock(&item->lock);
+	return done;
+}
+
+static size_t item_bytes(const struct item *item)
+{
+	return strlen(item->insert.job->payload) + ITEM_OVERHEAD_BYTES;
+}
+
+/* ---- Request threads ---- */
+
+enum err group_commit_ready(struct group_commit *commit, struct err_text *why)
+{
+	int64_t since = atomic_load_explicit(&commit->batch_since_ms, memory_order_relaxed);
+
+	if (since && clock_mono_ms() - since > commit->wait_ms)
+		return err_set(why, ERR_UNAVAILABLE, "the store has been writing a batch for more than %d ms", commit->wait_ms);
+	return store_link_get(commit->link, why) ? ERR_OK : ERR_UNAVAILABLE;
+}
+
+static void enqueue(struct group_commit *commit, struct item *item)
+{
+	pthread_mutex_lock(&commit->lock);
+	*commit->tail = item;
+	commit->tail = &item->next;
+	pthread_cond_signal(&commit->work);
+	pthread_mutex_unlock(&commit->lock);
+}
+
+/* Takes an item out of the queue again, with the writer's hold on it. Does nothing if the writer has it already. */
+static void withdraw(struct group_commit *commit, struct item *item)
+{
+	bool was_waiting;
+
+	pthread_mutex_lock(&commit->lock);
+	was_waiting = !item->writing;
+	if (was_waiting) {
+		struct item **at = &commit->head;
+
+		while (*at != item)
+			at = &(*at)->next;
+		*at = item->next;
+		if (!*at)
+			commit->tail = at;
+	}
+	pthread_mutex_unlock(&commit->lock);
+	if (was_waiting)
+		item_release(item);
+}
+
+enum err group_commit_put(struct group_commit *commit, const struct store_insert *insert, char request_id[UUID_TEXT_SIZE],
+                          struct err_text *why)
+{
+	enum err err = group_commit_ready(commit, why);
+	struct item *item;
+
+	if (err) {
+		job_free(insert->job);
+		return err;
+	}
+	item = item_new(commit, insert);
+	enqueue(commit, item);
+	if (item_wait(item, commit->wait_ms)) {
+		err = item->insert.outcome;
+		memcpy(request_id, item->insert.job->request_id, UUID_TEXT_SIZE);
+		if (err)
+			err_set(why, err, "%s", err_str(err));
+	} else {
+		withdraw(commit, item);
+		err = err_set(why, ERR_UNAVAILABLE, "not stored within %d ms", commit->wait_ms);
+	}
+	item_release(item);
+	return err;
+}
+
+/* ---- The writer ---- */
+
+/* Waits for work and moves it from the queue to items: as much as one batch may hold, at least one.
+ * 0 = nothing is left and it is time to leave. */
+static size_t take_batch(struct group_commit *commit)
+{
+	size_t n = 0, bytes = 0;
+
+	pthread_mutex_lock(&commit->lock);
+	while (!commit->head && !commit->leaving)
+		pthread_cond_wait(&commit->work, &commit->lock);
+	while (commit->head && n < STORE_BATCH_MAX) {
+		struct item *item = commit->head;
+
+		bytes += item_bytes(item);
+		if (n > 0 && bytes > STORE_BATCH_BYTES)
+			break;
+		commit->head = item->next;
+		item->writing = true;
+		commit->items[n++] = item;
+	}
+	if (!commit->head)
+		commit->tail = &commit->head;
+	pthread_mutex_unlock(&commit->lock);
+	return n;
+}
+
+static void set_all(struct store_insert *inserts, size_t n, enum err outcome)
+{
+	for (size_t i = 0; i < n; i++)
+		inserts[i].outcome = outcome;
+}
+
+static void insert_batch(struct group_commit *commit, size_t n)
+{
+	struct err_text why = { "" };
+	struct store *store = store_link_get(commit->link, NULL);
+	enum err err;
+
+	if (!store) {
+		set_all(commit->inserts, n, ERR_UNAVAILABLE);
+		return;
+	}
+	atomic_store(&commit->batch_since_ms, clock_mono_ms());
+	err = store_insert(store, commit->inserts, n, &why);
+	atomic_store(&commit->batch_since_ms, 0);
+	if (!err)
+		return;
+	set_all(commit->inserts, n, ERR_UNAVAILABLE);
+	if (!err_is_retryable(err))
+		log_error("the store refused a batch jobs=%zu error=\"%s\"", n, why.text);
+	store_link_report(commit->link, err, &why);
+}
+
+static bool is_stored(enum err outcome) { return outcome == ERR_OK || outcome == ERR_EXISTS; }
+
+/* Waiters first: nobody waits for what becomes of the others' ids. ERR_EXISTS is told on, too: the batch that
+ * stored the job may have lost its answer, and then its id went nowhere. */
+static void finish_batch(struct group_commit *commit, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		commit->items[i]->insert.outcome = commit->inserts[i].outcome;
+		item_finish(commit->items[i]);
+	}
+	for (size_t i = 0; i < n; i++) {
+		const struct job *job = commit->items[i]->insert.job;
+
+		if (commit->on_stored && is_stored(commit->inserts[i].outcome))
+			commit->on_stored(commit->arg, job->vendor, job->request_id);
+		item_release(commit->items[i]);
+	}
+}
+
+static void *run(void *arg)
+{
+	struct group_commit *commit = arg;
+	size_t n;
+
+	while ((n = take_batch(commit)) > 0) {
+		for (size_t i = 0; i < n; i++)
+			commit->inserts[i] = commit->items[i]->insert;
+		insert_batch(commit, n);
+		finish_batch(commit, n);
+	}
+	return NULL;
+}
+
+/* ---- Life ---- */
+
+struct group_commit *group_commit_new(struct store_link *link, int wait_ms, group_commit_stored_fn on_stored, void *arg)
+{
+	struct group_commit *commit = mem_calloc(1, sizeof(*commit));
+	int failed;
+
+	commit->link = link;
+	commit->wait_ms = wait_ms;
+	commit->on_stored = on_stored;
+	commit->arg = arg;
+	commit->tail = &commit->head;
+	pthread_condattr_init(&commit->monotonic);
+	pthread_condattr_setclock(&commit->monotonic, CLOCK_MONOTONIC);
+	pthread_mutex_init(&commit->lock, NULL);
+	pthread_cond_init(&commit->work, NULL);
+	failed = pthread_create(&commit->thread, NULL, run, commit);
+	if (failed) {
+		log_error("cannot start the writer thread error=\"%s\"", strerror(failed));
+		abort();
+	}
+	return commit;
+}
+
+void group_commit_free(struct group_commit *commit)
+{
+	if (!commit)
+		return;
+	pthread_mutex_lock(&commit->lock);
+	commit->leaving = true;
+	pthread_cond_signal(&commit->work);
+	pthread_mutex_unlock(&commit->lock);
+	pthread_join(commit->thread, NULL);
+	pthread_cond_destroy(&commit->work);
+	pthread_mutex_destroy(&commit->lock);
+	pthread_condattr_destroy(&commit->monotonic);
+	free(commit);
+}

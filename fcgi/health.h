@@ -1,0 +1,25 @@
+/* What /health knows about Redis and the workers: asked at most twice a second, whoever asks how often. Thread-safe. */
+#ifndef VF_HEALTH_H
+#define VF_HEALTH_H
+
+#include "err.h"
+
+#include <stdbool.h>
+
+struct health;
+
+struct health_facts {
+	bool redis_there;
+	int workers_alive;   /* gave a heartbeat lately; -1: unknown, for Redis is away */
+};
+
+/* ERR_INVALID, ERR_UNSUPPORTED: the URL. */
+enum err health_new(const char *redis_url, const char *prefix, int timeout_ms, struct health **health, struct err_text *why)
+	__attribute__((warn_unused_result));
+/* NULL is fine. */
+void health_free(struct health *health);
+
+/* The facts, at most 500 ms old unless Redis is slow: one caller asks it, the others get the last known facts meanwhile. */
+void health_ask(struct health *health, struct health_facts *facts);
+
+#endif

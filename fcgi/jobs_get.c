@@ -1,0 +1,96 @@
+/* GET /jobs/{id}: a job as it is now. Finished ones, which never change, come from the cache; all others from the store. */
+#include "api.h"
+
+#include "clock.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { JOB_OVERHEAD_BYTES = 1 << 20 };
+
+static void append_string(struct buffer *out, const char *name, const char *value)
+{
+	if (!value)
+		return;
+	buffer_printf(out, ",\"%s\":", name);
+	buffer_append_json_string(out, value, strlen(value));
+}
+
+static void append_time(struct buffer *out, const char *name, int64_t at)
+{
+	char text[CLOCK_TEXT_SIZE];
+
+	if (!at)
+		return;
+	clock_format(at, text);
+	buffer_printf(out, ",\"%s\":\"%s\"", name, text);
+}
+
+/* result and history are JSON already. */
+static void append_json(struct buffer *out, const char *name, const char *json)
+{
+	if (!json)
+		return;
+	buffer_printf(out, ",\"%s\":", name);
+	buffer_append_str(out, json);
+}
+
+static char *job_text(const struct job *job, size_t *len)
+{
+	struct buffer out;
+
+	/* Everything in a job was bounded on its way in; six bytes is what one character of error can become. */
+	buffer_init(&out, (job->result ? strlen(job->result) : 0) + (job->history ? strlen(job->history) : 0) +
+	                  (job->error ? 6 * strlen(job->error) : 0) + JOB_OVERHEAD_BYTES);
+	buffer_printf(&out, "{\"request_id\":\"%s\",\"status\":\"%s\"", job->request_id, status_name(job->status));
+	append_string(&out, "vendor", job->vendor);
+	append_time(&out, "created_at", job->created_at);
+	append_time(&out, "updated_at", job->updated_at);
+	append_time(&out, "completed_at", job->completed_at);
+	buffer_printf(&out, ",\"attempts\":%d", job->attempts);
+	append_json(&out, "result", job->result);
+	if (job->status != STATUS_COMPLETE)
+		append_string(&out, status_is_final(job->status) ? "error" : "last_error", job->error);
+	append_json(&out, "history", job->history);
+	buffer_append_str(&out, "}\n");
+	return buffer_take(&out, len);
+}
+
+static void handle(struct api *api, const struct request *request, struct reply *reply)
+{
+	const char *request_id = request->params[0];
+	struct job *job = NULL;
+	struct store *store;
+	struct err_text why;
+	enum err err;
+	size_t len;
+	char *text;
+
+	reply_header(reply, "Cache-Control", "no-store");
+	if (!uuid_is_valid(request_id)) {
+		reply_problem(reply, 404, "there is no job with this id");
+		return;
+	}
+	text = result_cache_get(api->cache, request_id, &len);
+	if (text) {
+		reply_json(reply, 200, text, len);
+		return;
+	}
+	store = store_link_get(api->link, NULL);
+	err = store ? store_get(store, request_id, &job, &why) : ERR_UNAVAILABLE;
+	if (err == ERR_NOT_FOUND) {
+		reply_problem(reply, 404, "there is no job with this id");
+	} else if (err) {
+		if (store)
+			store_link_report(api->link, err, &why);
+		reply_unavailable(reply);
+	} else {
+		text = job_text(job, &len);
+		if (status_is_final(job->status))
+			result_cache_put(api->cache, request_id, text, len);
+		reply_json(reply, 200, text, len);
+	}
+	job_free(job);
+}
+
+const struct route jobs_get_route = { .method = "GET", .pattern = "/jobs/{id}", .handle = handle };

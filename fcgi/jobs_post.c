@@ -1,0 +1,171 @@
+/* POST /jobs: takes a job and answers with its request_id, once it is stored durably. */
+#include "api.h"
+
+#include "clock.h"
+#include "json_strict.h"
+#include "mem.h"
+#include "signature.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { KEY_MAX_LEN = 255, POINTER_SIZE = 256, ACCEPTED_MAX_BYTES = 512, HOUR_MS = 3600 * 1000 };
+
+/* application/json or any .../...+json, with charset utf-8 if it names one; none at all is taken as JSON. */
+static bool is_json_type(const char *type)
+{
+	size_t len = type ? strcspn(type, "; \t") : 0;
+	const char *charset = type ? strcasestr(type + len, "charset=") : NULL;
+
+	if (!type)
+		return true;
+	if (charset && strncasecmp(charset + 8 + (charset[8] == '"'), "utf-8", 5) != 0)
+		return false;
+	return (len == 16 && strncasecmp(type, "application/json", len) == 0) ||
+	       (len > 5 && strncasecmp(type + len - 5, "+json", 5) == 0);
+}
+
+static bool is_good_key(const char *key)
+{
+	size_t len = strlen(key);
+
+	for (size_t i = 0; i < len; i++)
+		if (key[i] <= 0x20 || key[i] >= 0x7f)
+			return false;
+	return len >= 1 && len <= KEY_MAX_LEN;
+}
+
+static bool parse_body(const struct request *request, size_t max_bytes, struct json_object **body, struct reply *reply)
+{
+	struct json_limits limits = JSON_LIMITS_DEFAULT;
+	char pointer[POINTER_SIZE] = "";
+	struct err_text why;
+	enum err err;
+
+	limits.max_bytes = max_bytes;
+	err = json_strict_parse(request->body, request->body_len, &limits, body, pointer, sizeof(pointer), &why);
+	if (err) {
+		reply_problem_at(reply, 400, pointer, "%s", why.text);
+		return false;
+	}
+	if (json_object_get_type(*body) != json_type_object) {
+		reply_problem_at(reply, 422, "", "the body must be a JSON object");
+		return false;
+	}
+	return true;
+}
+
+/* The vendor that the body names, or the default one; NULL: reply says what is wrong. */
+static const struct vendor *choose_vendor(const struct api *api, struct json_object *body, struct reply *reply)
+{
+	const struct vendor *vendor;
+	struct json_object *value;
+	const char *name = api->settings.default_vendor;
+
+	if (json_object_object_get_ex(body, "vendor", &value)) {
+		if (json_object_get_type(value) != json_type_string) {
+			reply_problem_at(reply, 422, "/vendor", "vendor must be a string");
+			return NULL;
+		}
+		name = json_object_get_string(value);
+		if (strlen(name) != (size_t)json_object_get_string_len(value) || strlen(name) > VENDOR_NAME_MAX) {
+			reply_problem_at(reply, 422, "/vendor", "unknown vendor");
+			return NULL;
+		}
+	} else if (!*name) {
+		reply_problem_at(reply, 422, "/vendor", "vendor is missing, and there is no default vendor");
+		return NULL;
+	}
+	vendor = vendor_find(api->vendors, name);
+	if (!vendor)
+		reply_problem_at(reply, 422, "/vendor", "unknown vendor \"%s\"", name);
+	return vendor;
+}
+
+/* The member payload, whatever it is; without one, the body less its vendor. */
+static char *payload_text(struct json_object *body)
+{
+	struct json_object *payload;
+
+	if (json_object_object_get_ex(body, "payload", &payload))
+		return json_text(payload, NULL);
+	json_object_object_del(body, "vendor");
+	return json_text(body, NULL);
+}
+
+static void reply_accepted(const struct api *api, const char *request_id, bool replayed, struct reply *reply)
+{
+	struct buffer out;
+	char location[64];
+	char *text;
+	size_t len;
+
+	snprintf(location, sizeof(location), "/jobs/%s", request_id);
+	reply_header(reply, "Location", location);
+	buffer_init(&out, ACCEPTED_MAX_BYTES);
+	buffer_printf(&out, "{\"request_id\":\"%s\"", request_id);
+	if (replayed)
+		reply_header(reply, "Idempotency-Replayed", "true");
+	else
+		buffer_printf(&out, ",\"status\":\"%s\"", status_name(STATUS_PENDING));
+	buffer_append_str(&out, "}\n");
+	text = buffer_take(&out, &len);
+	reply_json(reply, (int)api->settings.accept_status, text, len);
+}
+
+static void reply_refused(enum err err, struct reply *reply)
+{
+	if (err == ERR_CONFLICT)
+		reply_problem(reply, 409, "this Idempotency-Key was used with another body");
+	else if (err == ERR_TOO_BIG)
+		reply_problem(reply, 413, "the payload is too large for the store");
+	else
+		reply_unavailable(reply);
+}
+
+static void store_job(struct api *api, const struct vendor *vendor, char *payload, const char *key, struct reply *reply)
+{
+	int64_t now = clock_now_ms();
+	struct store_insert insert = {
+		.idempotency_key = key,
+		.key_expire_at = now + api->settings.idempotency_hours * HOUR_MS,
+	};
+	char request_id[UUID_TEXT_SIZE];
+	struct err_text why;
+	enum err err;
+
+	if (key)
+		signature_digest(vendor->name, strlen(vendor->name), payload, strlen(payload), insert.body_hash);
+	insert.job = job_new(now, vendor->name, payload, now + vendor->deadline_ms);
+	err = group_commit_put(api->commit, &insert, request_id, &why);
+	if (err == ERR_OK || err == ERR_EXISTS)
+		reply_accepted(api, request_id, err == ERR_EXISTS, reply);
+	else
+		reply_refused(err, reply);
+}
+
+static void handle(struct api *api, const struct request *request, struct reply *reply)
+{
+	const char *key = request_header(request, "HTTP_IDEMPOTENCY_KEY");
+	const struct vendor *vendor;
+	struct json_object *body = NULL;
+
+	if (!is_json_type(request_header(request, "CONTENT_TYPE"))) {
+		reply_problem(reply, 415, "Content-Type must be application/json, in UTF-8");
+		return;
+	}
+	if (key && !is_good_key(key)) {
+		reply_problem(reply, 400, "Idempotency-Key must be 1 to %d visible ASCII characters", KEY_MAX_LEN);
+		return;
+	}
+	if (!parse_body(request, (size_t)api->settings.max_body_bytes, &body, reply))
+		goto out;
+	vendor = choose_vendor(api, body, reply);
+	if (vendor)
+		store_job(api, vendor, payload_text(body), key, reply);
+out:
+	json_object_put(body);
+}
+
+const struct route jobs_post_route = { .method = "POST", .pattern = "/jobs", .takes_body = true, .handle = handle };

@@ -1,0 +1,382 @@
+#include "outcome.h"
+
+#include "buffer.h"
+#include "clean.h"
+#include "clock.h"
+#include "json_strict.h"
+#include "mem.h"
+#include "utf8.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	VENDOR_TEXT_BYTES = 500,       /* of the vendor's own words in an error */
+	HISTORY_ENTRY_BYTES_MAX = 64 << 10,
+	VENDOR_JOB_ID_BYTES_MAX = 255,
+	SHORTEST_HOLD_MS = 1000,
+};
+
+/* ---- What is retried ---- */
+
+enum verdict {
+	VERDICT_ACCEPT,    /* the body says the rest */
+	VERDICT_FAIL,
+	VERDICT_RETRY,     /* costs an attempt */
+	VERDICT_RETURN,    /* costs none */
+};
+
+/* When a returned or retried job goes again, and whether others wait, too. */
+enum pace {
+	PACE_NOW,
+	PACE_BACKOFF,
+	PACE_HOLD_IF_ASKED,    /* backoff; a Retry-After holds the whole vendor */
+	PACE_HOLD,             /* the whole vendor is held, at least for SHORTEST_HOLD_MS */
+};
+
+struct rule {
+	const char *name;      /* in the history; NULL: http_<status> */
+	const char *text;      /* in the error; NULL: "vendor answered <status>" */
+	enum verdict verdict;
+	enum pace pace;
+};
+
+static const struct rule transport_rules[TRANSPORT_COUNT] = {
+	[TRANSPORT_ANSWERED]        = { NULL, NULL, VERDICT_FAIL, PACE_NOW },    /* status_rules say more */
+	[TRANSPORT_NOT_SENT]        = { "not_sent", "the call was not sent", VERDICT_RETURN, PACE_NOW },
+	[TRANSPORT_CONNECT_FAILED]  = { "connect_failed", "cannot connect to the vendor", VERDICT_RETRY, PACE_BACKOFF },
+	[TRANSPORT_TIMEOUT]         = { "timeout", "vendor did not answer in time", VERDICT_RETRY, PACE_BACKOFF },
+	[TRANSPORT_CONNECTION_LOST] = { "connection_lost", "connection lost before the answer", VERDICT_RETRY, PACE_BACKOFF },
+	[TRANSPORT_TOO_BIG]         = { "too_big", "vendor's answer is too big", VERDICT_FAIL, PACE_NOW },
+	[TRANSPORT_LOCAL_ERROR]     = { "local_error", "the call could not be made", VERDICT_RETURN, PACE_BACKOFF },
+};
+
+/* The first row that holds the status counts. */
+static const struct { int from, to; struct rule rule; } status_rules[] = {
+	{ 200, 299, { NULL, NULL, VERDICT_ACCEPT, PACE_NOW } },
+	{ 408, 408, { NULL, NULL, VERDICT_RETRY, PACE_BACKOFF } },
+	{ 425, 425, { NULL, NULL, VERDICT_RETRY, PACE_BACKOFF } },
+	{ 429, 429, { NULL, NULL, VERDICT_RETURN, PACE_HOLD } },
+	{ 503, 503, { NULL, NULL, VERDICT_RETRY, PACE_HOLD_IF_ASKED } },
+	{ 500, 599, { NULL, NULL, VERDICT_RETRY, PACE_BACKOFF } },
+};
+
+static const struct rule *rule_of(const struct answer *answer)
+{
+	if (answer->transport == TRANSPORT_ANSWERED)
+		for (size_t i = 0; i < sizeof(status_rules) / sizeof(status_rules[0]); i++)
+			if (answer->http_status >= status_rules[i].from && answer->http_status <= status_rules[i].to)
+				return &status_rules[i].rule;
+	return &transport_rules[answer->transport];
+}
+
+/* ---- Words ---- */
+
+static bool is_blank(struct json_object *value)
+{
+	return !value || (json_object_is_type(value, json_type_boolean) && !json_object_get_boolean(value)) ||
+	       (json_object_is_type(value, json_type_string) && json_object_get_string_len(value) == 0);
+}
+
+/* What an error value says: a string, an object's "message", else its JSON. The caller owns it. */
+static char *words_of(struct json_object *error)
+{
+	const char *text = json_string_at(error, "");
+	struct json_object *message;
+	char *json, *words;
+	size_t len;
+
+	if (!text && json_at(error, "/message", &message) && json_object_is_type(message, json_type_string))
+		text = json_object_get_string(message);
+	if (text)
+		return utf8_clean(text, strlen(text), VENDOR_TEXT_BYTES);
+	json = json_text(error, &len);
+	words = utf8_clean(json, len, VENDOR_TEXT_BYTES);
+	free(json);
+	return words;
+}
+
+/* The vendor's own reason in a JSON body, or NULL. The caller owns it. */
+static char *vendor_words(const struct vendor *vendor, struct json_object *body)
+{
+	struct json_object *error;
+
+	if (!vendor->response_error || !json_at(body, vendor->response_error, &error) || is_blank(error))
+		return NULL;
+	return words_of(error);
+}
+
+static char *describe(const struct vendor *vendor, const struct answer *answer, const struct rule *rule)
+{
+	struct json_object *body = NULL;
+	char *text, *words = NULL, *error;
+
+	if (rule->text) {
+		text = mem_strdup(rule->text);
+		words = answer->detail ? utf8_clean(answer->detail, strlen(answer->detail), VENDOR_TEXT_BYTES) : NULL;
+	} else {
+		text = mem_printf("vendor answered %d", answer->http_status);
+		if (answer->body_len > 0 &&
+		    json_strict_parse(answer->body, answer->body_len, &JSON_LIMITS_DEFAULT, &body, NULL, 0, NULL) == ERR_OK)
+			words = vendor_words(vendor, body);
+	}
+	error = words ? mem_printf("%s: %s", text, words) : mem_strdup(text);
+	json_object_put(body);
+	free(words);
+	free(text);
+	return error;
+}
+
+/* Appends to outcome->error. */
+static void add_words(struct outcome *outcome, const char *words)
+{
+	char *error = mem_printf("%s%s", outcome->error, words);
+
+	free(outcome->error);
+	outcome->error = error;
+}
+
+static char *history_entry(const struct job *job, const struct answer *answer, const struct rule *rule, const char *error,
+                           int64_t now)
+{
+	char at[CLOCK_TEXT_SIZE];
+	struct buffer entry;
+
+	clock_format(answer->sent_at ? answer->sent_at : now, at);
+	buffer_init(&entry, HISTORY_ENTRY_BYTES_MAX);
+	buffer_printf(&entry, "{\"attempt\":%d,\"at\":\"%s\",\"outcome\":\"", job->attempts + 1, at);
+	if (rule->name)
+		buffer_append_str(&entry, rule->name);
+	else
+		buffer_printf(&entry, "http_%d", answer->http_status);
+	buffer_printf(&entry, "\",\"latency_ms\":%lld", (long long)answer->latency_ms);
+	if (answer->transport == TRANSPORT_ANSWERED)
+		buffer_printf(&entry, ",\"http_status\":%d", answer->http_status);
+	if (error) {
+		buffer_append_str(&entry, ",\"error\":");
+		buffer_append_json_string(&entry, error, strlen(error));
+	}
+	buffer_append_str(&entry, "}");
+	return buffer_take(&entry, NULL);
+}
+
+/* ---- Accepted ---- */
+
+static void fail(struct outcome *outcome, char *error)
+{
+	outcome->kind = OUTCOME_FAILED;
+	outcome->error = error;
+}
+
+/* Takes a reference of its own to value, which it changes. */
+static void complete(const struct vendor *vendor, struct json_object *value, struct outcome *outcome)
+{
+	value = clean_result(vendor, value ? json_object_get(value) : NULL);
+	outcome->kind = OUTCOME_COMPLETE;
+	outcome->result = json_text(value, NULL);
+	json_object_put(value);
+}
+
+static void accept_result(const struct vendor *vendor, const struct answer *answer, struct outcome *outcome)
+{
+	struct json_object *body, *value;
+	struct err_text why = { "" };
+	char *words;
+
+	if (json_strict_parse(answer->body, answer->body_len, &JSON_LIMITS_DEFAULT, &body, NULL, 0, &why) != ERR_OK) {
+		fail(outcome, mem_printf("vendor answered %d, but its body cannot be read: %s", answer->http_status, why.text));
+		return;
+	}
+	if (json_at(body, vendor->response_result, &value)) {
+		complete(vendor, value, outcome);
+	} else {
+		words = vendor_words(vendor, body);
+		fail(outcome, mem_printf("vendor answered %d, but there is nothing at %s in its body%s%s", answer->http_status,
+		                         vendor->response_result, words ? ": " : "", words ? words : ""));
+		free(words);
+	}
+	json_object_put(body);
+}
+
+/* An acknowledgement may be anything: only its job id, where the vendor file tells of one, is of use. */
+static void accept_acknowledgement(const struct vendor *vendor, const struct job *job, const struct answer *answer,
+                                   int64_t now, struct outcome *outcome)
+{
+	int64_t until = now + vendor->callback_timeout_ms;
+	struct json_object *body = NULL;
+	const char *id = NULL;
+
+	outcome->kind = OUTCOME_AWAIT_CALLBACK;
+	outcome->callback_until = until < job->deadline_at ? until : job->deadline_at;
+	if (vendor->response_job_id && answer->body_len > 0 &&
+	    json_strict_parse(answer->body, answer->body_len, &JSON_LIMITS_DEFAULT, &body, NULL, 0, NULL) == ERR_OK)
+		id = json_string_at(body, vendor->response_job_id);
+	/* A longer one could not be looked up; the job is still found by its own id. */
+	if (id && id[0] != '\0' && strlen(id) <= VENDOR_JOB_ID_BYTES_MAX)
+		outcome->vendor_job_id = mem_strdup(id);
+	json_object_put(body);
+}
+
+/* ---- Not accepted ---- */
+
+static int64_t clamp(int64_t value, int64_t least, int64_t most)
+{
+	if (value < least)
+		value = least;
+	return value > most ? most : value;
+}
+
+/* Up to one base wait, so that what was held together does not come back together. */
+static int64_t spread_ms(const struct retry_rules *rules, uint32_t random)
+{
+	return (int64_t)((uint64_t)rules->base_ms * random >> 32);
+}
+
+static int64_t wait_ms(const struct retry_rules *rules, int attempts, const struct rule *rule, const struct answer *answer,
+                       uint32_t random, int64_t *hold_ms)
+{
+	int64_t asked = answer->retry_after_ms, least;
+
+	*hold_ms = 0;
+	switch (rule->pace) {
+	case PACE_NOW:
+		return 0;
+	case PACE_HOLD:
+		least = rules->base_ms > SHORTEST_HOLD_MS ? rules->base_ms : SHORTEST_HOLD_MS;
+		*hold_ms = clamp(asked, least, rules->max_hold_ms);
+		return *hold_ms + spread_ms(rules, random);
+	case PACE_HOLD_IF_ASKED:
+		*hold_ms = clamp(asked, 0, rules->max_hold_ms);
+		break;
+	case PACE_BACKOFF:
+		break;
+	}
+	return retry_wait_ms(rules, attempts, asked, random);
+}
+
+static void put_off(const struct vendor *vendor, const struct job *job, const struct answer *answer,
+                    const struct rule *rule, int64_t now, uint32_t random, struct outcome *outcome)
+{
+	const struct retry_rules *rules = &vendor->retry;
+	int attempts = job->attempts + 1;
+	int64_t wait = wait_ms(rules, attempts, rule, answer, random, &outcome->hold_ms);
+	char words[64];
+
+	outcome->kind = rule->verdict == VERDICT_RETRY ? OUTCOME_RETRY : OUTCOME_RETURNED;
+	outcome->retry_at = now + wait;
+	if (outcome->kind == OUTCOME_RETRY && !retry_allowed(rules, attempts)) {
+		snprintf(words, sizeof(words), " (attempt %d of %d)", attempts, rules->max_attempts);
+		add_words(outcome, words);
+		outcome->kind = OUTCOME_FAILED;
+	} else if (outcome->retry_at >= job->deadline_at) {
+		add_words(outcome, "; the deadline comes before another attempt");
+		outcome->kind = OUTCOME_FAILED;
+	}
+	if (outcome->kind == OUTCOME_FAILED)
+		outcome->retry_at = 0;
+}
+
+void outcome_of_answer(const struct vendor *vendor, const struct job *job, const struct answer *answer, int64_t now,
+                       uint32_t random, struct outcome *outcome)
+{
+	const struct rule *rule = rule_of(answer);
+
+	*outcome = (struct outcome){ .attempts_add = rule->verdict == VERDICT_RETURN ? 0 : 1 };
+	if (rule->verdict == VERDICT_ACCEPT) {
+		if (vendor->mode == VENDOR_SYNC)
+			accept_result(vendor, answer, outcome);
+		else
+			accept_acknowledgement(vendor, job, answer, now, outcome);
+	} else {
+		fail(outcome, describe(vendor, answer, rule));
+		if (rule->verdict != VERDICT_FAIL)
+			put_off(vendor, job, answer, rule, now, random, outcome);
+	}
+	if (outcome->attempts_add)
+		outcome->history_entry = history_entry(job, answer, rule, outcome->error, now);
+}
+
+/* ---- Callbacks ---- */
+
+static bool says_failed(struct json_object *body)
+{
+	const char *status = json_string_at(body, "/status");
+
+	return status && (strcmp(status, "failed") == 0 || strcmp(status, "error") == 0);
+}
+
+enum err outcome_of_callback(const struct vendor *vendor, struct json_object *body, struct outcome *outcome,
+                             struct err_text *why)
+{
+	struct json_object *value, *copy = NULL;
+	char *words;
+
+	*outcome = (struct outcome){ 0 };
+	if (json_at(body, vendor->callback_error, &value) && !is_blank(value)) {
+		words = words_of(value);
+		fail(outcome, mem_printf("vendor called back with an error: %s", words));
+		free(words);
+		return ERR_OK;
+	}
+	if (says_failed(body)) {
+		fail(outcome, mem_printf("vendor called back with status \"%s\"", json_string_at(body, "/status")));
+		return ERR_OK;
+	}
+	if (!json_at(body, vendor->callback_result, &value))
+		return err_set(why, ERR_INVALID, "there is neither a result at \"%s\" nor an error at \"%s\"",
+		               vendor->callback_result, vendor->callback_error);
+	/* Cleaning changes its value, and the body is not ours. */
+	if (value && json_object_deep_copy(value, &copy, NULL) != 0) {
+		fputs("out of memory\n", stderr);
+		abort();
+	}
+	complete(vendor, copy, outcome);
+	json_object_put(copy);
+	return ERR_OK;
+}
+
+void outcome_deinit(struct outcome *outcome)
+{
+	free(outcome->result);
+	free(outcome->error);
+	free(outcome->vendor_job_id);
+	free(outcome->history_entry);
+	*outcome = (struct outcome){ 0 };
+}
+
+/* ---- The change that writes it ---- */
+
+void outcome_to_change(const struct outcome *outcome, const struct job *job, int64_t now, int64_t retention_ms,
+                       struct job_change *change)
+{
+	/* A success stands whoever has claimed the job since; everything else is only true of this attempt. */
+	static const struct { enum job_event event; bool any_fence; } events[] = {
+		[OUTCOME_COMPLETE] = { EVENT_SUCCEED, true },
+		[OUTCOME_FAILED] = { EVENT_FAIL, false },
+		[OUTCOME_RETRY] = { EVENT_RETRY, false },
+		[OUTCOME_RETURNED] = { EVENT_RETURN, false },
+		[OUTCOME_AWAIT_CALLBACK] = { EVENT_AWAIT_CALLBACK, false },
+	};
+	enum phase to = job_transition(events[outcome->kind].event)->to;
+
+	*change = (struct job_change){
+		.request_id = job->request_id,
+		.event = events[outcome->kind].event,
+		.fence = events[outcome->kind].any_fence ? FENCE_ANY : job->fence,
+		.now = now,
+		.attempts_add = outcome->attempts_add,
+		.result = outcome->result,
+		.error = outcome->error,
+		.vendor_job_id = outcome->vendor_job_id,
+		.history_entry = outcome->history_entry,
+	};
+	if (to == PHASE_DONE) {
+		change->expire_at = now + retention_ms;
+	} else if (to == PHASE_QUEUED) {
+		change->next_attempt_at = change->queued_at = outcome->retry_at;
+		change->due_at = job->deadline_at;
+	} else {
+		change->due_at = outcome->callback_until;
+	}
+}

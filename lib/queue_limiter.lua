@@ -1,0 +1,282 @@
+-- The limiter of one vendor: what rate_limit:{vendor} holds, and its arithmetic. Not a script: C puts this text in front of
+-- queue_take.lua, queue_limits.lua and queue_refund.lua.
+--
+-- A call granted at t may leave until t + guard, and reaches the vendor up to TRAVEL_MS later. Between two calls the vendor may
+-- therefore see less time than we do, by guard + TRAVEL_MS of the earlier one; every limit is kept for the worst case.
+-- All times are ms of Redis TIME with their fraction. Should that clock jump back, what lies in the future is taken as of now (safe);
+-- a jump forward by more than a window is a window forgotten, and no script can see it.
+--
+-- Fields of the hash:
+--   run_id       of the Redis that wrote it; limits of another run are not to be trusted (queue_limits.lua)
+--   begun_at     ms; when it was started for that run
+--   hold_until   ms; no call before it
+--   w:<per_ms>   a window, cmsgpack array {1, seen, start, count, expiry, start, count, expiry, ...}, slots in order of their start.
+--                A slot counts until its expiry, the worst case of its newest call. The key has no `calls`: counts hold under any.
+--   b:<calls>:<per_ms>:<burst>   a bucket, cmsgpack array {1, seen, debt, at, zero_at}
+-- The leading 1 is the format's version. `seen` is when a worker that has the limit in its file last wrote it: workers with an older or
+-- newer file count in each other's limits, too, until nobody has had the limit for longer than its window.
+
+local VERSION = 1
+local TRAVEL_MS = 10            -- from our write to the vendor's clock: what that may differ between two calls
+local GUARD_MAX_MS = 500        -- the longest guard that a worker asks for
+local LONG_WINDOW_MS = 60000    -- windows over this are quotas: never blocked in whole merely because knowledge is partial
+local SLOTS = 250               -- a window is kept in about so many slots, so it is used to 1 - 1/250 at least
+local FULL = 2147483648         -- the count of a slot that uses up the window under any `calls`
+local EPSILON = 1e-6            -- of a call: floating point's share
+
+local function now_us()
+	local t = redis.call('TIME')
+	return t[1] * 1000000 + t[2]
+end
+
+local function hash_get(key)
+	local flat, map = redis.call('HGETALL', key), {}
+	for i = 1, #flat, 2 do map[flat[i]] = flat[i + 1] end
+	return map
+end
+
+---- Windows
+
+local function window_expiry(l, now, guard) return math.ceil(now + l.per + guard + TRAVEL_MS) end
+
+-- Drops what has left the window, counts the rest.
+local function window_settle(l, now)
+	local from, to = l.slots, {}
+	l.used, l.first_expiry = 0, nil
+	for i = 1, #from, 3 do
+		local start, count, expiry = from[i], from[i + 1], from[i + 2]
+		if start > now then start, expiry = now, expiry - (start - now) end
+		if expiry > now then
+			local n = #to
+			to[n + 1], to[n + 2], to[n + 3] = start, count, expiry
+			l.used = l.used + count
+			if not l.first_expiry or expiry < l.first_expiry then l.first_expiry = expiry end
+		end
+	end
+	l.slots = to
+end
+
+local function window_free(l) return l.calls - l.used end
+
+local function window_wait(l, now)
+	if l.used < l.calls then return 0 end
+	if l.used == l.calls then return l.first_expiry - now end
+	-- `calls` was lowered, or a full slot lies over others: more than the first has to go.
+	local order, used = {}, l.used
+	for i = 1, #l.slots, 3 do order[#order + 1] = i end
+	table.sort(order, function(a, b) return l.slots[a + 2] < l.slots[b + 2] end)
+	for _, i in ipairs(order) do
+		used = used - l.slots[i + 1]
+		if used < l.calls then return l.slots[i + 2] - now end
+	end
+	return 1
+end
+
+-- Into the newest slot while that is young enough: all its calls then count as long as the newest.
+local function window_spend(l, now, guard, n)
+	local width = math.max(1, math.ceil((l.per + guard + TRAVEL_MS) / SLOTS))
+	local s, last, expiry = l.slots, #l.slots - 2, window_expiry(l, now, guard)
+	if last > 0 and now - s[last] < width then
+		s[last + 1] = s[last + 1] + n
+		s[last + 2] = math.max(s[last + 2], expiry)
+	else
+		s[last + 3], s[last + 4], s[last + 5] = math.floor(now), n, expiry
+	end
+	l.used = l.used + n
+	l.first_expiry = math.min(l.first_expiry or expiry, expiry)
+end
+
+-- The slots that end first give the calls back: then what is left counts at least as long as the calls that did leave. Only
+-- if the slot of the grant is still here; else it would be another call's count that goes.
+local function window_refund(l, now, granted, n)
+	if granted + l.per <= now then return end
+	while n > 0 and #l.slots > 0 do
+		local first, s = 1, l.slots
+		for i = 4, #s, 3 do
+			if s[i + 2] < s[first + 2] then first = i end
+		end
+		local back = math.min(n, s[first + 1])
+		s[first + 1] = s[first + 1] - back
+		n = n - back
+		if s[first + 1] == 0 then
+			for _ = 1, 3 do table.remove(s, first) end
+		end
+	end
+end
+
+local function window_fill(l, now)
+	local s, n = l.slots, #l.slots
+	s[n + 1], s[n + 2], s[n + 3] = math.floor(now), FULL, window_expiry(l, now, GUARD_MAX_MS)
+end
+
+---- Token buckets
+-- The debt is how full the vendor's own bucket can be at worst: each call adds 1, time takes `rate` per ms away, and a call that
+-- leaves a guard late finds that much less taken away, so after a grant the debt is at least rate * guard + 1. For grants i..j this gives
+--     j - i + 1 <= burst + rate * (t_j - t_i - guard_i)
+-- which is what the vendor demands of the latest i and the earliest j. A burst smaller than 1 + rate * guard leaves room for one call, the
+-- next one (2 - burst + rate * guard) / rate later. zero_at: when the debt was last 0.
+
+local function bucket_settle(l, now)
+	if now > l.at then l.debt = l.debt - l.rate * (now - l.at) end
+	l.at = now
+	if l.zero_at > now then l.zero_at = now end
+	if l.debt <= 0 then l.debt, l.zero_at = 0, now end
+end
+
+local function bucket_free(l, guard)
+	local free = math.floor(l.burst - math.max(l.debt, l.rate * (guard + TRAVEL_MS)) + EPSILON)
+	if free >= 1 then return free end
+	return l.debt + 1 <= l.burst + EPSILON and 1 or 0
+end
+
+local function bucket_wait(l)
+	return math.max(0, l.debt + 1 - l.burst) / l.rate
+end
+
+local function bucket_spend(l, guard, n)
+	l.debt = math.max(l.debt, l.rate * (guard + TRAVEL_MS)) + n
+end
+
+-- A debt that was 0 since the grant has forgotten the call already.
+local function bucket_refund(l, granted, n)
+	if granted >= l.zero_at then l.debt = math.max(0, l.debt - n) end
+end
+
+local function bucket_fill(l)
+	l.debt = math.max(l.debt, l.burst, 1 + l.rate * (GUARD_MAX_MS + TRAVEL_MS))
+end
+
+---- Both
+
+-- A limit without a record; nil if the key is no limit's.
+local function limit_new(key, now)
+	local per = string.match(key, '^w:(%d+)$')
+	if per then return { key = key, per = tonumber(per), calls = math.huge, slots = {}, used = 0, seen = now } end
+	local calls, bucket_per, burst = string.match(key, '^b:(%d+):(%d+):(%d+)$')
+	if not calls then return nil end
+	per = tonumber(bucket_per)
+	return { key = key, bucket = true, per = per, rate = tonumber(calls) / per, burst = tonumber(burst), seen = now,
+		debt = 0, at = now, zero_at = now }
+end
+
+local function limit_settle(l, now)
+	if l.bucket then bucket_settle(l, now) else window_settle(l, now) end
+end
+
+local function limit_fill(l, now)
+	if l.bucket then bucket_fill(l) else window_fill(l, now) end
+	limit_settle(l, now)
+	l.changed = true
+end
+
+local function limit_free(l, guard)
+	if l.bucket then return l.own and bucket_free(l, guard) or math.huge end
+	return window_free(l)
+end
+
+local function limit_wait(l, now)
+	if not l.own then return 0 end
+	if l.bucket then return bucket_wait(l) end
+	return window_wait(l, now)
+end
+
+local function limit_spend(l, now, guard, n)
+	if l.bucket then bucket_spend(l, guard, n) else window_spend(l, now, guard, n) end
+	l.changed = true
+end
+
+local function limit_refund(l, now, granted, n)
+	if l.bucket then bucket_refund(l, granted, n) else window_refund(l, now, granted, n) end
+	l.changed = true
+end
+
+-- A record that cannot be read is a limit about which nothing is known: used up.
+local function limit_decode(key, packed, now)
+	local l = limit_new(key, now)
+	if not l then return nil end
+	local ok, r = pcall(cmsgpack.unpack, packed)
+	ok = ok and type(r) == 'table' and r[1] == VERSION
+	for i = 2, ok and #r or 0 do ok = ok and type(r[i]) == 'number' end
+	if not (ok and r[2] and (l.bucket and #r == 5 or not l.bucket and #r % 3 == 2)) then
+		limit_fill(l, now)
+		return l
+	end
+	l.seen = r[2]
+	if l.bucket then
+		l.debt, l.at, l.zero_at = r[3], r[4], r[5]
+	else
+		for i = 3, #r do l.slots[i - 2] = r[i] end
+	end
+	limit_settle(l, now)
+	return l
+end
+
+local function limit_pack(l)
+	if l.bucket then return cmsgpack.pack({ VERSION, l.seen, l.debt, l.at, l.zero_at }) end
+	local r = { VERSION, l.seen }
+	for i = 1, #l.slots do r[i + 2] = l.slots[i] end
+	return cmsgpack.pack(r)
+end
+
+-- The limits of the caller's vendor file: argv[first] is their number, then calls, per_ms, burst of each. key -> calls (the smallest,
+-- if two windows are equally long).
+local function limits_wanted(argv, first)
+	local wanted = {}
+	for i = first + 1, first + 3 * tonumber(argv[first]), 3 do
+		local calls, per, burst = tonumber(argv[i]), argv[i + 1], argv[i + 2]
+		local key = burst == '0' and 'w:' .. per or 'b:' .. argv[i] .. ':' .. per .. ':' .. burst
+		wanted[key] = math.min(wanted[key] or calls, calls)
+	end
+	return wanted
+end
+
+-- All limits of the hash, those of the caller's file marked as own, by key; and the keys that nobody has used for long.
+local function limits_stored(stored, wanted, now)
+	local limits, gone = {}, {}
+	for key, packed in pairs(stored) do
+		local l = limit_decode(key, packed, now)
+		if l and wanted[key] then
+			l.own, l.calls, l.seen = true, wanted[key], now
+		end
+		if l and l.seen + math.max(l.per, LONG_WINDOW_MS) < now then
+			gone[#gone + 1] = key
+		elseif l then
+			limits[key] = l
+		end
+	end
+	return limits, gone
+end
+
+-- Adds the limits of the caller's file that have no record yet although the vendor was called: its file was changed. A bucket starts
+-- used up. A window takes over what the longest stored window knows, which is all if that is as long; if it is shorter, the new one
+-- starts used up besides, but not if it is a long one (a new daily quota must not close the vendor for a day: it counts from the
+-- oldest call still known).
+local function limits_add_new(limits, wanted, now)
+	local longest
+	for _, l in pairs(limits) do
+		if not l.bucket and (not longest or l.per > longest.per) then longest = l end
+	end
+	for key, calls in pairs(wanted) do
+		if not limits[key] then
+			local l = limit_new(key, now)
+			l.own, l.calls, l.changed, limits[key] = true, calls, true, l
+			if longest and not l.bucket then
+				for i = 1, #longest.slots, 3 do
+					l.slots[i], l.slots[i + 1] = longest.slots[i], longest.slots[i + 1]
+					l.slots[i + 2] = longest.slots[i + 2] - longest.per + l.per
+				end
+			end
+			local known = longest and longest.per >= l.per or l.per > LONG_WINDOW_MS
+			if l.bucket or not known then limit_fill(l, now) else limit_settle(l, now) end
+		end
+	end
+end
+
+-- Writes the limits that changed since they were read or written. No TTL: the hash must not be one of those that volatile-lru may evict.
+local function limits_save(hash, limits, gone)
+	for key, l in pairs(limits) do
+		if l.changed then redis.call('HSET', hash, key, limit_pack(l)) end
+		l.changed = false
+	end
+	for _, key in ipairs(gone) do redis.call('HDEL', hash, key) end
+end

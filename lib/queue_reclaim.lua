@@ -1,0 +1,28 @@
+-- A page of entries that were taken long ago and never acknowledged: each goes to the end of the stream as a new one.
+--
+-- KEYS  stream, in_flight
+-- ARGV  consumer, min_idle_ms, cursor (0-0 at first), entries in a page
+-- Gives {next cursor (0-0 at the end), number of entries that are in the stream again}
+
+local stream, in_flight = KEYS[1], KEYS[2]
+local again = 0
+
+if redis.call('EXISTS', stream) == 0 then return { '0-0', 0 } end
+local page = redis.pcall('XAUTOCLAIM', stream, 'workers', ARGV[1], ARGV[2], ARGV[3], 'COUNT', ARGV[4], 'JUSTID')
+if page.err then
+	if string.find(page.err, 'NOGROUP', 1, true) then return { '0-0', 0 } end
+	error(page.err)
+end
+for _, id in ipairs(page[2]) do
+	local entry = redis.call('XRANGE', stream, id, id)[1]
+	if entry and #entry[2] == 2 then
+		redis.call('XADD', stream, '*', entry[2][1], entry[2][2])
+		again = again + 1
+	end
+	redis.call('XDEL', stream, id)
+	redis.call('XACK', stream, 'workers', id)
+	redis.call('ZREM', in_flight, id)
+end
+-- Redis 7 has dropped those whose entry was deleted by itself, and says which.
+for _, id in ipairs(page[3] or {}) do redis.call('ZREM', in_flight, id) end
+return { page[1], again }

@@ -1,0 +1,151 @@
+/* Taking: one run of queue_take.lua a vendor, all of them in one pipeline; and the start of a limiter. */
+#include "clock.h"
+#include "log.h"
+#include "queue.h"
+#include "queue_priv.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { HEAD = 4, COMPLAIN_EVERY_MS = 1000 };   /* elements of the script's answer before the grants */
+
+struct takes {
+	const char *consumer;
+	struct queue_take *takes;
+};
+
+static void add_limits(struct queue_command *command, const struct vendor *vendor)
+{
+	queue__arg_number(command, (int64_t)vendor->n_limits);
+	for (size_t i = 0; i < vendor->n_limits; i++) {
+		queue__arg_number(command, vendor->limits[i].calls);
+		queue__arg_number(command, vendor->limits[i].per_ms);
+		queue__arg_number(command, vendor->limits[i].burst);
+	}
+}
+
+static int64_t wanted(const struct queue_take *take)
+{
+	if (take->want < 0)
+		return 0;
+	return take->want < QUEUE_BATCH_MAX ? take->want : QUEUE_BATCH_MAX;
+}
+
+static void make_take(struct queue *queue, void *arg, size_t i, struct queue_command *command)
+{
+	const struct takes *all = arg;
+	const struct queue_take *take = &all->takes[i];
+	const char *name = take->vendor->name;
+
+	queue__script(command, QUEUE_SCRIPT_TAKE, 4);
+	queue__arg_key(command, queue, "job-queue", name);
+	queue__arg_key(command, queue, "job-delayed", name);
+	queue__arg_key(command, queue, "rate_limit", name);
+	queue__arg_key(command, queue, "in_flight", name);
+	queue__arg(command, all->consumer);
+	queue__arg_number(command, wanted(take));
+	queue__arg_number(command, take->guard_ms);
+	queue__arg_number(command, take->lease_ms);
+	queue__arg_number(command, take->vendor->max_in_flight);
+	queue__arg(command, redis_run_id(queue->redis));
+	add_limits(command, take->vendor);
+}
+
+static bool take_grant(struct queue_grant *grant, const redisReply *entry_id, const redisReply *request_id)
+{
+	if (!entry_id->str || entry_id->len >= sizeof(grant->entry_id) || !request_id->str || !uuid_is_valid(request_id->str))
+		return false;
+	memcpy(grant->entry_id, entry_id->str, entry_id->len + 1);
+	memcpy(grant->request_id, request_id->str, sizeof(grant->request_id));
+	return true;
+}
+
+static void log_malformed(const char *vendor, const redisReply *ids)
+{
+	for (size_t i = 0; ids->type == REDIS_REPLY_ARRAY && i < ids->elements; i++)
+		log_warn("queue entry is not a job, removed vendor=%s entry=%s", vendor, ids->element[i]->str);
+}
+
+static bool take_answer(struct queue *queue, void *arg, size_t i, const redisReply *reply)
+{
+	struct queue_take *take = &((struct takes *)arg)->takes[i];
+	size_t n = reply->elements;
+
+	if (reply->type != REDIS_REPLY_ARRAY || n < 1 || !reply->element[0]->str)
+		return false;
+	if (strcmp(reply->element[0]->str, "stale") == 0) {
+		take->outcome = ERR_STALE;
+		snprintf(queue->stale_run_id, sizeof(queue->stale_run_id), "%s", redis_run_id(queue->redis));
+		return true;
+	}
+	if (n < HEAD || n % 2 != HEAD % 2 || (n - HEAD) / 2 > (size_t)wanted(take))
+		return false;
+	for (size_t k = HEAD; k < n; k += 2)
+		if (!take_grant(&take->grants[(k - HEAD) / 2], reply->element[k], reply->element[k + 1]))
+			return false;
+	take->wait_ms = queue__integer(reply->element[1]);
+	take->granted_us = queue__integer(reply->element[2]);
+	take->n = (int)((n - HEAD) / 2);
+	take->outcome = ERR_OK;
+	log_malformed(take->vendor->name, reply->element[3]);
+	return true;
+}
+
+enum err queue_take(struct queue *queue, const char *consumer, struct queue_take *takes, size_t n, struct err_text *why)
+{
+	struct takes all = { .consumer = consumer, .takes = takes };
+	struct queue_pipeline pipeline = { .make = make_take, .take = take_answer, .arg = &all };
+	struct err_text own;
+	enum err err;
+
+	why = why ? why : &own;
+	for (size_t i = 0; i < n; i++) {
+		takes[i].n = 0;
+		takes[i].wait_ms = -1;
+		takes[i].granted_us = 0;
+		takes[i].outcome = ERR_UNAVAILABLE;
+	}
+	/* Connecting first: it may take long, and the guards count from here on. */
+	if ((err = redis_ready(queue->redis, why)))
+		return err;
+	for (size_t i = 0; i < n; i++)
+		takes[i].asked_mono_ms = clock_mono_ms();
+	err = queue__run(queue, &pipeline, n, why);
+	if (!err || redis_fd(queue->redis) < 0)
+		return err;
+	/* Some vendor's own trouble, e.g. a key of another type: the others have what they asked for. */
+	if (clock_mono_ms() - queue->complained_at >= COMPLAIN_EVERY_MS) {
+		queue->complained_at = clock_mono_ms();
+		log_warn("cannot take from a vendor's queue: %s", why->text);
+	}
+	return ERR_OK;
+}
+
+/* ---- Starting a limiter ---- */
+
+struct begin {
+	const struct vendor *vendor;
+	bool fresh;
+};
+
+static void make_begin(struct queue *queue, void *arg, size_t i, struct queue_command *command)
+{
+	const struct begin *begin = arg;
+	/* Redis restarted since the caller found its limiter stale and looked whether the vendor was ever called: others may have called since. */
+	bool moved_on = queue->stale_run_id[0] && strcmp(queue->stale_run_id, redis_run_id(queue->redis)) != 0;
+
+	(void)i;
+	queue__script(command, QUEUE_SCRIPT_LIMITS, 1);
+	queue__arg_key(command, queue, "rate_limit", begin->vendor->name);
+	queue__arg(command, redis_run_id(queue->redis));
+	queue__arg_number(command, begin->fresh && !moved_on);
+	add_limits(command, begin->vendor);
+}
+
+enum err queue_limits_begin(struct queue *queue, const struct vendor *vendor, bool fresh, struct err_text *why)
+{
+	struct begin begin = { .vendor = vendor, .fresh = fresh };
+	struct queue_pipeline pipeline = { .make = make_begin, .arg = &begin };
+
+	return queue__run(queue, &pipeline, 1, why);
+}

@@ -1,0 +1,113 @@
+-- Takes from a vendor's queue as many jobs as may be called now. One script, so that no two workers spend the same call.
+--
+-- KEYS  stream, delayed, rate_limit, in_flight
+-- ARGV  consumer, want, guard_ms, lease_ms, max_in_flight, run_id, number of limits, then calls, per_ms, burst of each
+-- Gives {'stale'}, or {'ok', wait_ms, time of the grants in us, {ids of malformed entries}, entry id, request id, entry id, request id, ...}
+--
+-- Lua is not rolled back, so the order is: all sums, then the read, then the limiter for exactly what was read. An error
+-- after the read grants nothing; what was read waits in the pending list for queue_reclaim.lua.
+
+local stream, delayed, hash, in_flight = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local consumer, want, guard, lease = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local max_in_flight, run_id, has_limits = tonumber(ARGV[5]), ARGV[6], ARGV[7] ~= '0'
+local MOVE_MAX = 500            -- delayed jobs moved at a time: bounds the script's run and Lua's unpack
+local UUID = '^' .. string.rep('[0-9a-f]', 8) .. string.rep('%-' .. string.rep('[0-9a-f]', 4), 4) .. string.rep('[0-9a-f]', 8) .. '$'
+
+local granted_us = now_us()
+local now = granted_us / 1000
+local stored = hash_get(hash)
+
+if has_limits and stored.run_id ~= run_id then return { 'stale' } end
+
+local function answer(wait, bad, grants)
+	local out = { 'ok', wait < 0 and -1 or math.ceil(wait), granted_us, bad or {} }
+	for i, v in ipairs(grants or {}) do out[4 + i] = v end
+	return out
+end
+
+local function move_due()
+	local due = redis.call('ZRANGEBYSCORE', delayed, '-inf', math.floor(now), 'LIMIT', 0, MOVE_MAX)
+	for _, id in ipairs(due) do redis.call('XADD', stream, '*', 'id', id) end
+	if #due > 0 then redis.call('ZREM', delayed, unpack(due)) end
+end
+
+-- Until the earliest member of a set of times; -1 if it is empty.
+local function wait_for_first(key)
+	local first = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')
+	return first[2] and math.max(0, first[2] - now) or -1
+end
+
+local function read(n)
+	local r = redis.pcall('XREADGROUP', 'GROUP', 'workers', consumer, 'COUNT', n, 'STREAMS', stream, '>')
+	if r and r.err and string.find(r.err, 'NOGROUP', 1, true) then
+		redis.call('XGROUP', 'CREATE', stream, 'workers', '0', 'MKSTREAM')
+		r = redis.pcall('XREADGROUP', 'GROUP', 'workers', consumer, 'COUNT', n, 'STREAMS', stream, '>')
+	end
+	if r and r.err then error(r.err) end
+	return r and r[1] and r[1][2] or {}
+end
+
+-- The request ids of good entries; the others are removed here, since nobody could ever acknowledge them by name.
+local function sort_out(entries)
+	local grants, bad = {}, {}
+	for _, e in ipairs(entries) do
+		local f = e[2]
+		if f and #f == 2 and f[1] == 'id' and string.find(f[2], UUID) then
+			grants[#grants + 1], grants[#grants + 2] = e[1], f[2]
+		else
+			redis.call('XDEL', stream, e[1])
+			redis.call('XACK', stream, 'workers', e[1])
+			bad[#bad + 1] = e[1]
+		end
+	end
+	return grants, bad
+end
+
+move_due()
+
+local wanted, limits, gone = limits_wanted(ARGV, 7), nil, nil
+local unknown = false
+for key in pairs(wanted) do unknown = unknown or not stored[key] end
+local empty = redis.call('XLEN', stream) == 0
+if has_limits and (unknown or not empty) then
+	limits, gone = limits_stored(stored, wanted, now)
+	limits_add_new(limits, wanted, now)
+	limits_save(hash, limits, gone)
+end
+
+local hold = tonumber(stored.hold_until or 0) - now
+if empty then
+	local wait = wait_for_first(delayed)
+	return answer(wait >= 0 and math.max(wait, hold) or -1)
+end
+if hold > 0 then return answer(hold) end
+
+local n = want
+if max_in_flight > 0 then
+	redis.call('ZREMRANGEBYSCORE', in_flight, '-inf', math.floor(now))
+	n = math.min(n, max_in_flight - redis.call('ZCARD', in_flight))
+end
+for _, l in pairs(limits or {}) do n = math.min(n, limit_free(l, guard)) end
+
+local entries = n > 0 and read(n) or {}
+local grants, bad = sort_out(entries)
+local spent = #grants / 2
+if spent > 0 and limits then
+	for _, l in pairs(limits) do limit_spend(l, now, guard, spent) end
+	limits_save(hash, limits, {})
+end
+if max_in_flight > 0 then
+	for i = 1, #grants, 2 do redis.call('ZADD', in_flight, math.ceil(now + lease), grants[i]) end
+end
+
+if n > 0 and #entries < n then return answer(wait_for_first(delayed), bad, grants) end
+local wait = 0
+if spent < want then
+	for _, l in pairs(limits or {}) do
+		if limit_free(l, guard) < 1 then wait = math.max(wait, limit_wait(l, now), 1) end
+	end
+	if max_in_flight > 0 and redis.call('ZCARD', in_flight) >= max_in_flight then
+		wait = math.max(wait, wait_for_first(in_flight))
+	end
+end
+return answer(wait, bad, grants)

@@ -1,0 +1,189 @@
+/* Reading jobs: by id, and the pages that repair asks for. */
+#include "store_mongo_priv.h"
+
+#include "mem.h"
+
+#include <stdlib.h>
+
+/* The first job that the cursor gives; destroys the cursor. */
+static enum err take_one(mongoc_cursor_t *cursor, struct job **job, struct err_text *why)
+{
+	enum err err = ERR_OK;
+	bson_error_t error;
+	const bson_t *doc;
+
+	if (mongoc_cursor_next(cursor, &doc))
+		*job = mongo_job_from_bson(doc);
+	else if (mongoc_cursor_error(cursor, &error))
+		err = mongo_failed(why, "find", &error);
+	else
+		err = err_set(why, ERR_NOT_FOUND, "no such job");
+	mongoc_cursor_destroy(cursor);
+	return err;
+}
+
+static bson_t *only_one(void)
+{
+	bson_t *opts = bson_new();
+
+	BSON_APPEND_INT64(opts, "limit", 1);
+	BSON_APPEND_BOOL(opts, "singleBatch", true);
+	return opts;
+}
+
+enum err mongo_get(struct store *store, const char *request_id, struct job **job, struct err_text *why)
+{
+	bson_t *filter = bson_new();
+	mongoc_collection_t *jobs;
+	struct mongo_call call;
+	enum err err;
+
+	*job = NULL;
+	BSON_APPEND_UTF8(filter, "requestId", request_id);
+	err = mongo_call_begin(store, &call, why);
+	if (err != ERR_OK) {
+		bson_destroy(filter);
+		return err;
+	}
+	jobs = mongo_collection(&call, COLLECTION_JOBS);
+	err = take_one(mongo_find(&call, jobs, filter, only_one()), job, why);
+	mongoc_collection_destroy(jobs);
+	mongo_call_end(&call);
+	return err;
+}
+
+/* The newest job of this vendor job id; the index has them in this order. */
+static enum err find_newest(const struct mongo_call *call, mongoc_collection_t *jobs, const char *vendor,
+                            const char *vendor_job_id, bool unfinished, struct job **job, struct err_text *why)
+{
+	bson_t *filter = bson_new(), *opts = only_one(), child;
+
+	BSON_APPEND_UTF8(filter, "vendor", vendor);
+	BSON_APPEND_UTF8(filter, "vendorJobIds", vendor_job_id);
+	if (unfinished) {
+		BSON_APPEND_DOCUMENT_BEGIN(filter, "phase", &child);
+		BSON_APPEND_UTF8(&child, "$ne", phase_name(PHASE_DONE));
+		bson_append_document_end(filter, &child);
+	}
+	BSON_APPEND_DOCUMENT_BEGIN(opts, "sort", &child);
+	BSON_APPEND_INT32(&child, "createdAt", -1);
+	bson_append_document_end(opts, &child);
+	return take_one(mongo_find(call, jobs, filter, opts), job, why);
+}
+
+enum err mongo_get_by_vendor_job_id(struct store *store, const char *vendor, const char *vendor_job_id, struct job **job,
+                                    struct err_text *why)
+{
+	mongoc_collection_t *jobs;
+	struct mongo_call call;
+	enum err err;
+
+	*job = NULL;
+	err = mongo_call_begin(store, &call, why);
+	if (err != ERR_OK)
+		return err;
+	jobs = mongo_collection(&call, COLLECTION_JOBS);
+	err = find_newest(&call, jobs, vendor, vendor_job_id, true, job, why);
+	if (err == ERR_NOT_FOUND) {
+		err = mongo_call_check(&call, why);
+		if (err == ERR_OK)
+			err = find_newest(&call, jobs, vendor, vendor_job_id, false, job, why);
+	}
+	mongoc_collection_destroy(jobs);
+	mongo_call_end(&call);
+	return err;
+}
+
+/* Runs a find for refs; destroys filter and opts. */
+static enum err find_refs(struct store *store, bson_t *filter, bson_t *opts, size_t limit, struct job_ref **refs, size_t *n,
+                          struct err_text *why)
+{
+	mongoc_collection_t *jobs;
+	mongoc_cursor_t *cursor;
+	struct mongo_call call;
+	bson_error_t error;
+	const bson_t *doc;
+	enum err err;
+
+	*refs = NULL;
+	*n = 0;
+	err = limit ? mongo_call_begin(store, &call, why) : ERR_OK;
+	if (err != ERR_OK || !limit) {
+		bson_destroy(filter);
+		bson_destroy(opts);
+		return err;
+	}
+	BSON_APPEND_INT64(opts, "limit", (int64_t)limit);
+	BSON_APPEND_BOOL(opts, "singleBatch", true);
+	mongo_append_ref_projection(opts);
+	*refs = mem_calloc(limit, sizeof(**refs));
+	jobs = mongo_collection(&call, COLLECTION_JOBS);
+	cursor = mongo_find(&call, jobs, filter, opts);
+	while (*n < limit && mongoc_cursor_next(cursor, &doc))
+		mongo_ref_from_bson(&(*refs)[(*n)++], doc);
+	if (mongoc_cursor_error(cursor, &error)) {
+		err = mongo_failed(why, "find", &error);
+		job_refs_free(*refs, *n);
+		*refs = NULL;
+		*n = 0;
+	}
+	mongoc_cursor_destroy(cursor);
+	mongoc_collection_destroy(jobs);
+	mongo_call_end(&call);
+	return err;
+}
+
+/* "dueAt > d, or dueAt = d and requestId > id" as one range of the index and a filter on its keys. */
+static void append_due_range(bson_t *filter, int64_t now, int64_t after_due_at, const char *after_id)
+{
+	bson_t range, either, one, operator;
+
+	BSON_APPEND_DOCUMENT_BEGIN(filter, "dueAt", &range);
+	BSON_APPEND_DATE_TIME(&range, "$lte", now);
+	if (after_due_at)
+		BSON_APPEND_DATE_TIME(&range, "$gte", after_due_at);
+	bson_append_document_end(filter, &range);
+	if (!after_due_at)
+		return;
+	BSON_APPEND_ARRAY_BEGIN(filter, "$or", &either);
+	BSON_APPEND_DOCUMENT_BEGIN(&either, "0", &one);
+	BSON_APPEND_DOCUMENT_BEGIN(&one, "dueAt", &operator);
+	BSON_APPEND_DATE_TIME(&operator, "$gt", after_due_at);
+	bson_append_document_end(&one, &operator);
+	bson_append_document_end(&either, &one);
+	BSON_APPEND_DOCUMENT_BEGIN(&either, "1", &one);
+	BSON_APPEND_DOCUMENT_BEGIN(&one, "requestId", &operator);
+	BSON_APPEND_UTF8(&operator, "$gt", after_id);
+	bson_append_document_end(&one, &operator);
+	bson_append_document_end(&either, &one);
+	bson_append_array_end(filter, &either);
+}
+
+enum err mongo_find_due(struct store *store, int64_t now, int64_t after_due_at, const char *after_id, size_t limit,
+                        struct job_ref **refs, size_t *n, struct err_text *why)
+{
+	bson_t *filter = bson_new(), *opts = bson_new(), sort;
+
+	append_due_range(filter, now, after_due_at, after_id);
+	BSON_APPEND_DOCUMENT_BEGIN(opts, "sort", &sort);
+	BSON_APPEND_INT32(&sort, "dueAt", 1);
+	BSON_APPEND_INT32(&sort, "requestId", 1);
+	bson_append_document_end(opts, &sort);
+	return find_refs(store, filter, opts, limit, refs, n, why);
+}
+
+enum err mongo_find_queued(struct store *store, const char *vendor, int64_t before, size_t limit, struct job_ref **refs,
+                           size_t *n, struct err_text *why)
+{
+	bson_t *filter = bson_new(), *opts = bson_new(), child;
+
+	BSON_APPEND_UTF8(filter, "vendor", vendor);
+	BSON_APPEND_UTF8(filter, "phase", phase_name(PHASE_QUEUED));
+	BSON_APPEND_DOCUMENT_BEGIN(filter, "queuedAt", &child);
+	BSON_APPEND_DATE_TIME(&child, "$lt", before);
+	bson_append_document_end(filter, &child);
+	BSON_APPEND_DOCUMENT_BEGIN(opts, "sort", &child);
+	BSON_APPEND_INT32(&child, "queuedAt", 1);
+	bson_append_document_end(opts, &child);
+	return find_refs(store, filter, opts, limit, refs, n, why);
+}

@@ -1,0 +1,273 @@
+/* The members of a vendor file: one table that reads them, checks them and documents them. */
+#include "vendor.h"
+
+#include "json_strict.h"
+#include "mem.h"
+#include "vendor_priv.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ALIASES_MAX = 16, HEADERS_MAX = 64, REMOVE_MAX = 256, FAR = 1000 };
+
+#define MIB (INT64_C(1) << 20)
+#define SECOND_MS INT64_C(1000)
+#define DAY_MS (86400 * SECOND_MS)
+
+#define AT(field) offsetof(struct vendor, field)
+#define LIMIT_AT(field) offsetof(struct vendor_limit, field)
+
+const char MEMBER_REQUIRED[] = "";
+
+static const struct member members[] = {
+	{ "name", TYPE_NAME, AT(name), MEMBER_REQUIRED, 0, 0, "What jobs, keys and log lines call it. Letters, digits, `.`, `_`, `-`." },
+	{ "aliases", TYPE_NAMES, AT(aliases), "[]", 0, ALIASES_MAX, "Other names under which clients may ask for it." },
+	{ "mode", TYPE_MODE, AT(mode), MEMBER_REQUIRED, 0, 0,
+	  "`sync`: the answer is the result. `async`: the answer is an acknowledgement, the result comes by callback." },
+
+	{ "request", TYPE_GROUP, 0, "{}", 0, 0, "The call." },
+	{ "request/method", TYPE_METHOD, AT(method), "\"POST\"", 0, 0, "`POST`, `PUT`, `PATCH` or `GET`." },
+	{ "request/url", TYPE_URL, AT(url), MEMBER_REQUIRED, 0, 0, "http or https. References are resolved at start." },
+	{ "request/headers", TYPE_HEADERS, AT(headers), "{}", 0, HEADERS_MAX,
+	  "Header names and values. References are resolved at start, `${job:...}` at each call." },
+	{ "request/timeout_ms", TYPE_INT64, AT(timeout_ms), "10000", 1, 600000, "For the whole call." },
+	{ "request/connect_timeout_ms", TYPE_INT64, AT(connect_timeout_ms), "3000", 1, 600000, "For the connection, within timeout_ms." },
+	{ "request/max_response_bytes", TYPE_INT64, AT(max_response_bytes), "8388608", 1024, 15 * MIB,
+	  "A longer answer, after decompression, fails the job." },
+
+	{ "limits", TYPE_LIMITS, 0, "[]", 0, VENDOR_LIMITS_MAX, "Rate limits; all hold together. None: no limit." },
+	{ "limits/*/calls", TYPE_INT64, LIMIT_AT(calls), MEMBER_REQUIRED, 1, 1000000000, "Never more calls than this ..." },
+	{ "limits/*/per_seconds", TYPE_SECONDS, LIMIT_AT(per_ms), MEMBER_REQUIRED, 10, 31 * DAY_MS, "... in any span of this length." },
+	{ "limits/*/burst", TYPE_INT64, LIMIT_AT(burst), NULL, 1, 1000000000,
+	  "Makes it a token bucket: calls / per_seconds on average, at most so many at once." },
+
+	{ "max_in_flight", TYPE_INT64, AT(max_in_flight), "0", 0, 100000, "Open calls of all workers together; 0: no limit." },
+	{ "deadline_seconds", TYPE_SECONDS, AT(deadline_ms), "604800", SECOND_MS, 366 * DAY_MS,
+	  "A job that is not finished at this age is failed." },
+
+	{ "retry", TYPE_GROUP, 0, "{}", 0, 0, "What happens after a failed call; see [retries](#retries)." },
+	{ "retry/max_attempts", TYPE_INT, AT(retry.max_attempts), "5", 1, 100, "Calls in all, the first one included." },
+	{ "retry/base_ms", TYPE_INT64, AT(retry.base_ms), "1000", 1, 3600 * SECOND_MS,
+	  "Wait after the first failure, half of it random; doubles each time." },
+	{ "retry/max_ms", TYPE_INT64, AT(retry.max_ms), "300000", 1, DAY_MS, "No wait is longer, unless the vendor asks for it." },
+	{ "retry/max_hold_seconds", TYPE_SECONDS, AT(retry.max_hold_ms), "3600", SECOND_MS, 7 * DAY_MS,
+	  "The most that a vendor's `Retry-After` is honoured." },
+
+	{ "callback", TYPE_GROUP, 0, "{}", 0, 0, "How an async vendor calls back." },
+	{ "callback/timeout_seconds", TYPE_SECONDS, AT(callback_timeout_ms), "300", 10, 31 * DAY_MS,
+	  "From the acknowledgement to the callback; after that the job is failed." },
+	{ "callback/secret", TYPE_SECRET, AT(callback_secret), NULL, 0, 0,
+	  "Callbacks must be signed with it (Standard Webhooks). Should be a reference." },
+	{ "callback/job_id", TYPE_POINTER, AT(callback_job_id), "\"/request_id\"", 0, 0, "Where the callback says which job it is for." },
+	{ "callback/result", TYPE_POINTER, AT(callback_result), "\"/data\"", 0, 0, "Where its result is." },
+	{ "callback/error", TYPE_POINTER, AT(callback_error), "\"/error\"", 0, 0, "Where its error is; there and not empty: the job failed." },
+
+	{ "response", TYPE_GROUP, 0, "{}", 0, 0, "What the vendor's answer looks like, and how results are cleaned." },
+	{ "response/result", TYPE_POINTER, AT(response_result), "\"\"", 0, 0, "Where a sync vendor's result is; empty: the whole answer." },
+	{ "response/error", TYPE_POINTER, AT(response_error), "\"/error\"", 0, 0,
+	  "Where the answer to a failed call says why; goes into the job's error." },
+	{ "response/job_id", TYPE_POINTER, AT(response_job_id), NULL, 0, 0,
+	  "Where an async vendor's acknowledgement has its own id of the job." },
+	{ "response/trim_strings", TYPE_BOOL, AT(trim_strings), "false", 0, 0, "White space at both ends of strings in results goes." },
+	{ "response/remove", TYPE_POINTERS, AT(remove), "[]", 0, REMOVE_MAX,
+	  "Members of the result that are removed before anybody sees or stores it. `*` stands for all items of an array." },
+};
+
+enum { MEMBER_COUNT = sizeof(members) / sizeof(members[0]) };
+
+/* ---- Errors ---- */
+
+enum err vendor__fail(const struct reader *r, const struct member *m, const char *fmt, ...)
+{
+	struct err_text reason;
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(reason.text, sizeof(reason.text), fmt, args);
+	va_end(args);
+	return err_set(r->why, ERR_INVALID, "%s%s: %.300s", r->shown, m->path + strlen(r->group), reason.text);
+}
+
+/* Number of single-character edits that make a into b (Levenshtein). Both are short. */
+static size_t distance(const char *a, const char *b)
+{
+	size_t row[64], len = strlen(b);
+
+	if (strlen(a) >= 64 || len >= 64)
+		return FAR;
+	for (size_t k = 0; k <= len; k++)
+		row[k] = k;
+	for (; *a; a++) {
+		size_t diagonal = row[0]++;
+
+		for (size_t k = 1; k <= len; k++) {
+			size_t best = diagonal + (*a != b[k - 1]);
+
+			diagonal = row[k];
+			if (row[k] + 1 < best)
+				best = row[k] + 1;
+			if (row[k - 1] + 1 < best)
+				best = row[k - 1] + 1;
+			row[k] = best;
+		}
+	}
+	return row[len];
+}
+
+static const char *last_part(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+static bool is_in_group(const struct member *m, const char *group)
+{
+	size_t len = strlen(group);
+
+	return strncmp(m->path, group, len) == 0 && !strchr(m->path + len, '/');
+}
+
+static enum err fail_unknown(const struct reader *r, const char *name)
+{
+	const struct member *nearest = NULL;
+	size_t least = 2 * (strlen(name) / 3 + 1) + 2;
+
+	for (const struct member *m = members; m < members + MEMBER_COUNT; m++) {
+		/* The right name in the wrong group is nearer than any wrong letter. */
+		size_t cost = 2 * distance(name, last_part(m->path)) + !is_in_group(m, r->group);
+
+		if (cost < least) {
+			least = cost;
+			nearest = m;
+		}
+	}
+	return err_set(r->why, ERR_INVALID, "%s%.64s: unknown member%s%s%s", r->shown, name,
+	               nearest ? ", did you mean " : "", nearest ? nearest->path : "", nearest ? "?" : "");
+}
+
+/* ---- Reading ---- */
+
+static const struct member *find_member(const char *group, const char *name)
+{
+	for (const struct member *m = members; m < members + MEMBER_COUNT; m++)
+		if (is_in_group(m, group) && strcmp(m->path + strlen(group), name) == 0)
+			return m;
+	return NULL;
+}
+
+static enum err read_fallback(const struct reader *r, const struct member *m)
+{
+	struct json_object *value;
+	enum err err;
+
+	if (!m->fallback)
+		return ERR_OK;
+	if (m->fallback == MEMBER_REQUIRED)
+		return vendor__fail(r, m, "is missing");
+	err = json_strict_parse(m->fallback, strlen(m->fallback), &JSON_LIMITS_DEFAULT, &value, NULL, 0, r->why);
+	if (err == ERR_OK)
+		err = vendor__read_member(r, m, value);
+	json_object_put(value);
+	return err;
+}
+
+enum err vendor__read_group(const struct reader *r, struct json_object *object)
+{
+	enum err err = ERR_OK;
+
+	if (!json_object_is_type(object, json_type_object))
+		return err_set(r->why, ERR_INVALID, "%.*s%smust be an object", (int)strlen(r->shown) - (r->shown[0] != '\0'),
+		               r->shown, r->shown[0] ? ": " : "");
+	json_object_object_foreach(object, name, unused) {
+		(void)unused;
+		if (!find_member(r->group, name))
+			return fail_unknown(r, name);
+	}
+	for (const struct member *m = members; err == ERR_OK && m < members + MEMBER_COUNT; m++) {
+		struct json_object *value;
+
+		if (!is_in_group(m, r->group))
+			continue;
+		if (json_object_object_get_ex(object, m->path + strlen(r->group), &value))
+			err = vendor__read_member(r, m, value);
+		else
+			err = read_fallback(r, m);
+	}
+	return err;
+}
+
+enum err vendor__read(struct vendor *vendor, struct json_object *file, vendor_env_fn env, struct err_text *why)
+{
+	struct reader r = { .env = env, .why = why, .vendor = vendor, .group = "", .shown = "", .base = (char *)vendor };
+	enum err err = vendor__read_group(&r, file);
+
+	if (err == ERR_OK && vendor->retry.max_ms < vendor->retry.base_ms)
+		err = err_set(why, ERR_INVALID, "retry/max_ms: is less than retry/base_ms");
+	return err;
+}
+
+static void free_list(char **list)
+{
+	for (char **entry = list; entry && *entry; entry++)
+		free(*entry);
+	free(list);
+}
+
+void vendor__deinit(struct vendor *vendor)
+{
+	for (size_t i = 0; i < vendor->n_headers; i++) {
+		free(vendor->headers[i].name);
+		vendor__wipe(vendor->headers[i].value);
+	}
+	free(vendor->headers);
+	vendor__wipe(vendor->url);
+	vendor__wipe(vendor->callback_secret);
+	free(vendor->name);
+	free_list(vendor->aliases);
+	free(vendor->method);
+	free(vendor->callback_job_id);
+	free(vendor->callback_result);
+	free(vendor->callback_error);
+	free(vendor->response_result);
+	free(vendor->response_error);
+	free(vendor->response_job_id);
+	free_list(vendor->remove);
+	*vendor = (struct vendor){ 0 };
+}
+
+/* ---- Reference ---- */
+
+static void print_default(const struct member *m)
+{
+	if (m->fallback == MEMBER_REQUIRED)
+		printf("required");
+	else if (m->fallback && m->type != TYPE_GROUP)
+		printf("`%s`", m->fallback);
+}
+
+static void print_bounds(const struct member *m)
+{
+	bool number = m->type == TYPE_INT || m->type == TYPE_INT64;
+
+	if (number)
+		printf("%lld .. %lld", (long long)m->min, (long long)m->max);
+	else if (m->type == TYPE_SECONDS)
+		printf("%g .. %.10g", (double)m->min / SECOND_MS, (double)m->max / SECOND_MS);
+	else if (m->max > 0)
+		printf("at most %lld", (long long)m->max);
+}
+
+void vendor_print_reference(void)
+{
+	printf("| member | type | default | bounds | |\n|---|---|---|---|---|\n");
+	for (const struct member *m = members; m < members + MEMBER_COUNT; m++) {
+		printf("| `%s` | %s | ", m->path, vendor__type_name(m->type));
+		print_default(m);
+		printf(" | ");
+		print_bounds(m);
+		printf(" | %s |\n", m->help);
+	}
+}

@@ -1,0 +1,186 @@
+/* The folder of vendor files, and the set of vendors that was read from it. */
+#include "json_strict.h"
+#include "mem.h"
+#include "vendor_priv.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FILE_BYTES_MAX = 1 << 20, FILES_MAX = 10000 };
+
+static const char suffix[] = ".json";
+
+/* A name or alias; the set keeps them sorted. */
+struct name_entry {
+	const char *name;      /* borrowed from the vendor */
+	size_t vendor;
+};
+
+struct vendor_set {
+	struct vendor *vendors;
+	char **paths;          /* of the files, in the vendors' order */
+	size_t n;
+	struct name_entry *names;
+	size_t n_names;
+};
+
+/* ---- The folder ---- */
+
+static int is_vendor_file(const struct dirent *entry)
+{
+	size_t len = strlen(entry->d_name);
+
+	return entry->d_name[0] != '.' && len > strlen(suffix) && strcmp(entry->d_name + len - strlen(suffix), suffix) == 0;
+}
+
+/* By bytes, whatever the locale. */
+static int compare_entries(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+/* Fills the set's paths, in order, and makes room for as many vendors. */
+static enum err list_files(const char *dir, struct vendor_set *set, struct err_text *why)
+{
+	struct dirent **entries;
+	int n = scandir(dir, &entries, is_vendor_file, compare_entries);
+
+	if (n < 0)
+		return err_set(why, ERR_INVALID, "%s: %s", dir, strerror(errno));
+	set->n = (size_t)n;
+	set->vendors = mem_calloc(set->n, sizeof(*set->vendors));
+	set->paths = mem_calloc(set->n, sizeof(*set->paths));
+	for (int i = 0; i < n; i++) {
+		set->paths[i] = mem_printf("%s/%s", dir, entries[i]->d_name);
+		free(entries[i]);
+	}
+	free(entries);
+	if (n == 0)
+		return err_set(why, ERR_INVALID, "%s: there is no vendor file (*.json) in it", dir);
+	if (n > FILES_MAX)
+		return err_set(why, ERR_INVALID, "%s: more than %d vendor files", dir, FILES_MAX);
+	return ERR_OK;
+}
+
+static enum err read_vendor(const char *path, vendor_env_fn env, struct vendor *vendor, struct err_text *why)
+{
+	struct err_text reason = { "" };
+	struct json_object *file = NULL;
+	char *text;
+	size_t len;
+	enum err err;
+
+	err = vendor__read_file(path, FILE_BYTES_MAX, &text, &len, why);
+	if (err)
+		return err;
+	err = json_strict_parse(text, len, &JSON_LIMITS_DEFAULT, &file, NULL, 0, &reason);
+	if (err == ERR_OK)
+		err = vendor__read(vendor, file, env, &reason);
+	if (err)
+		err = err_set(why, ERR_INVALID, "%.120s: %.380s", path, reason.text);
+	json_object_put(file);
+	vendor__wipe(text);
+	return err;
+}
+
+/* ---- Names ---- */
+
+static int compare_names(const void *a, const void *b)
+{
+	const struct name_entry *x = a, *y = b;
+
+	int order = strcmp(x->name, y->name);
+
+	return order ? order : (x->vendor > y->vendor) - (x->vendor < y->vendor);
+}
+
+static int compare_to_name(const void *name, const void *entry)
+{
+	return strcmp(name, ((const struct name_entry *)entry)->name);
+}
+
+static void add_name(struct vendor_set *set, const char *name, size_t vendor)
+{
+	set->names = mem_realloc(set->names, (set->n_names + 1) * sizeof(*set->names));
+	set->names[set->n_names++] = (struct name_entry){ name, vendor };
+}
+
+/* Sorts all names, and refuses one that is there twice. */
+static enum err index_names(struct vendor_set *set, struct err_text *why)
+{
+	for (size_t i = 0; i < set->n; i++) {
+		add_name(set, set->vendors[i].name, i);
+		for (char **alias = set->vendors[i].aliases; *alias; alias++)
+			add_name(set, *alias, i);
+	}
+	qsort(set->names, set->n_names, sizeof(*set->names), compare_names);
+	for (size_t i = 1; i < set->n_names; i++) {
+		const struct name_entry *a = &set->names[i - 1], *b = &set->names[i];
+
+		if (strcmp(a->name, b->name) != 0)
+			continue;
+		if (a->vendor == b->vendor)
+			return err_set(why, ERR_INVALID, "%.380s: the name \"%s\" is there twice", set->paths[a->vendor], a->name);
+		return err_set(why, ERR_INVALID, "%.190s and %.190s: both claim the name \"%s\"", set->paths[a->vendor],
+		               set->paths[b->vendor], a->name);
+	}
+	return ERR_OK;
+}
+
+/* ---- The set ---- */
+
+enum err vendor_set_load(const char *dir, vendor_env_fn env, struct vendor_set **set, struct err_text *why)
+{
+	struct vendor_set *loaded = mem_calloc(1, sizeof(*loaded));
+	enum err err;
+
+	*set = NULL;
+	err = list_files(dir, loaded, why);
+	for (size_t i = 0; err == ERR_OK && i < loaded->n; i++)
+		err = read_vendor(loaded->paths[i], env, &loaded->vendors[i], why);
+	if (err == ERR_OK)
+		err = index_names(loaded, why);
+	if (err) {
+		vendor_set_free(loaded);
+		return err;
+	}
+	*set = loaded;
+	return ERR_OK;
+}
+
+void vendor_set_free(struct vendor_set *set)
+{
+	if (!set)
+		return;
+	for (size_t i = 0; i < set->n; i++) {
+		vendor__deinit(&set->vendors[i]);
+		free(set->paths[i]);
+	}
+	free(set->vendors);
+	free(set->paths);
+	free(set->names);
+	free(set);
+}
+
+const struct vendor *vendor_find(const struct vendor_set *set, const char *name)
+{
+	const struct name_entry *found = bsearch(name, set->names, set->n_names, sizeof(*set->names), compare_to_name);
+
+	return found ? &set->vendors[found->vendor] : NULL;
+}
+
+size_t vendor_count(const struct vendor_set *set) { return set->n; }
+
+const struct vendor *vendor_at(const struct vendor_set *set, size_t i) { return &set->vendors[i]; }
+
+int64_t vendor_longest_call_ms(const struct vendor_set *set)
+{
+	int64_t longest = 0;
+
+	for (size_t i = 0; i < set->n; i++)
+		if (set->vendors[i].timeout_ms > longest)
+			longest = set->vendors[i].timeout_ms;
+	return longest;
+}

@@ -1,0 +1,239 @@
+/* What a single value of a vendor file may look like, and what its ${...} references stand for. */
+#include "vendor_priv.h"
+
+#include "buffer.h"
+#include "mem.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+enum { RESOLVED_BYTES_MAX = 64 << 10, SECRET_FILE_BYTES_MAX = 64 << 10 };
+
+static const char alphanumeric[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+void vendor__wipe(char *secret)
+{
+	if (!secret)
+		return;
+	explicit_bzero(secret, strlen(secret));
+	free(secret);
+}
+
+/* ---- Checks ---- */
+
+const char *vendor__bad_name(const char *text)
+{
+	size_t len = strlen(text), first = strspn(text, alphanumeric);
+
+	if (len == 0 || len > VENDOR_NAME_MAX)
+		return "must have 1 to 64 characters";
+	if (first == 0)
+		return "must begin with a letter or digit";
+	for (size_t i = first; i < len; i++)
+		if (!strchr(alphanumeric, text[i]) && !strchr("._-", text[i]))
+			return "may only hold letters, digits, '.', '_' and '-'";
+	return NULL;
+}
+
+const char *vendor__bad_url(const char *text)
+{
+	const char *host;
+
+	if (strncasecmp(text, "http://", 7) != 0 && strncasecmp(text, "https://", 8) != 0)
+		return "must begin with http:// or https://";
+	host = strstr(text, "://") + 3;
+	if (*host == '\0' || strchr("/?#:@", *host))
+		return "has no host";
+	for (const char *c = text; *c; c++)
+		if (*c <= ' ' || *c >= 0x7f)
+			return "holds a character that must be percent-encoded";
+	return NULL;
+}
+
+const char *vendor__bad_pointer(const char *text)
+{
+	if (text[0] != '\0' && text[0] != '/')
+		return "must be a JSON Pointer: empty, or beginning with '/'";
+	for (const char *c = strchr(text, '~'); c; c = strchr(c + 1, '~'))
+		if (c[1] != '0' && c[1] != '1')
+			return "must be a JSON Pointer: '~' is written ~0";
+	return NULL;
+}
+
+/* These decide where a request ends, so they are the worker's alone. */
+const char *vendor__bad_header_name(const char *text)
+{
+	static const char *const reserved[] = { "Content-Length", "Transfer-Encoding", "Connection", "Upgrade" };
+
+	if (text[0] == '\0')
+		return "is empty";
+	for (const char *c = text; *c; c++)
+		if (!strchr(alphanumeric, *c) && !strchr("!#$%&'*+-.^_`|~", *c))
+			return "is not a header name";
+	for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++)
+		if (strcasecmp(text, reserved[i]) == 0)
+			return "cannot be set";
+	return NULL;
+}
+
+const char *vendor__bad_header_value(const char *text)
+{
+	for (const unsigned char *c = (const unsigned char *)text; *c; c++)
+		if ((*c < ' ' && *c != '\t') || *c == 0x7f)
+			return "holds a control character";
+	return NULL;
+}
+
+/* "whsec_" announces base64; a secret that cannot be decoded would refuse every callback. */
+const char *vendor__bad_secret(const char *text)
+{
+	const char *encoded = text + strlen("whsec_");
+	size_t len;
+
+	if (text[0] == '\0')
+		return "is empty";
+	if (strncmp(text, "whsec_", strlen("whsec_")) != 0)
+		return NULL;
+	len = strspn(encoded, alphanumeric);
+	while (encoded[len] == '+' || encoded[len] == '/' || (encoded[len] && strchr(alphanumeric, encoded[len])))
+		len++;
+	if (len == 0 || len % 4 == 1 || strspn(encoded + len, "=") > 2 || encoded[len + strspn(encoded + len, "=")] != '\0')
+		return "is not base64 after whsec_";
+	return NULL;
+}
+
+/* ---- References ---- */
+
+enum err vendor__read_file(const char *path, size_t max_bytes, char **text, size_t *len, struct err_text *why)
+{
+	struct buffer content;
+	char chunk[4096];
+	ssize_t n = 0;
+	enum err err = ERR_OK;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	*text = NULL;
+	if (fd < 0)
+		return err_set(why, ERR_INVALID, "cannot open %s: %s", path, strerror(errno));
+	buffer_init(&content, max_bytes);
+	while (!content.overflowed && (n = read(fd, chunk, sizeof(chunk))) > 0)
+		buffer_append(&content, chunk, (size_t)n);
+	if (n < 0)
+		err = err_set(why, ERR_INVALID, "cannot read %s: %s", path, strerror(errno));
+	else if (content.overflowed)
+		err = err_set(why, ERR_INVALID, "%s has more than %zu bytes", path, max_bytes);
+	else if (content.len > 0 && memchr(content.data, '\0', content.len))
+		err = err_set(why, ERR_INVALID, "%s has a NUL byte in it", path);
+	close(fd);
+	explicit_bzero(chunk, sizeof(chunk));
+	if (err == ERR_OK)
+		*text = buffer_take(&content, len);
+	else if (content.data)
+		explicit_bzero(content.data, content.len);
+	buffer_deinit(&content);
+	return err;
+}
+
+static enum err resolve_env(const char *name, vendor_env_fn env, bool keep_job, struct buffer *out, struct err_text *why)
+{
+	const char *value = env(name);
+
+	(void)keep_job;
+	/* A token that is missing must not go out as an empty one. */
+	if (!value || value[0] == '\0')
+		return err_set(why, ERR_INVALID, "the environment variable %s is %s", name, value ? "empty" : "not set");
+	buffer_append_str(out, value);
+	return ERR_OK;
+}
+
+static enum err resolve_file(const char *path, vendor_env_fn env, bool keep_job, struct buffer *out, struct err_text *why)
+{
+	char *text;
+	size_t len;
+	enum err err;
+
+	(void)env;
+	(void)keep_job;
+	if (path[0] != '/')
+		return err_set(why, ERR_INVALID, "${file:} takes an absolute path, not \"%s\"", path);
+	err = vendor__read_file(path, SECRET_FILE_BYTES_MAX, &text, &len, why);
+	if (err)
+		return err;
+	while (len > 0 && (text[len - 1] == '\n' || text[len - 1] == '\r'))
+		len--;
+	if (len > 0)
+		buffer_append(out, text, len);
+	else
+		err = err_set(why, ERR_INVALID, "%s is empty", path);
+	vendor__wipe(text);
+	return err;
+}
+
+static enum err resolve_job(const char *name, vendor_env_fn env, bool keep_job, struct buffer *out, struct err_text *why)
+{
+	(void)env;
+	if (!keep_job)
+		return err_set(why, ERR_INVALID, "${job:...} is only known in header values");
+	if (strcmp(name, "request_id") != 0 && strcmp(name, "callback_url") != 0)
+		return err_set(why, ERR_INVALID, "${job:%s} is not known, only ${job:request_id} and ${job:callback_url}", name);
+	buffer_append_str(out, "${job:");
+	buffer_append_str(out, name);
+	buffer_append_str(out, "}");
+	return ERR_OK;
+}
+
+/* What stands between ${ and }. */
+static enum err resolve_one(const char *reference, vendor_env_fn env, bool keep_job, struct buffer *out, struct err_text *why)
+{
+	static const struct {
+		const char *prefix;
+		enum err (*resolve)(const char *rest, vendor_env_fn env, bool keep_job, struct buffer *out, struct err_text *why);
+	} kinds[] = {
+		{ "env:", resolve_env },
+		{ "file:", resolve_file },
+		{ "job:", resolve_job },
+	};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (strncmp(reference, kinds[i].prefix, strlen(kinds[i].prefix)) == 0)
+			return kinds[i].resolve(reference + strlen(kinds[i].prefix), env, keep_job, out, why);
+	return err_set(why, ERR_INVALID, "${%s} is not known, only ${env:NAME}, ${file:/path} and ${job:...}", reference);
+}
+
+enum err vendor__resolve(const char *text, vendor_env_fn env, bool keep_job, char **out, struct err_text *why)
+{
+	struct buffer resolved;
+	enum err err = ERR_OK;
+	const char *start, *end;
+
+	*out = NULL;
+	buffer_init(&resolved, RESOLVED_BYTES_MAX);
+	while (err == ERR_OK && (start = strstr(text, "${"))) {
+		char *reference;
+
+		buffer_append(&resolved, text, (size_t)(start - text));
+		end = strchr(start, '}');
+		if (!end) {
+			err = err_set(why, ERR_INVALID, "\"${\" without \"}\"");
+			break;
+		}
+		reference = mem_strndup(start + 2, (size_t)(end - start - 2));
+		err = resolve_one(reference, env, keep_job, &resolved, why);
+		free(reference);
+		text = end + 1;
+	}
+	buffer_append_str(&resolved, text);
+	if (err == ERR_OK && resolved.overflowed)
+		err = err_set(why, ERR_INVALID, "has more than %d bytes", RESOLVED_BYTES_MAX);
+	if (err == ERR_OK)
+		*out = buffer_take(&resolved, NULL);
+	else if (resolved.data)
+		explicit_bzero(resolved.data, resolved.len);
+	buffer_deinit(&resolved);
+	return err;
+}

@@ -1,0 +1,53 @@
+"""The vendors of the tests, beside those that are shipped. Each name says what it is for."""
+
+import json
+import pathlib
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+CALLBACK_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+SYNC_URL = "${env:SYNC_VENDOR_URL}"
+ASYNC_URL = "${env:ASYNC_VENDOR_URL}"
+CALLBACK_HEADERS = {"X-Request-ID": "${job:request_id}", "X-Callback-URL": "${job:callback_url}"}
+
+
+def sync_vendor(name, max_attempts=3, base_ms=50, max_ms=400, timeout_ms=2000, **more):
+    return {"name": name, "mode": "sync",
+            "request": {"url": SYNC_URL + "/fetch", "timeout_ms": timeout_ms, "connect_timeout_ms": 500},
+            "retry": {"max_attempts": max_attempts, "base_ms": base_ms, "max_ms": max_ms},
+            "response": {"result": "/data"}, **more}
+
+
+def async_vendor(name, callback=None, max_attempts=3, base_ms=50, max_ms=400, timeout_ms=2000, **more):
+    return {"name": name, "mode": "async",
+            "request": {"url": ASYNC_URL + "/fetch", "headers": CALLBACK_HEADERS, "timeout_ms": timeout_ms,
+                        "connect_timeout_ms": 500},
+            "retry": {"max_attempts": max_attempts, "base_ms": base_ms, "max_ms": max_ms},
+            "callback": callback or {"timeout_seconds": 60}, **more}
+
+
+def fifty_a_second(name):
+    return sync_vendor(name, max_attempts=20, limits=[{"calls": 50, "per_seconds": 1}])
+
+
+VENDORS = [
+    sync_vendor("quick"),                                            # no limit, three attempts
+    sync_vendor("sturdy", max_attempts=50, timeout_ms=1000),         # outlives whatever a test does to the system
+    sync_vendor("brief", deadline_seconds=2, max_attempts=50),       # whole life of two seconds
+    async_vendor("callback"),
+    async_vendor("impatient", callback={"timeout_seconds": 2}),
+    async_vendor("signed", callback={"timeout_seconds": 60, "secret": CALLBACK_SECRET}),
+    async_vendor("ownid", callback={"timeout_seconds": 60, "job_id": "/job_id"}, response={"job_id": "/job_id"}),
+    async_vendor("sturdy-callback", callback={"timeout_seconds": 10}, max_attempts=50, timeout_ms=1000),
+    fifty_a_second("limited-1"), fifty_a_second("limited-3"), fifty_a_second("limited-burst"),
+    sync_vendor("slow-lane", max_attempts=20, limits=[{"calls": 1, "per_seconds": 1}]),
+]
+
+
+def as_files(vendors):
+    return {f"{vendor['name']}.json": json.dumps(vendor, indent=1) for vendor in vendors}
+
+
+def all_vendor_files():
+    """{file name: text} of the shipped vendors and all of VENDORS."""
+    shipped = {path.name: path.read_text() for path in sorted((TOP / "etc/vendors.d").glob("*.json"))}
+    return {**shipped, **as_files(VENDORS)}
