@@ -70,12 +70,13 @@ static void item_release(struct item *item)
 	free(item);
 }
 
+/* Signals after unlocking, so that the waiter finds the lock free; the writer's hold keeps the item there until then. */
 static void item_finish(struct item *item)
 {
 	pthread_mutex_lock(&item->lock);
 	item->done = true;
-	pthread_cond_signal(&item->wake);
 	pthread_mutex_unlock(&item->lock);
+	pthread_cond_signal(&item->wake);
 }
 
 /* Sleeps until the item is done or wait_ms are over. */
@@ -112,11 +113,15 @@ enum err group_commit_ready(struct group_commit *commit, struct err_text *why)
 
 static void enqueue(struct group_commit *commit, struct item *item)
 {
+	bool was_empty;
+
 	pthread_mutex_lock(&commit->lock);
+	was_empty = !commit->head;
 	*commit->tail = item;
 	commit->tail = &item->next;
-	pthread_cond_signal(&commit->work);
 	pthread_mutex_unlock(&commit->lock);
+	if (was_empty)
+		pthread_cond_signal(&commit->work);
 }
 
 /* Takes an item out of the queue again, with the writer's hold on it. Does nothing if the writer has it already. */

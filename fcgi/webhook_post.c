@@ -189,13 +189,6 @@ static bool make_change(const struct callback *c, struct job_change *change)
 	return true;
 }
 
-/* A result over the store's limit can never be kept, so the job fails, as it does when a vendor answers so at once. */
-static void fail_as_too_big(struct callback *c)
-{
-	outcome_deinit(&c->outcome);
-	c->outcome = (struct outcome){ .kind = OUTCOME_FAILED, .error = mem_strdup("result too large") };
-}
-
 static bool read_again(struct callback *c)
 {
 	char request_id[UUID_TEXT_SIZE];
@@ -230,8 +223,10 @@ static void apply(struct callback *c)
 			reply_status(c, "accepted");
 			return;
 		}
-		if (change.outcome == ERR_TOO_BIG)
-			fail_as_too_big(c);
+		if (change.outcome == ERR_TOO_BIG) {
+			reply_problem(c->reply, 413, "the result is too large for the store");
+			return;
+		}
 		if (!read_again(c))
 			return;
 	}

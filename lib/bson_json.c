@@ -1,5 +1,6 @@
-/* The writer is one pass over the text that checks each token for being in the one form that the printer would choose:
- * if every token is, the whole is, and no second pass has to compare. */
+/* The writer is one pass over the text. It checks that each token has the one form that the printer would choose:
+ * then the whole has, and no second pass has to compare. Every append is bounded by the buffer's maximum, so an
+ * overflow is looked for only where it matters. */
 #include "bson_json.h"
 
 #include <inttypes.h>

@@ -23,8 +23,8 @@ enum {
  * Bytes over 0x7f are taken as they are: the caller has checked UTF-8. */
 bool bson_json_append(bson_t *doc, const char *key, const char *text, size_t len) __attribute__((warn_unused_result));
 
-/* Appends the value at iter as compact JSON text. False if it holds a type that bson_json_append() never writes (somebody
- * edited the document) or is nested too deep; then out holds a part of it. Look at out->overflowed as well. */
+/* Appends the value at iter as compact JSON text. False if it holds a type that bson_json_append() never writes
+ * (somebody edited the document) or is nested too deep; then out holds a part of it. Look at out->overflowed as well. */
 bool bson_json_print(struct buffer *out, const bson_iter_t *iter) __attribute__((warn_unused_result));
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "mem.h"
 #include "settings_file.h"
+#include "text_file.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -283,7 +284,7 @@ static bool look_up(const struct sources *sources, const struct setting *s, cons
 	value = lookup(sources, file_name, found->where, sizeof(found->where));
 	if (!value)
 		return false;
-	if (settings_file_read(value, SECRET_BYTES_MAX, &found->value, &why) != ERR_OK)
+	if (text_file_read(value, SECRET_BYTES_MAX, &found->value, NULL, &why) != ERR_OK)
 		refuse("%s: %s (from %s)", file_name, why.text, found->where);
 	found->value[strcspn(found->value, "\r\n")] = '\0';
 	return true;

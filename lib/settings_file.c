@@ -1,47 +1,15 @@
 #include "settings_file.h"
 
-#include "buffer.h"
 #include "mem.h"
+#include "text_file.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { FILE_BYTES_MAX = 1 << 20 };
 
 static const char name_characters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_";
-
-enum err settings_file_read(const char *path, size_t max_bytes, char **text, struct err_text *why)
-{
-	struct buffer content;
-	char chunk[4096];
-	ssize_t n = 0;
-	enum err err = ERR_OK;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	*text = NULL;
-	if (fd < 0)
-		return err_set(why, ERR_INVALID, "cannot open %s: %s", path, strerror(errno));
-	buffer_init(&content, max_bytes);
-	while (!content.overflowed && (n = read(fd, chunk, sizeof(chunk))) > 0)
-		buffer_append(&content, chunk, (size_t)n);
-	if (n < 0)
-		err = err_set(why, ERR_INVALID, "cannot read %s: %s", path, strerror(errno));
-	else if (content.overflowed)
-		err = err_set(why, ERR_INVALID, "%s has more than %zu bytes", path, max_bytes);
-	else if (content.len > 0 && memchr(content.data, '\0', content.len))
-		err = err_set(why, ERR_INVALID, "%s has a NUL byte in it", path);
-	close(fd);
-	if (err == ERR_OK)
-		*text = buffer_take(&content, NULL);
-	buffer_deinit(&content);
-	return err;
-}
-
-/* ---- Lines ---- */
 
 static char *trimmed(char *text)
 {
@@ -100,7 +68,7 @@ enum err settings_file_load(const char *path, struct settings_file *file, struct
 	char *text, *line, *rest;
 	enum err err;
 
-	err = settings_file_read(path, FILE_BYTES_MAX, &text, why);
+	err = text_file_read(path, FILE_BYTES_MAX, &text, NULL, why);
 	if (err)
 		return err;
 	file->path = mem_strdup(path);

@@ -31,8 +31,4 @@ void settings_file_free(struct settings_file *file);
 /* The last line with this name, or NULL. */
 const struct settings_line *settings_file_find(const struct settings_file *file, const char *name);
 
-/* A whole text file without NUL bytes, owned by the caller. ERR_INVALID with the reason. */
-enum err settings_file_read(const char *path, size_t max_bytes, char **text, struct err_text *why)
-	__attribute__((warn_unused_result));
-
 #endif

@@ -170,7 +170,7 @@ enum err signature_check(const char *secret, const char *id, const char *timesta
 	};
 	unsigned char digest[DIGEST_SIZE], *key = NULL;
 	char expected[BASE64_DIGEST_SIZE + 1];
-	size_t key_len;
+	size_t key_len = 0;
 	enum err err;
 
 	if (id[0] == '\0')

@@ -1,8 +1,8 @@
 /* The MongoDB engine: opening, time limits, errors, and the small facts.
  *
  * One pool of clients per store; every call takes a client for as long as it runs. The driver watches the servers in
- * threads of its own, so open the store after fork(), never before. The driver's own memory is left to the end of the process:
- * mongoc_cleanup() must not run while another store is open, and nobody could use the driver again after it.
+ * threads of its own, so open the store after fork(), never before. The driver's own memory is left to the end of the
+ * process: mongoc_cleanup() must not run while another store is open, and nobody could use the driver again after it.
  */
 #include "store_mongo_priv.h"
 
@@ -24,9 +24,9 @@ enum {
 	LARGEST_MAJORITY = 4,
 };
 
-/* How a call's time limit is shared out. In the worst case a command waits for an answer until the socket's limit, then the driver
- * selects a server again, connects again and fails. What these three leave of the limit is the time in which a call may
- * still start commands. */
+/* How a call's time limit is shared out. In the worst case a command waits for an answer until the socket's limit, then
+ * the driver selects a server again, connects again and fails. What these three leave of the limit is the time in which
+ * a call may still start commands. */
 static const struct { const char *option; int percent; int max_ms; } timeouts[] = {
 	{ MONGOC_URI_SOCKETTIMEOUTMS,          40, 5000 },
 	{ MONGOC_URI_SERVERSELECTIONTIMEOUTMS, 17, 2000 },
@@ -56,7 +56,8 @@ enum err mongo_call_check(const struct mongo_call *call, struct err_text *why)
 
 	if (passed <= call->store->start_ms)
 		return ERR_OK;
-	return err_set(why, ERR_UNAVAILABLE, "MongoDB: too slow: %lld ms passed before the last step", (long long)passed);
+	return err_set(why, ERR_UNAVAILABLE, "MongoDB: too slow: %lld ms passed before the last step",
+	               (long long)passed);
 }
 
 mongoc_collection_t *mongo_collection(const struct mongo_call *call, const char *name)
@@ -70,7 +71,8 @@ enum err mongo_failed(struct err_text *why, const char *what, const bson_error_t
 	               error->code);
 }
 
-mongoc_cursor_t *mongo_find(const struct mongo_call *call, mongoc_collection_t *collection, bson_t *filter, bson_t *opts)
+mongoc_cursor_t *mongo_find(const struct mongo_call *call, mongoc_collection_t *collection, bson_t *filter,
+                            bson_t *opts)
 {
 	mongoc_cursor_t *cursor;
 
@@ -147,6 +149,7 @@ static size_t read_write_errors(const bson_t *reply, int *codes, size_t n)
 
 enum err mongo_bulk_run(mongoc_bulk_operation_t *bulk, const char *what, int *codes, size_t n, struct err_text *why)
 {
+	static const char *const counts[] = { "nInserted", "nMatched", "nUpserted" };
 	bson_error_t error = { 0 };
 	bson_t reply;
 	size_t done;
@@ -156,8 +159,9 @@ enum err mongo_bulk_run(mongoc_bulk_operation_t *bulk, const char *what, int *co
 	mongoc_bulk_operation_execute(bulk, &reply, &error);
 	/* The return value does not tell a refused item from a lost connection; the numbers do: only when every item is
 	 * either done or refused has the server answered all. */
-	done = (size_t)(reply_number(&reply, "nInserted") + reply_number(&reply, "nMatched") + reply_number(&reply, "nUpserted"));
-	done += read_write_errors(&reply, codes, n);
+	done = read_write_errors(&reply, codes, n);
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
+		done += (size_t)reply_number(&reply, counts[i]);
 	durable = !bson_has_field(&reply, "writeConcernErrors");
 	bson_destroy(&reply);
 	mongoc_bulk_operation_destroy(bulk);
@@ -168,8 +172,13 @@ enum err mongo_bulk_run(mongoc_bulk_operation_t *bulk, const char *what, int *co
 
 enum err mongo_item_refused(const char *what, const char *request_id, int code)
 {
-	if (code == MONGO_CODE_OBJECT_TOO_LARGE || code == MONGO_CODE_UPDATE_TOO_LARGE || code == MONGO_CODE_UPDATE_GROWS_TOO_LARGE)
-		return ERR_TOO_BIG;
+	static const int too_big[] = {
+		MONGO_CODE_OBJECT_TOO_LARGE, MONGO_CODE_UPDATE_TOO_LARGE, MONGO_CODE_UPDATE_GROWS_TOO_LARGE,
+	};
+
+	for (size_t i = 0; i < sizeof(too_big) / sizeof(too_big[0]); i++)
+		if (code == too_big[i])
+			return ERR_TOO_BIG;
 	log_warn("MongoDB refused one job: action=%s request_id=%s code=%d", what, request_id, code);
 	return ERR_UNAVAILABLE;
 }
@@ -207,8 +216,8 @@ static enum err try_get_or_insert(const struct mongo_call *call, const char *col
 	return err;
 }
 
-enum err mongo_get_or_insert(const struct mongo_call *call, const char *collection, const char *id, const bson_t *fields,
-                             bson_t **doc, struct err_text *why)
+enum err mongo_get_or_insert(const struct mongo_call *call, const char *collection, const char *id,
+                             const bson_t *fields, bson_t **doc, struct err_text *why)
 {
 	mongoc_find_and_modify_opts_t *opts = mongoc_find_and_modify_opts_new();
 	bson_t query = BSON_INITIALIZER, update = BSON_INITIALIZER;
@@ -253,7 +262,8 @@ static enum err mongo_secret(struct store *store, const char *name, const unsign
 	if (len == STORE_SECRET_SIZE)
 		memcpy(secret, data, STORE_SECRET_SIZE);
 	else
-		err = err_set(why, ERR_INVALID, "MongoDB: " COLLECTION_SECRETS ": %s does not hold %d bytes", name, STORE_SECRET_SIZE);
+		err = err_set(why, ERR_INVALID, "MongoDB: " COLLECTION_SECRETS ": %s does not hold %d bytes", name,
+		              STORE_SECRET_SIZE);
 	bson_destroy(doc);
 out:
 	bson_destroy(&fields);
@@ -353,8 +363,8 @@ static void set_timeouts(mongoc_uri_t *uri, int timeout_ms, struct store_mongo *
 		mongoc_uri_set_option_as_int32(uri, MONGOC_URI_MAXPOOLSIZE, DEFAULT_POOL_SIZE);
 }
 
-/* Majority and journal, unless the URI names a tag or more nodes than any majority. Retryable writes are the driver's default:
- * it uses them where the server has them (a replica set) and not with a standalone server. */
+/* Majority and journal, unless the URI names a tag or more nodes than any majority. Retryable writes are the driver's
+ * default: it uses them where the server has them (a replica set) and not with a standalone server. */
 static void set_concerns(mongoc_uri_t *uri)
 {
 	mongoc_write_concern_t *write = mongoc_write_concern_copy(mongoc_uri_get_write_concern(uri));
@@ -380,7 +390,7 @@ static void set_concerns(mongoc_uri_t *uri)
 	mongoc_read_prefs_destroy(prefs);
 }
 
-/* NULL if it is not a URI. The driver's words may quote a part of it, so they are only shown when it holds no password. */
+/* NULL if it is not a URI. The driver's words may quote a part of it: they are shown only when it holds no password. */
 static mongoc_uri_t *parse_uri(const char *text, struct err_text *why)
 {
 	bson_error_t error = { 0 };

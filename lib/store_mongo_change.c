@@ -1,10 +1,10 @@
 /* Claim and change: every write that moves a job from phase to phase, guarded by the transition table.
  *
- * How a batch of changes learns which of its items matched, exactly and in one round trip: MongoDB answers a bulk of updates with
- * totals, not per item, but it answers errors per item. So each update is an upsert whose insert cannot succeed: its
- * $setOnInsert makes _id an array, which no MongoDB version allows. An item whose guards match is updated and $setOnInsert
- * plays no part; an item whose guards do not match (job gone, other phase, other fence) would be inserted, and gets
- * error 53 (InvalidIdField) instead, or 11000 from the unique requestId. Nothing is ever inserted.
+ * How a batch of changes learns which of its items matched, exactly and in one round trip: MongoDB answers a bulk of
+ * updates with totals, not per item, but it answers errors per item. So each update is an upsert whose insert cannot
+ * succeed: its $setOnInsert makes _id an array, which no MongoDB version allows. An item whose guards match is updated
+ * and $setOnInsert plays no part; an item whose guards do not match (job gone, other phase, other fence) would be
+ * inserted, and gets error 53 (InvalidIdField) instead, or 11000 from the unique requestId. Nothing is ever inserted.
  * Reading the jobs back by a stamp instead would be wrong for a job that somebody else moved on in between.
  */
 #include "store_mongo_priv.h"
@@ -166,6 +166,7 @@ static enum err classify_rest(struct claim *claim, struct err_text *why)
 {
 	bson_t *filter = bson_new(), *opts = bson_new(), projection;
 	mongoc_cursor_t *cursor;
+	const char *request_id;
 	bson_error_t error;
 	enum err err = ERR_OK;
 	const bson_t *doc;
@@ -182,8 +183,9 @@ static enum err classify_rest(struct claim *claim, struct err_text *why)
 	while (mongoc_cursor_next(cursor, &doc)) {
 		if (!bson_iter_init_find(&id, doc, "requestId") || !BSON_ITER_HOLDS_UTF8(&id))
 			continue;
+		request_id = bson_iter_utf8(&id, NULL);
 		for (size_t i = 0; i < claim->n; i++)
-			if (!claim->items[i].job && strcmp(claim->items[i].request_id, bson_iter_utf8(&id, NULL)) == 0)
+			if (!claim->items[i].job && strcmp(claim->items[i].request_id, request_id) == 0)
 				classify(&claim->items[i], doc, claim);
 	}
 	if (mongoc_cursor_error(cursor, &error))
@@ -204,10 +206,11 @@ static enum err run_claim(struct claim *claim, struct err_text *why)
 {
 	enum err err = stamp(claim, why);
 
+	/* After a lost answer why keeps what was lost first. */
 	if (err == ERR_OK)
-		err = mongo_call_check(&claim->call, why);
+		err = mongo_call_check(&claim->call, claim->answer_lost ? NULL : why);
 	if (err == ERR_OK)
-		err = fetch_claimed(claim, why);
+		err = fetch_claimed(claim, claim->answer_lost ? NULL : why);
 	if (err != ERR_OK || all_claimed(claim))
 		return err;
 	/* What is claimed is claimed: if the reasons of the others cannot be had, only they are unavailable. */

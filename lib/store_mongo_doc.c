@@ -53,8 +53,8 @@ void mongo_append_history_entry(bson_t *array, const char *key, const char *text
 		bson_append_utf8(array, key, -1, text, (int)len);
 }
 
-/* A history that cannot be kept exactly becomes one text entry, without its brackets: printed between brackets, and with
- * entries pushed behind it, it is the same array. */
+/* A history that cannot be kept exactly becomes one text entry, without its brackets: printed between brackets, and
+ * with entries pushed behind it, it is the same array. */
 static void append_history(bson_t *doc, const char *text)
 {
 	size_t len = strlen(text);
@@ -140,14 +140,19 @@ static char *text_of(const bson_iter_t *iter)
 	return text ? mem_strndup(text, len) : NULL;
 }
 
+static void replace(char **member, char *text)
+{
+	free(*member);
+	*member = text;
+}
+
 static void read_field(const bson_iter_t *iter, const struct field *field, struct job *job)
 {
 	char *member = (char *)job + field->offset;
 
 	switch (field->kind) {
 	case KIND_TEXT:
-		free(*(char **)member);
-		*(char **)member = text_of(iter);
+		replace((char **)member, text_of(iter));
 		break;
 	case KIND_AT:
 		*(int64_t *)member = at_of(iter);
@@ -231,9 +236,9 @@ static void read_phase(const bson_iter_t *iter, struct job *job)
 	job->phase = phase >= 0 ? (enum phase)phase : PHASE_DONE;
 }
 
-static void read_payload(const bson_iter_t *iter, struct job *job) { free(job->payload); job->payload = json_of(iter); }
-static void read_result(const bson_iter_t *iter, struct job *job) { free(job->result); job->result = json_of(iter); }
-static void read_history(const bson_iter_t *iter, struct job *job) { free(job->history); job->history = history_of(iter); }
+static void read_payload(const bson_iter_t *iter, struct job *job) { replace(&job->payload, json_of(iter)); }
+static void read_result(const bson_iter_t *iter, struct job *job) { replace(&job->result, json_of(iter)); }
+static void read_history(const bson_iter_t *iter, struct job *job) { replace(&job->history, history_of(iter)); }
 
 static void read_vendor_job_ids(const bson_iter_t *iter, struct job *job)
 {
@@ -241,10 +246,8 @@ static void read_vendor_job_ids(const bson_iter_t *iter, struct job *job)
 
 	if (!BSON_ITER_HOLDS_ARRAY(iter) || !bson_iter_recurse(iter, &id))
 		return;
-	while (bson_iter_next(&id)) {
-		free(job->vendor_job_id);
-		job->vendor_job_id = text_of(&id);
-	}
+	while (bson_iter_next(&id))
+		replace(&job->vendor_job_id, text_of(&id));
 }
 
 static const struct { const char *name; void (*read)(const bson_iter_t *iter, struct job *job); } readers[] = {

@@ -1,9 +1,9 @@
 /* Insert: first the idempotency keys, then the jobs, each as one durable unordered batch.
  *
- * A key belongs to whoever inserted its document (the _id decides, atomically, also within one batch), and that document
- * names the job. Whoever finds the key taken inserts the job under the first one's id: if the first died between key and job,
- * the job is stored now; if not, the unique index refuses the copy. So a refused copy is never an error here, and the
- * same holds for a batch that is sent again because its answer was lost.
+ * A key belongs to whoever inserted its document (the _id decides, atomically, also within one batch), and that
+ * document names the job. Whoever finds the key taken inserts the job under the first one's id: if the first died
+ * between key and job, the job is stored now; if not, the unique index refuses the copy. So a refused copy is never an
+ * error here, and the same holds for a batch that is sent again because its answer was lost.
  */
 #include "store_mongo_priv.h"
 
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A key may be found expired (the server deletes them up to a minute late): it is deleted and the next round inserts. */
+/* A key may be found expired (the server deletes a minute late): it is deleted and the next round inserts. */
 enum { KEY_ROUNDS = 3 };
 
 /* A batch on its way; index arrays say which items the operations of a bulk belong to. */
@@ -86,8 +86,8 @@ static size_t keep_taken(struct batch *batch, size_t n)
 	return taken;
 }
 
-/* The key documents of the items in index. Read concern local: what made the insert fail may not be on a majority yet, and the
- * durable insert of the job that follows waits until it is. */
+/* The key documents of the items in index. Read concern local: what made the insert fail may not be on a majority yet,
+ * and the durable insert of the job that follows waits until it is. */
 static mongoc_cursor_t *find_keys(struct batch *batch, mongoc_collection_t *keys, size_t n)
 {
 	bson_t *filter = bson_new(), *opts = bson_new(), in, list, concern;
@@ -149,7 +149,8 @@ static void add_removal(mongoc_bulk_operation_t *bulk, const bson_t *doc)
 	bson_destroy(&filter);
 }
 
-/* Answers the items in index that this key document belongs to, and takes them out of it. True if it had expired: then they stay. */
+/* Answers the items in index that this key document belongs to, and takes them out of index. True if the key had
+ * expired: then they stay. */
 static bool settle_all(struct batch *batch, const bson_t *doc, size_t *n)
 {
 	int64_t expire_at = mongo_at(doc, "expireAt");
@@ -294,7 +295,10 @@ enum err mongo_insert(struct store *store, struct store_insert *items, size_t n,
 	if (n == 0)
 		return ERR_OK;
 	for (size_t i = 0; i < n; i++)
-		items[i].outcome = is_too_big(items[i].job->payload) || is_too_big(items[i].job->result) ? ERR_TOO_BIG : ERR_OK;
+		if (is_too_big(items[i].job->payload) || is_too_big(items[i].job->result))
+			items[i].outcome = ERR_TOO_BIG;
+		else
+			items[i].outcome = ERR_OK;
 	err = mongo_call_begin(store, &batch.call, why);
 	if (err == ERR_OK) {
 		batch.index = mem_calloc(n, sizeof(batch.index[0]));

@@ -65,20 +65,21 @@ enum err mongo_failed(struct err_text *why, const char *what, const bson_error_t
 
 /* An unordered bulk write; mongo_bulk_run() or mongoc_bulk_operation_destroy() ends it. */
 mongoc_bulk_operation_t *mongo_bulk_new(mongoc_collection_t *collection);
-/* Runs and destroys the bulk of n inserts or single updates. ERR_OK: the server answered each item with codes[i], 0 = done,
- * and what was written is durable. Else codes mean nothing. */
+/* Runs and destroys the bulk of n inserts or single updates. ERR_OK: the server answered each item with codes[i], 0 =
+ * done, and what was written is durable. Else codes mean nothing. */
 enum err mongo_bulk_run(mongoc_bulk_operation_t *bulk, const char *what, int *codes, size_t n, struct err_text *why);
 /* ERR_TOO_BIG for the codes that say so; ERR_UNAVAILABLE, with a line in the log, for all others: a code that has no
  * meaning to the caller. */
 enum err mongo_item_refused(const char *what, const char *request_id, int code);
 
-/* Finds with the engine's time limit. opts may be NULL; both are destroyed. The caller destroys the cursor. */
-mongoc_cursor_t *mongo_find(const struct mongo_call *call, mongoc_collection_t *collection, bson_t *filter, bson_t *opts);
+/* Finds with the engine's time limit. opts may be NULL; filter and opts are destroyed. The caller destroys the cursor. */
+mongoc_cursor_t *mongo_find(const struct mongo_call *call, mongoc_collection_t *collection, bson_t *filter,
+                            bson_t *opts);
 
-/* Reads the document of this _id; if there is none, stores it with these fields first. *doc (the caller destroys it) is set on
- * ERR_OK only. All callers get the same document. */
-enum err mongo_get_or_insert(const struct mongo_call *call, const char *collection, const char *id, const bson_t *fields,
-                             bson_t **doc, struct err_text *why);
+/* Reads the document of this _id; if there is none, stores it with these fields first. *doc (the caller destroys it)
+ * is set on ERR_OK only. All callers get the same document. */
+enum err mongo_get_or_insert(const struct mongo_call *call, const char *collection, const char *id,
+                             const bson_t *fields, bson_t **doc, struct err_text *why);
 
 /* ---- store_mongo_schema.c ---- */
 
@@ -106,14 +107,14 @@ int64_t mongo_at(const bson_t *doc, const char *field);
 
 enum err mongo_insert(struct store *store, struct store_insert *items, size_t n, struct err_text *why);
 enum err mongo_get(struct store *store, const char *request_id, struct job **job, struct err_text *why);
-enum err mongo_get_by_vendor_job_id(struct store *store, const char *vendor, const char *vendor_job_id, struct job **job,
-                                    struct err_text *why);
+enum err mongo_get_by_vendor_job_id(struct store *store, const char *vendor, const char *vendor_job_id,
+                                    struct job **job, struct err_text *why);
 enum err mongo_claim(struct store *store, struct store_claim *items, size_t n, int64_t now, int64_t lease_until,
                      struct err_text *why);
 enum err mongo_change(struct store *store, struct job_change *items, size_t n, struct err_text *why);
 enum err mongo_find_due(struct store *store, int64_t now, int64_t after_due_at, const char *after_id, size_t limit,
                         struct job_ref **refs, size_t *n, struct err_text *why);
-enum err mongo_find_queued(struct store *store, const char *vendor, int64_t before, size_t limit, struct job_ref **refs,
-                           size_t *n, struct err_text *why);
+enum err mongo_find_queued(struct store *store, const char *vendor, int64_t before, size_t limit,
+                           struct job_ref **refs, size_t *n, struct err_text *why);
 
 #endif

@@ -71,8 +71,8 @@ static enum err find_newest(const struct mongo_call *call, mongoc_collection_t *
 	return take_one(mongo_find(call, jobs, filter, opts), job, why);
 }
 
-enum err mongo_get_by_vendor_job_id(struct store *store, const char *vendor, const char *vendor_job_id, struct job **job,
-                                    struct err_text *why)
+enum err mongo_get_by_vendor_job_id(struct store *store, const char *vendor, const char *vendor_job_id,
+                                    struct job **job, struct err_text *why)
 {
 	mongoc_collection_t *jobs;
 	struct mongo_call call;
@@ -95,8 +95,8 @@ enum err mongo_get_by_vendor_job_id(struct store *store, const char *vendor, con
 }
 
 /* Runs a find for refs; destroys filter and opts. */
-static enum err find_refs(struct store *store, bson_t *filter, bson_t *opts, size_t limit, struct job_ref **refs, size_t *n,
-                          struct err_text *why)
+static enum err find_refs(struct store *store, bson_t *filter, bson_t *opts, size_t limit,
+                          struct job_ref **refs, size_t *n, struct err_text *why)
 {
 	mongoc_collection_t *jobs;
 	mongoc_cursor_t *cursor;
@@ -172,8 +172,8 @@ enum err mongo_find_due(struct store *store, int64_t now, int64_t after_due_at, 
 	return find_refs(store, filter, opts, limit, refs, n, why);
 }
 
-enum err mongo_find_queued(struct store *store, const char *vendor, int64_t before, size_t limit, struct job_ref **refs,
-                           size_t *n, struct err_text *why)
+enum err mongo_find_queued(struct store *store, const char *vendor, int64_t before, size_t limit,
+                           struct job_ref **refs, size_t *n, struct err_text *why)
 {
 	bson_t *filter = bson_new(), *opts = bson_new(), child;
 

@@ -65,7 +65,8 @@ static bool needs_a_human(const bson_error_t *error)
 	           || error->code == MONGO_CODE_DUPLICATE_KEY);
 }
 
-static enum err create_indexes(const struct mongo_call *call, const char *json, const char *collection, struct err_text *why)
+static enum err create_indexes(const struct mongo_call *call, const char *json, const char *collection,
+                               struct err_text *why)
 {
 	bson_error_t error = { 0 };
 	enum err err = ERR_OK;

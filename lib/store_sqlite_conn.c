@@ -78,7 +78,7 @@ enum err connection_open(struct connection *conn, const char *path, int64_t busy
 		return ERR_OK;
 	err_set(why, ERR_UNAVAILABLE, "cannot open %s: %s", path, conn->db ? sqlite3_errmsg(conn->db) : sqlite3_errstr(rc));
 	connection_close(conn);
-	return ERR_UNAVAILABLE;
+	return rc == SQLITE_NOTADB ? ERR_UNSUPPORTED : ERR_UNAVAILABLE;
 }
 
 void connection_close(struct connection *conn)
@@ -112,13 +112,16 @@ enum err connection_failed(struct connection *conn, const char *doing, struct er
 }
 
 /* A file that was removed or replaced under us would swallow jobs that nobody finds again. The new one, if there is one,
- * is opened; a missing one is not made anew. */
+ * is opened; a missing one is not made anew. The last connection to a file removes its log by name: that would be
+ * the new file's. */
 static void close_if_moved(struct connection *conn)
 {
 	int moved = 0;
 
-	if (conn->db && sqlite3_file_control(conn->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved)
-		connection_close(conn);
+	if (!conn->db || sqlite3_file_control(conn->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) != SQLITE_OK || !moved)
+		return;
+	sqlite3_db_config(conn->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	connection_close(conn);
 }
 
 static enum err make_ready(struct sqlite_store *store, struct connection *conn, int64_t deadline_at, struct err_text *why)
@@ -129,7 +132,7 @@ static enum err make_ready(struct sqlite_store *store, struct connection *conn, 
 		left_ms = 1;
 	close_if_moved(conn);
 	if (!conn->db)
-		return connection_open(conn, store->path, left_ms, why);
+		return connection_open(conn, store->path, left_ms, why) == ERR_OK ? ERR_OK : ERR_UNAVAILABLE;
 	sqlite3_busy_timeout(conn->db, (int)left_ms);
 	return ERR_OK;
 }

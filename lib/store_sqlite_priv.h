@@ -85,7 +85,8 @@ static inline struct sqlite_store *sqlite_store(struct store *store) { return (s
 
 /* ---- Connections ---- */
 
-/* Opens the file that is there. busy_ms: how long SQLite may wait for others. ERR_UNAVAILABLE with the reason. */
+/* Opens the file that is there. busy_ms: how long SQLite may wait for others.
+ * ERR_UNSUPPORTED: no SQLite file; ERR_UNAVAILABLE. */
 enum err connection_open(struct connection *conn, const char *path, int64_t busy_ms, struct err_text *why);
 /* Closes it, if it is open. */
 void connection_close(struct connection *conn);

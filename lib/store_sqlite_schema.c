@@ -107,8 +107,6 @@ enum err schema_prepare(struct connection *conn, const char *path, struct err_te
 	struct schema_state state = { 0 };
 	int rc = read_state(conn, &state);
 
-	if (rc == SQLITE_NOTADB)
-		return err_set(why, ERR_UNSUPPORTED, "%s is not a SQLite file", path);
 	if (rc != SQLITE_OK)
 		return connection_failed(conn, "read the schema version", why);
 	if (state.tables == 0 && state.version == 0)

@@ -1,6 +1,7 @@
 /* The folder of vendor files, and the set of vendors that was read from it. */
 #include "json_strict.h"
 #include "mem.h"
+#include "text_file.h"
 #include "vendor_priv.h"
 
 #include <dirent.h>
@@ -72,7 +73,7 @@ static enum err read_vendor(const char *path, vendor_env_fn env, struct vendor *
 	size_t len;
 	enum err err;
 
-	err = vendor__read_file(path, FILE_BYTES_MAX, &text, &len, why);
+	err = text_file_read(path, FILE_BYTES_MAX, &text, &len, why);
 	if (err)
 		return err;
 	err = json_strict_parse(text, len, &JSON_LIMITS_DEFAULT, &file, NULL, 0, &reason);

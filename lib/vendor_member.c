@@ -2,7 +2,6 @@
 #include "mem.h"
 #include "vendor_priv.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -205,7 +204,7 @@ static enum err read_seconds(const struct reader *r, const struct member *m, str
 	if (!(ms >= (double)m->min && ms <= (double)m->max))
 		return vendor__fail(r, m, "%s is not between %g and %.10g", json_object_get_string(value), (double)m->min / SECOND_MS,
 		            (double)m->max / SECOND_MS);
-	*(int64_t *)field = llround(ms);
+	*(int64_t *)field = (int64_t)(ms + 0.5);
 	return ERR_OK;
 }
 

@@ -77,7 +77,4 @@ const char *vendor__bad_secret(const char *text);
  * *out is owned by the caller (vendor__wipe). */
 enum err vendor__resolve(const char *text, vendor_env_fn env, bool keep_job, char **out, struct err_text *why);
 
-/* A whole file as a NUL-terminated text, owned by the caller; ERR_INVALID with the reason. */
-enum err vendor__read_file(const char *path, size_t max_bytes, char **text, size_t *len, struct err_text *why);
-
 #endif

@@ -3,14 +3,11 @@
 
 #include "buffer.h"
 #include "mem.h"
+#include "text_file.h"
 
-#include <ctype.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
 enum { RESOLVED_BYTES_MAX = 64 << 10, SECRET_FILE_BYTES_MAX = 64 << 10 };
 
@@ -109,36 +106,6 @@ const char *vendor__bad_secret(const char *text)
 
 /* ---- References ---- */
 
-enum err vendor__read_file(const char *path, size_t max_bytes, char **text, size_t *len, struct err_text *why)
-{
-	struct buffer content;
-	char chunk[4096];
-	ssize_t n = 0;
-	enum err err = ERR_OK;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	*text = NULL;
-	if (fd < 0)
-		return err_set(why, ERR_INVALID, "cannot open %s: %s", path, strerror(errno));
-	buffer_init(&content, max_bytes);
-	while (!content.overflowed && (n = read(fd, chunk, sizeof(chunk))) > 0)
-		buffer_append(&content, chunk, (size_t)n);
-	if (n < 0)
-		err = err_set(why, ERR_INVALID, "cannot read %s: %s", path, strerror(errno));
-	else if (content.overflowed)
-		err = err_set(why, ERR_INVALID, "%s has more than %zu bytes", path, max_bytes);
-	else if (content.len > 0 && memchr(content.data, '\0', content.len))
-		err = err_set(why, ERR_INVALID, "%s has a NUL byte in it", path);
-	close(fd);
-	explicit_bzero(chunk, sizeof(chunk));
-	if (err == ERR_OK)
-		*text = buffer_take(&content, len);
-	else if (content.data)
-		explicit_bzero(content.data, content.len);
-	buffer_deinit(&content);
-	return err;
-}
-
 static enum err resolve_env(const char *name, vendor_env_fn env, bool keep_job, struct buffer *out, struct err_text *why)
 {
 	const char *value = env(name);
@@ -161,7 +128,7 @@ static enum err resolve_file(const char *path, vendor_env_fn env, bool keep_job,
 	(void)keep_job;
 	if (path[0] != '/')
 		return err_set(why, ERR_INVALID, "${file:} takes an absolute path, not \"%s\"", path);
-	err = vendor__read_file(path, SECRET_FILE_BYTES_MAX, &text, &len, why);
+	err = text_file_read(path, SECRET_FILE_BYTES_MAX, &text, &len, why);
 	if (err)
 		return err;
 	while (len > 0 && (text[len - 1] == '\n' || text[len - 1] == '\r'))

@@ -17,7 +17,8 @@ service_kind() {
 	esac
 }
 
-# program NAME: prints the path of one of our own programs: build tree, else the top of the repository, else PATH.
+# program NAME: prints the path of one of our own programs: build tree, else the top of the repository, else PATH, else
+# where `make install` puts what is not for PATH.
 program() {
 	local folder
 	for folder in ${VENDORFETCH_BUILD:+"$VENDORFETCH_BUILD"} "$top"; do
@@ -26,7 +27,8 @@ program() {
 			return
 		fi
 	done
-	command -v "$1" || die "$1 is not built: run ./bootstrap && ./configure && make, or set VENDORFETCH_BUILD"
+	command -v "$1" || PATH=/usr/local/libexec:/usr/libexec command -v "$1" ||
+		die "$1 is not built: run ./bootstrap && ./configure && make, or set VENDORFETCH_BUILD"
 }
 
 service_run_redis() {
@@ -59,12 +61,13 @@ service_ready_lighttpd() {
 }
 
 # The listening socket is there already, as stdin (see the supervisor). -t 0: without it multiwatch gives a handler up
-# for good after four quick deaths.
+# for good after four quick deaths. No -s TERM: multiwatch 1.0.0 sends the option's place in its own list as the signal
+# number (QUIT for TERM); its default, USR1, is right, and handlers take it as TERM.
 service_run_api() {
 	local handler
 	handler=$(program vendorfetch.fcgi)
 	((api_processes > 0)) || api_processes=1 # `stack start` after `up --api-processes 0`
-	exec_fresh multiwatch -f "$api_processes" -t 0 -s TERM -- "$handler" --config "$DIR/vendorfetch.conf"
+	exec_fresh multiwatch -f "$api_processes" -t 0 -- "$handler" --config "$DIR/vendorfetch.conf"
 }
 
 service_ready_api() {

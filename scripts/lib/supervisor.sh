@@ -43,7 +43,7 @@ supervisor_wait_end() {
 supervisor_run() {
 	local service=$1 child status started_at restarts=0
 	exec 9>"$DIR/run/$service.lock"
-	if ! flock -n 9; then
+	if ! flock -w 2 9; then # not -n: supervisor_lives holds it for an instant
 		[[ $service != api ]] || rm -f "$socket_new"
 		exit 0
 	fi

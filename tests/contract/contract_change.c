@@ -263,11 +263,11 @@ static void history_grows_in_order(void **state)
 	enum { ENTRIES = 40 };
 	struct contract *c = *state;
 	struct job *job = contract_job(c->now, "alpha"), *got;
-	char expected[ENTRIES * 16] = "[";
+	char expected[ENTRIES * 24] = "[";
 
 	must_insert(c->store, job);
 	for (int i = 0; i < ENTRIES; i++) {
-		char entry[16];
+		char entry[24];
 		size_t len = strlen(expected);
 		struct job_change change = { .request_id = job->request_id, .event = EVENT_RETRY, .fence = i + 1, .now = c->now,
 		                             .next_attempt_at = c->now, .queued_at = c->now, .due_at = job->deadline_at,

@@ -131,6 +131,15 @@ static const struct contract_engine engine = {
 	.n_tests = COUNT(own_tests),
 };
 
+/* A TAP driver wants the plan and success; everything else knows 77. */
+static int skip_all(const char *reason)
+{
+	const char *output = getenv("CMOCKA_MESSAGE_OUTPUT");
+
+	printf("1..0 # SKIP %s\n", reason);
+	return output && strcmp(output, "TAP") == 0 ? 0 : SKIPPED;
+}
+
 int main(void)
 {
 	char reason[256];
@@ -139,8 +148,7 @@ int main(void)
 	base_uri = getenv("STORE_TEST_MONGODB_URI");
 	if (!base_uri || !*base_uri) {
 		if (!private_mongod_start(&server, reason, sizeof(reason))) {
-			printf("1..0 # SKIP %s\n", reason);
-			return SKIPPED;
+			return skip_all(reason);
 		}
 		base_uri = server.uri;
 	}

@@ -1,11 +1,10 @@
-/* The contract suite over SQLite, and what only a file can suffer: killed writers, held locks, full disks, other versions. */
-#include "store_contract.h"
+/* The contract suite over SQLite, and what can happen to a file: wrong paths, other versions, a full disk, removal.
+ * What other processes can do to it is in sqlite_processes.c. */
+#include "sqlite_own.h"
 
 #include "clock.h"
 #include "mem.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
 #include <signal.h>
@@ -13,351 +12,377 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
-
-enum { SHORT_TIMEOUT_MS = 400, SLACK_MS = 600 };
 
 static char folder[] = "/tmp/vf-sqlite.XXXXXX";
 
-static char *fresh_uri(void)
+char *sqlite_fresh_uri(void)
 {
 	static int made;
 
 	return mem_printf("sqlite:%s/%d.db", folder, made++);
 }
 
-static const char *path_of(const char *uri) { return uri + strlen("sqlite:"); }
-
-static void remove_store(const char *uri)
+void sqlite_remove(const char *uri)
 {
 	static const char *const endings[] = { "", "-wal", "-shm", ".lock" };
 
 	for (size_t i = 0; i < COUNT(endings); i++) {
-		char *path = mem_printf("%s%s", path_of(uri), endings[i]);
+		char *path = mem_printf("%s%s", sqlite_path(uri), endings[i]);
 
 		unlink(path);
 		free(path);
 	}
 }
 
-/* Runs SQL past the store, as somebody with the sqlite3 shell would. */
-static void run_sql(const char *uri, const char *sql)
+/* Runs SQL past the store, as somebody with the sqlite3 shell would; the first column of its first row, or -1. */
+static int run_sql(const char *uri, const char *sql)
 {
+	sqlite3_stmt *stmt = NULL;
 	sqlite3 *db;
+	int got;
 
-	assert_int_equal(sqlite3_open(path_of(uri), &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_open(sqlite_path(uri), &db), SQLITE_OK);
+	if (sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) != SQLITE_OK)
+		fail_msg("%s: %s", sql, sqlite3_errmsg(db));
+	got = sqlite3_step(stmt) == SQLITE_ROW ? sqlite3_column_int(stmt, 0) : -1;
+	sqlite3_finalize(stmt);
 	sqlite3_close(db);
+	return got;
 }
 
-static enum err open_fails(const char *uri)
+static void assert_open_fails(const char *uri, enum err expected, const char *words)
 {
 	struct store *store = NULL;
-	enum err err = store_open(uri, SHORT_TIMEOUT_MS, &store, &contract_why);
 
+	assert_err(store_open(uri, CONTRACT_TIMEOUT_MS, &store, &contract_why), expected);
 	assert_null(store);
-	assert_true(err != ERR_OK && *contract_why.text);
-	return err;
+	if (!strstr(contract_why.text, words))
+		fail_msg("\"%s\" does not say \"%s\"", contract_why.text, words);
 }
 
-/* ---- Processes ---- */
+/* ---- Paths ---- */
 
-struct child {
-	pid_t pid;
-	int from;    /* what it wrote */
-};
-
-/* Runs function in a process of its own, which ends with its return value. Nothing in there may use cmocka. */
-static struct child start(int (*function)(const char *uri, int to), const char *uri)
+static void a_uri_that_is_no_file_is_invalid(void **state)
 {
-	struct child child;
-	int fds[2];
-
-	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
-	fflush(NULL);
-	child.pid = fork();
-	assert_true(child.pid >= 0);
-	if (child.pid == 0)
-		_exit(function(uri, fds[1]));
-	close(fds[1]);
-	child.from = fds[0];
-	return child;
-}
-
-/* Its exit status, or -1 when a signal ended it. */
-static int end_of(struct child child)
-{
-	int status = 0;
-
-	close(child.from);
-	assert_int_equal(waitpid(child.pid, &status, 0), child.pid);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-static void must_read(int fd, void *bytes, size_t size)
-{
-	assert_int_equal(read(fd, bytes, size), size);
-}
-
-/* Inserts for ever, batch by batch, and writes the ids of each batch once it is acknowledged. */
-static int insert_for_ever(const char *uri, int to)
-{
-	enum { BATCH = 8 };
-	struct store *store;
-
-	if (store_open(uri, CONTRACT_TIMEOUT_MS, &store, NULL) != ERR_OK)
-		return 1;
-	for (;;) {
-		struct store_insert items[BATCH] = { 0 };
-		char ids[BATCH][UUID_TEXT_SIZE];
-
-		for (int i = 0; i < BATCH; i++) {
-			items[i].job = contract_job(clock_now_ms(), "alpha");
-			memcpy(ids[i], items[i].job->request_id, sizeof(ids[i]));
-		}
-		if (store_insert(store, items, BATCH, NULL) != ERR_OK)
-			return 1;
-		for (int i = 0; i < BATCH; i++)
-			job_free(items[i].job);
-		if (write(to, ids, sizeof(ids)) != (ssize_t)sizeof(ids))
-			return 1;
-	}
-}
-
-static void a_killed_writer_loses_nothing_that_was_acknowledged(void **state)
-{
-	struct contract *c = *state;
-
-	for (int round = 0; round < 5; round++) {
-		struct child child = start(insert_for_ever, c->uri);
-		char id[UUID_TEXT_SIZE];
-		size_t acknowledged = 0;
-
-		must_read(child.from, id, sizeof(id));
-		job_free(must_get(c->store, id));
-		usleep((useconds_t)(20000 + round * 7000));
-		kill(child.pid, SIGKILL);
-		while (read(child.from, id, sizeof(id)) == (ssize_t)sizeof(id)) {
-			job_free(must_get(c->store, id));
-			acknowledged++;
-		}
-		assert_int_equal(end_of(child), -1);
-		assert_true(acknowledged > 0);
-	}
-	/* And the others write on. */
-	job_free(must_have_in_phase(c->store, c->now, "alpha", PHASE_DONE));
-}
-
-enum { SHARED_JOBS = 200, PROCESSES = 4 };
-
-/* Claims page by page until nothing is queued any more; writes the id of each job that it got. */
-static int claim_everything(const char *uri, int to)
-{
-	enum { PAGE = 10 };
-	struct store *store;
-	int64_t now = clock_now_ms() + 1000;
-	size_t n = 0;
-
-	if (store_open(uri, CONTRACT_TIMEOUT_MS, &store, NULL) != ERR_OK)
-		return 1;
-	do {
-		struct job_ref *refs;
-		struct store_claim claims[PAGE] = { 0 };
-
-		if (store_find_queued(store, "alpha", now, PAGE, &refs, &n, NULL) != ERR_OK)
-			return 2;
-		for (size_t i = 0; i < n; i++)
-			claims[i].request_id = refs[i].request_id;
-		if (store_claim(store, claims, n, now, now + LEASE_MS, NULL) != ERR_OK)
-			return 3;
-		for (size_t i = 0; i < n; i++) {
-			if (claims[i].outcome == ERR_OK && write(to, claims[i].job->request_id, UUID_TEXT_SIZE) != UUID_TEXT_SIZE)
-				return 4;
-			job_free(claims[i].job);
-		}
-		job_refs_free(refs, n);
-	} while (n > 0);
-	store_close(store);
-	return 0;
-}
-
-static void several_processes_share_the_work(void **state)
-{
-	struct contract *c = *state;
-	struct store_insert items[SHARED_JOBS] = { 0 };
-	struct child children[PROCESSES];
-	int claimed[SHARED_JOBS] = { 0 };
-	char id[UUID_TEXT_SIZE];
-
-	for (int i = 0; i < SHARED_JOBS; i++)
-		items[i].job = contract_job(c->now, "alpha");
-	assert_ok(store_insert(c->store, items, SHARED_JOBS, &contract_why));
-	for (int p = 0; p < PROCESSES; p++)
-		children[p] = start(claim_everything, c->uri);
-	for (int p = 0; p < PROCESSES; p++) {
-		while (read(children[p].from, id, sizeof(id)) == (ssize_t)sizeof(id))
-			for (int i = 0; i < SHARED_JOBS; i++)
-				claimed[i] += strcmp(items[i].job->request_id, id) == 0;
-		assert_int_equal(end_of(children[p]), 0);
-	}
-	for (int i = 0; i < SHARED_JOBS; i++) {
-		assert_int_equal(claimed[i], 1);
-		job_free(items[i].job);
-	}
-}
-
-static int open_and_close_often(const char *uri, int to)
-{
-	(void)to;
-	for (int i = 0; i < 20; i++) {
-		struct job *job = contract_job(clock_now_ms(), "alpha");
-		struct store_insert item = { .job = job };
-		struct store *store;
-
-		if (store_open(uri, CONTRACT_TIMEOUT_MS, &store, NULL) != ERR_OK)
-			return 1;
-		if (store_insert(store, &item, 1, NULL) != ERR_OK)
-			return 2;
-		store_close(store);
-		job_free(job);
-	}
-	return 0;
-}
-
-/* The last one to close removes the log while another one opens. */
-static void processes_open_a_new_file_and_close_it_at_the_same_time(void **state)
-{
-	char *uri = fresh_uri();
-	struct child children[PROCESSES];
+	char *dir = mem_printf("sqlite:%s", folder), *slash = mem_printf("sqlite:%s/", folder);
 
 	(void)state;
-	for (int p = 0; p < PROCESSES; p++)
-		children[p] = start(open_and_close_often, uri);
-	for (int p = 0; p < PROCESSES; p++)
-		assert_int_equal(end_of(children[p]), 0);
-	remove_store(uri);
-	free(uri);
+	assert_open_fails("sqlite::memory:", ERR_INVALID, "sqlite:/path");
+	assert_open_fails("sqlite:", ERR_INVALID, "sqlite:/path");
+	assert_open_fails("sqlite:/nonexistent-folder/jobs.db", ERR_INVALID, "/nonexistent-folder");
+	assert_open_fails(dir, ERR_INVALID, folder);
+	assert_open_fails(slash, ERR_INVALID, folder);
+	free(dir);
+	free(slash);
 }
 
-/* How many batches it got through, and its longest wait in ms, after a second. */
-static int write_for_a_second(const char *uri, int to)
-{
-	int64_t end = clock_mono_ms() + 1000, longest = 0, batches = 0;
-	struct store *store;
-
-	if (store_open(uri, CONTRACT_TIMEOUT_MS, &store, NULL) != ERR_OK)
-		return 1;
-	for (; clock_mono_ms() < end; batches++) {
-		struct job *job = contract_job(clock_now_ms(), "alpha");
-		struct store_insert item = { .job = job };
-		int64_t started = clock_mono_ms();
-
-		if (store_insert(store, &item, 1, NULL) != ERR_OK)
-			return 2;
-		if (clock_mono_ms() - started > longest)
-			longest = clock_mono_ms() - started;
-		job_free(job);
-	}
-	store_close(store);
-	return write(to, (int64_t[]){ batches, longest }, 2 * sizeof(int64_t)) < 0;
-}
-
-static void no_writer_is_passed_over(void **state)
+static void a_relative_path_stays_where_it_was_opened(void **state)
 {
 	struct contract *c = *state;
-	struct child children[PROCESSES];
-	int64_t least = INT64_MAX, most = 0;
-
-	for (int p = 0; p < PROCESSES; p++)
-		children[p] = start(write_for_a_second, c->uri);
-	for (int p = 0; p < PROCESSES; p++) {
-		int64_t got[2];
-
-		must_read(children[p].from, got, sizeof(got));
-		assert_int_equal(end_of(children[p]), 0);
-		least = got[0] < least ? got[0] : least;
-		most = got[0] > most ? got[0] : most;
-		assert_in_range(got[1], 0, 900);
-	}
-	assert_true(least * 10 >= most);
-}
-
-/* ---- Held locks ---- */
-
-static void assert_writes_wait_in_vain_and_reads_do_not(struct contract *c, struct job *known)
-{
+	char before[PATH_MAX];
 	struct store *store = NULL;
-	struct job *job = contract_job(c->now, "alpha"), *got = NULL;
-	struct store_insert item = { .job = job };
-	struct store_claim claim = { .request_id = known->request_id };
-	struct job_change change = { .request_id = known->request_id, .event = EVENT_CANCEL, .fence = FENCE_ANY, .now = c->now };
-	int64_t start = clock_mono_ms();
+	struct job *job = contract_job(c->now, "alpha");
 
-	assert_ok(store_open(c->uri, SHORT_TIMEOUT_MS, &store, &contract_why) == ERR_UNAVAILABLE ? ERR_OK : ERR_SYSTEM);
-	assert_in_range(clock_mono_ms() - start, SHORT_TIMEOUT_MS - 50, SHORT_TIMEOUT_MS + SLACK_MS);
+	assert_non_null(getcwd(before, sizeof(before)));
+	assert_int_equal(chdir(folder), 0);
+	assert_ok(store_open("sqlite:relative.db", CONTRACT_TIMEOUT_MS, &store, &contract_why));
+	assert_int_equal(chdir("/"), 0);
+	must_insert(store, job);
+	job_free(must_get(store, job->request_id));
 	store_close(store);
-	start = clock_mono_ms();
-	assert_err(store_insert(c->store, &item, 1, &contract_why), ERR_UNAVAILABLE);
-	assert_err(item.outcome, ERR_UNAVAILABLE);
-	assert_err(store_claim(c->store, &claim, 1, c->now, c->now + LEASE_MS, &contract_why), ERR_UNAVAILABLE);
-	assert_err(claim.outcome, ERR_UNAVAILABLE);
-	assert_null(claim.job);
-	assert_err(store_change(c->store, &change, 1, &contract_why), ERR_UNAVAILABLE);
-	assert_err(change.outcome, ERR_UNAVAILABLE);
-	assert_in_range(clock_mono_ms() - start, 0, 3 * (SHORT_TIMEOUT_MS + SLACK_MS));
-	assert_ok(store_get(c->store, known->request_id, &got, &contract_why));
-	assert_same_job(got, known);
-	assert_ok(store_ping(c->store, &contract_why));
-	job_free(got);
+	assert_int_equal(chdir(folder), 0);
+	assert_int_equal(access("relative.db", F_OK), 0);
+	assert_int_equal(chdir(before), 0);
 	job_free(job);
 }
 
-static void reopen_with_short_timeout(struct contract *c)
+static void its_files_are_for_the_group_as_far_as_the_umask_allows(void **state)
 {
-	store_close(c->store);
-	c->store = NULL;
-	assert_ok(store_open(c->uri, SHORT_TIMEOUT_MS, &c->store, &contract_why));
+	static const char *const endings[] = { "", "-wal", "-shm", ".lock" };
+	static const mode_t umasks[] = { 0007, 0022, 0077 };
+
+	(void)state;
+	for (size_t u = 0; u < COUNT(umasks); u++) {
+		char *uri = sqlite_fresh_uri();
+		mode_t before = umask(umasks[u]);
+		struct store *store = NULL;
+
+		assert_ok(store_open(uri, CONTRACT_TIMEOUT_MS, &store, &contract_why));
+		umask(before);
+		for (size_t i = 0; i < COUNT(endings); i++) {
+			char *path = mem_printf("%s%s", sqlite_path(uri), endings[i]);
+			struct stat st;
+
+			assert_int_equal(stat(path, &st), 0);
+			assert_int_equal(st.st_mode & 0777, 0660 & ~umasks[u]);
+			free(path);
+		}
+		store_close(store);
+		sqlite_remove(uri);
+		free(uri);
+	}
 }
 
-static int hold_lock(const char *uri, int to)
-{
-	char *path = mem_printf("%s.lock", path_of(uri));
-	int fd = open(path, O_RDWR | O_CLOEXEC);
+/* ---- What is in the file ---- */
 
-	if (fd < 0 || flock(fd, LOCK_EX) != 0 || write(to, "!", 1) != 1)
-		return 1;
-	for (;;)
-		pause();
-}
-
-static void a_stopped_process_with_the_lock_makes_the_store_unavailable_in_time(void **state)
+static void a_newer_schema_is_refused(void **state)
 {
 	struct contract *c = *state;
-	struct job *known = must_have_in_phase(c->store, c->now, "alpha", PHASE_QUEUED);
-	struct child child = start(hold_lock, c->uri);
-	char ready;
 
-	must_read(child.from, &ready, 1);
-	kill(child.pid, SIGSTOP);
-	reopen_with_short_timeout((struct contract[]){ *c }) ;
-	job_free(known);
-	kill(child.pid, SIGKILL);
-	assert_int_equal(end_of(child), -1);
+	run_sql(c->uri, "PRAGMA user_version = 2");
+	assert_open_fails(c->uri, ERR_UNSUPPORTED, "version 2");
+	assert_int_equal(run_sql(c->uri, "PRAGMA user_version"), 2);
 }
 
-/* A shell that does not know our lock. */
-static int hold_sqlite_lock(const char *uri, int to)
+static void a_file_of_another_program_is_refused_and_left_alone(void **state)
 {
+	char *uri = sqlite_fresh_uri();
+
+	(void)state;
+	run_sql(uri, "CREATE TABLE theirs (x)");
+	assert_open_fails(uri, ERR_UNSUPPORTED, "another program");
+	assert_int_equal(run_sql(uri, "SELECT count(*) FROM sqlite_schema"), 1);
+	sqlite_remove(uri);
+	free(uri);
+}
+
+static void a_file_that_is_no_database_is_refused_and_left_alone(void **state)
+{
+	char *uri = sqlite_fresh_uri();
+	FILE *file = fopen(sqlite_path(uri), "w");
+	struct stat st;
+
+	(void)state;
+	for (int i = 0; i < 1000; i++)
+		fputs("not a database\n", file);
+	fclose(file);
+	assert_open_fails(uri, ERR_UNSUPPORTED, "not a database");
+	assert_int_equal(stat(sqlite_path(uri), &st), 0);
+	assert_int_equal(st.st_size, 15000);
+	sqlite_remove(uri);
+	free(uri);
+}
+
+static void people_can_read_it_with_the_shell(void **state)
+{
+	struct contract *c = *state;
+
+	job_free(must_have_in_phase(c->store, c->now, "alpha", PHASE_DONE));
+	job_free(must_have_in_phase(c->store, c->now, "alpha", PHASE_QUEUED));
+	assert_int_equal(run_sql(c->uri, "SELECT count(*) FROM jobs WHERE status = 'failed' AND phase = 'done' AND error = 'refused' "
+	                                 "AND requestId IS NOT NULL AND result IS NULL AND dueAt IS NULL AND completedAt > createdAt - 1"), 1);
+	assert_int_equal(run_sql(c->uri, "SELECT count(*) FROM jobs WHERE payload ->> '$.customer_id' = 42 AND vendor = 'alpha' AND v = 1"), 2);
+}
+
+/* Each query of repair, clients and people walks an index and sorts nothing. */
+static void queries_use_their_indexes(void **state)
+{
+	static const char *const queries[][2] = {
+		{ "jobs_due", "SELECT requestId FROM jobs WHERE dueAt <= 5 AND (dueAt, requestId) > (1, 'x') ORDER BY dueAt, requestId LIMIT 9" },
+		{ "jobs_queued", "SELECT requestId FROM jobs WHERE vendor = 'a' AND queuedAt < 5 ORDER BY queuedAt LIMIT 9" },
+		{ "jobs_vendor_job", "SELECT requestId FROM jobs WHERE vendor = 'a' AND vendorJobId = 'x'" },
+		{ "jobs_status", "SELECT requestId FROM jobs WHERE status = 'failed' ORDER BY createdAt DESC LIMIT 9" },
+		{ "jobs_vendor_status", "SELECT count(*) FROM jobs WHERE vendor = 'a' AND status = 'failed'" },
+		{ "jobs_expire", "SELECT rowid FROM jobs WHERE expireAt <= 5 ORDER BY expireAt LIMIT 9" },
+		{ "idempotency_keys_expire", "SELECT key FROM idempotency_keys WHERE expireAt <= 5 ORDER BY expireAt LIMIT 9" },
+	};
+	struct contract *c = *state;
 	sqlite3 *db;
 
-	if (sqlite3_open(path_of(uri), &db) != SQLITE_OK || sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
+	assert_int_equal(sqlite3_open(sqlite_path(c->uri), &db), SQLITE_OK);
+	for (size_t i = 0; i < COUNT(queries); i++) {
+		char *sql = mem_printf("EXPLAIN QUERY PLAN %s", queries[i][1]);
+		sqlite3_stmt *stmt = NULL;
+		const char *plan;
+
+		assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
+		assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+		plan = (const char *)sqlite3_column_text(stmt, 3);
+		if (strncmp(plan, "SEARCH", 6) != 0 || !strstr(plan, queries[i][0]))
+			fail_msg("%s: %s", queries[i][1], plan);
+		assert_int_equal(sqlite3_step(stmt), SQLITE_DONE);
+		sqlite3_finalize(stmt);
+		free(sql);
+	}
+	sqlite3_close(db);
+}
+
+/* ---- What happens to the file ---- */
+
+static enum err insert_payload(struct store *store, size_t len)
+{
+	struct job *job = job_new(clock_now_ms(), "alpha", contract_text(len, 'p'), clock_now_ms() + DAY_MS);
+	struct store_insert item = { .job = job };
+	enum err err = store_insert(store, &item, 1, &contract_why);
+
+	assert_err(item.outcome, err);
+	job_free(job);
+	return err;
+}
+
+/* The kernel's limit on a file's size stands in for the disk's end. */
+static void a_full_disk_makes_writes_unavailable_until_there_is_room(void **state)
+{
+	struct contract *c = *state;
+	struct job *known = must_have_in_phase(c->store, c->now, "alpha", PHASE_QUEUED), *got;
+	struct rlimit limit, small;
+	int writes = 0;
+	enum err err;
+
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	small = (struct rlimit){ .rlim_cur = 4 << 20, .rlim_max = limit.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	do
+		err = insert_payload(c->store, 300000);
+	while (err == ERR_OK && ++writes < 100);
+	if (err == ERR_UNAVAILABLE)
+		err = insert_payload(c->store, 300000);
+	setrlimit(RLIMIT_FSIZE, &limit);
+	assert_err(err, ERR_UNAVAILABLE);
+	got = must_get(c->store, known->request_id);
+	assert_same_job(got, known);
+	for (int i = 0; i < 3; i++)
+		assert_ok(insert_payload(c->store, 300000));
+	assert_int_equal(run_sql(c->uri, "SELECT count(*) FROM jobs"), writes + 4);
+	assert_err(claim_one(c->store, known->request_id, c->now, NULL), ERR_OK);
+	job_free(got);
+	job_free(known);
+}
+
+/* Writing on into a file without a name would lose every job that is acknowledged. */
+static void a_removed_file_is_noticed(void **state)
+{
+	struct contract *c = *state;
+	struct job *known = must_have_in_phase(c->store, c->now, "alpha", PHASE_QUEUED), *got = NULL;
+	char *aside = mem_printf("%s.aside", sqlite_path(c->uri));
+
+	run_sql(c->uri, "PRAGMA wal_checkpoint(TRUNCATE)");
+	assert_int_equal(rename(sqlite_path(c->uri), aside), 0);
+	assert_err(insert_payload(c->store, 100), ERR_UNAVAILABLE);
+	assert_err(store_get(c->store, known->request_id, &got, &contract_why), ERR_UNAVAILABLE);
+	assert_err(store_ping(c->store, &contract_why), ERR_UNAVAILABLE);
+	/* Put back, all goes on. */
+	assert_int_equal(rename(aside, sqlite_path(c->uri)), 0);
+	got = must_get(c->store, known->request_id);
+	assert_same_job(got, known);
+	assert_ok(insert_payload(c->store, 100));
+	job_free(got);
+	job_free(known);
+	free(aside);
+}
+
+/* As when a backup is put in its place: the old log is removed with the old file, and the new one has its own. */
+static void a_replaced_file_is_taken_up_and_not_harmed(void **state)
+{
+	struct contract *c = *state;
+	char *backup = sqlite_fresh_uri(), *wal = mem_printf("%s-wal", sqlite_path(c->uri));
+	char *shm = mem_printf("%s-shm", sqlite_path(c->uri));
+	struct job *old, *fresh;
+	struct store *other = NULL;
+
+	assert_ok(store_open(backup, CONTRACT_TIMEOUT_MS, &other, &contract_why));
+	old = must_have_in_phase(other, c->now, "alpha", PHASE_QUEUED);
+	store_close(other);
+	job_free(must_have_in_phase(c->store, c->now, "alpha", PHASE_CALLING));
+	unlink(wal);
+	unlink(shm);
+	assert_int_equal(rename(sqlite_path(backup), sqlite_path(c->uri)), 0);
+	assert_ok(store_open(c->uri, CONTRACT_TIMEOUT_MS, &other, &contract_why));
+	fresh = must_have_in_phase(other, c->now, "alpha", PHASE_QUEUED);
+	job_free(must_get(c->store, old->request_id));
+	job_free(must_get(c->store, fresh->request_id));
+	assert_err(claim_one(c->store, fresh->request_id, c->now, NULL), ERR_OK);
+	assert_int_equal(access(wal, F_OK), 0);
+	store_close(other);
+	assert_int_equal(run_sql(c->uri, "SELECT count(*) FROM jobs"), 2);
+	sqlite_remove(backup);
+	job_free(old);
+	job_free(fresh);
+	free(backup);
+	free(wal);
+	free(shm);
+}
+
+struct getter {
+	struct store *store;
+	const char *request_id;
+	int failures;
+};
+
+static void *get_often(void *arg)
+{
+	struct getter *g = arg;
+
+	for (int i = 0; i < 100; i++) {
+		struct job *job = NULL;
+
+		if (store_get(g->store, g->request_id, &job, NULL) != ERR_OK)
+			g->failures++;
+		job_free(job);
+	}
+	return NULL;
+}
+
+static void more_threads_than_connections_can_read(void **state)
+{
+	enum { GETTERS = 40 };
+	struct contract *c = *state;
+	struct job *job = must_have_in_phase(c->store, c->now, "alpha", PHASE_QUEUED);
+	struct getter getters[GETTERS];
+
+	for (int i = 0; i < GETTERS; i++)
+		getters[i] = (struct getter){ .store = c->store, .request_id = job->request_id };
+	run_together(GETTERS, get_often, getters, sizeof(getters[0]));
+	for (int i = 0; i < GETTERS; i++)
+		assert_int_equal(getters[i].failures, 0);
+	job_free(job);
+}
+
+static const struct CMUnitTest file_tests[] = {
+	contract_test(a_uri_that_is_no_file_is_invalid),
+	contract_test(a_relative_path_stays_where_it_was_opened),
+	contract_test(its_files_are_for_the_group_as_far_as_the_umask_allows),
+	contract_test(a_newer_schema_is_refused),
+	contract_test(a_file_of_another_program_is_refused_and_left_alone),
+	contract_test(a_file_that_is_no_database_is_refused_and_left_alone),
+	contract_test(people_can_read_it_with_the_shell),
+	contract_test(queries_use_their_indexes),
+	contract_test(a_full_disk_makes_writes_unavailable_until_there_is_room),
+	contract_test(a_removed_file_is_noticed),
+	contract_test(a_replaced_file_is_taken_up_and_not_harmed),
+	contract_test(more_threads_than_connections_can_read),
+};
+
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+int main(void)
+{
+	struct CMUnitTest own[COUNT(file_tests) + SQLITE_PROCESS_TESTS];
+	const struct contract_engine engine = {
+		.fresh_uri = sqlite_fresh_uri,
+		.remove = sqlite_remove,
+		.tests = own,
+		.n_tests = COUNT(own),
+	};
+	int failed;
+
+	if (!mkdtemp(folder)) {
+		perror(folder);
 		return 1;
-	if (write(to, "!", 1) != 1)
-		return 2;
-	for (;;)
-		pause();
+	}
+	memcpy(own, file_tests, sizeof(file_tests));
+	memcpy(own + COUNT(file_tests), sqlite_process_tests, sizeof(sqlite_process_tests));
+	failed = contract_run(&engine);
+	nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+	return failed;
 }

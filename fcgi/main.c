@@ -1,0 +1,185 @@
+/* vendorfetch.fcgi: the HTTP API, behind a web server that speaks FastCGI.
+ *
+ * One process of a pool: spawn-fcgi opens the socket, multiwatch keeps the processes alive (scripts/stack and the shipped cron lines show
+ * the command). Requests are taken at once, also while the store is still away: they are answered 503 until it is there.
+ * TERM: no more requests are taken, those in work are finished, then what is gathered is written and pushed. A second TERM leaves at once.
+ */
+#ifdef HAVE_CONFIG_H
+#include <config.h>
+#endif
+
+#include "accept_pool.h"
+#include "api.h"
+#include "log.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+enum {
+	CACHE_LOCAL_BYTES = 16 << 20,
+	PUSHER_DRAIN_MS = 2000,
+	LEAVE_SECONDS = 15,      /* TERM to exit, whatever hangs */
+};
+
+const struct route *const api_routes[] = {
+	&jobs_post_route,
+	&jobs_get_route,
+	&webhook_post_route,
+	&health_get_route,
+	NULL,
+};
+
+/* Whoever restarts us does so at once, so a fault that stays (a bad setting, too) must not spin. */
+static void slow_down_failure(int status, void *arg)
+{
+	(void)arg;
+	if (status)
+		sleep(1);
+}
+
+static void fatal(const char *what, const char *why)
+{
+	log_error("%s: %s", what, why);
+	exit(1);
+}
+
+/* ---- Setting up, in order: nothing later is needed by anything earlier ---- */
+
+/* Every thread inherits this: only wait_for_signal() takes signals. */
+static void block_signals(void)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, NULL);
+}
+
+static void load_vendors(struct api *api)
+{
+	struct err_text why = { "" };
+
+	if (vendor_set_load(api->settings.vendors_dir, settings_env, &api->vendors, &why) != ERR_OK)
+		fatal("vendor files", why.text);
+	if (*api->settings.default_vendor && !vendor_find(api->vendors, api->settings.default_vendor))
+		fatal("VENDORFETCH_DEFAULT_VENDOR names a vendor that no file defines", api->settings.default_vendor);
+}
+
+/* What the store link does until it succeeds: the store, and the key that callback tokens are made with. */
+static enum err open_store(void *arg, struct store **store, struct err_text *why)
+{
+	struct api *api = arg;
+	unsigned char candidate[STORE_SECRET_SIZE];
+	struct store *opened = NULL;
+	enum err err;
+
+	if (getrandom(candidate, sizeof(candidate), 0) != (ssize_t)sizeof(candidate))
+		return err_set(why, ERR_SYSTEM, "getrandom: %s", strerror(errno));
+	err = store_open(api->settings.store_uri, (int)api->settings.store_timeout_ms, &opened, why);
+	if (!err)
+		err = store_secret(opened, "callback_key", candidate, api->callback_key, why);
+	if (err)
+		store_close(opened);
+	else
+		*store = opened;
+	return err;
+}
+
+static void on_stored(void *arg, const char *vendor, const char *request_id)
+{
+	queue_pusher_put(arg, vendor, request_id);
+}
+
+static void make_parts(struct api *api)
+{
+	const struct settings *s = &api->settings;
+	int timeout_ms = (int)s->redis_timeout_ms;
+	struct err_text why = { "" };
+	enum err err;
+
+	err = result_cache_new(s->redis_url, s->redis_prefix, timeout_ms, CACHE_LOCAL_BYTES, &api->cache, &why);
+	if (!err)
+		err = health_new(s->redis_url, s->redis_prefix, timeout_ms, &api->health, &why);
+	if (!err)
+		err = queue_pusher_new(s->redis_url, s->redis_prefix, timeout_ms, &api->pusher, &why);
+	if (err)
+		fatal("REDIS_URL", why.text);
+	api->link = store_link_new(open_store, api, (int)s->accept_timeout_ms);
+	api->commit = group_commit_new(api->link, (int)s->accept_timeout_ms, on_stored, api->pusher);
+}
+
+/* ---- Running and leaving ---- */
+
+static int wait_for_signal(void)
+{
+	sigset_t set;
+	int got = 0;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGUSR1);   /* FastCGI managers' own word for it */
+	sigwait(&set, &got);
+	return got;
+}
+
+/* While we leave: a second signal, or LEAVE_SECONDS, ends it without waiting for anything. Stored jobs are safe, repair
+ * finds what was not pushed. */
+static void *leave_at_last(void *arg)
+{
+	struct timespec limit = { .tv_sec = LEAVE_SECONDS };
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigtimedwait(&set, NULL, &limit);
+	log_warn("leaving at once, something hangs or a second signal came");
+	_exit(1);
+	return arg;
+}
+
+/* Upstream first: no more requests, then the batch they wait for is long written, then its ids are pushed. */
+static void leave(struct api *api, struct accept_pool *pool)
+{
+	pthread_t watcher;
+
+	if (pthread_create(&watcher, NULL, leave_at_last, NULL) == 0)
+		pthread_detach(watcher);
+	accept_pool_free(pool);
+	group_commit_free(api->commit);
+	queue_pusher_free(api->pusher, PUSHER_DRAIN_MS);
+	store_link_free(api->link);
+	health_free(api->health);
+	result_cache_free(api->cache);
+	vendor_set_free(api->vendors);
+	explicit_bzero(api->callback_key, sizeof(api->callback_key));
+	settings_free(&api->settings);
+}
+
+int main(int argc, char **argv)
+{
+	static struct api api;
+	struct accept_pool *pool = NULL;
+	struct err_text why = { "" };
+
+	on_exit(slow_down_failure, NULL);
+	settings_load(argc, argv, "vendorfetch.fcgi", "the HTTP API, to be started by spawn-fcgi and multiwatch", &api.settings);
+	log_init("vendorfetch.fcgi", api.settings.log_level);
+	prctl(PR_SET_PDEATHSIG, SIGTERM);   /* with a killed multiwatch its children leave, too, and the next one finds the lock free */
+	block_signals();
+	load_vendors(&api);
+	make_parts(&api);
+	if (accept_pool_new(&api, STDIN_FILENO, (int)api.settings.api_threads, &pool, &why) != ERR_OK)
+		fatal("cannot take requests", why.text);
+	log_info("ready vendors=%zu threads=%d", vendor_count(api.vendors), (int)api.settings.api_threads);
+	log_info("leaving signal=%d", wait_for_signal());
+	leave(&api, pool);
+	log_info("left");
+	return 0;
+}

@@ -1,0 +1,553 @@
+/* The limiter, as the vendor sees it: many clients at once against a real Redis, and the worst that leaving late can do. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include "../support/queue_fixture.h"
+#include "clock.h"
+#include "mem.h"
+#include "queue_priv.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { THREADS = 8, GRANTS_MAX = 20000, LAG_MS = FIXTURE_GUARD_MS + FIXTURE_TRAVEL_MS };
+
+static struct private_redis *server;
+
+/* ---- Many clients at once ---- */
+
+/* A call may reach the vendor at any time from granted to granted + its guard and the travel. */
+struct call { int64_t granted_us, guard_ms; };
+
+struct hammer {
+	const struct vendor *vendor;
+	int64_t end_mono_ms;
+	struct call *calls;
+	atomic_int n;
+	atomic_int failures;
+};
+
+static int by_time(const void *a, const void *b)
+{
+	int64_t x = ((const struct call *)a)->granted_us, y = ((const struct call *)b)->granted_us;
+
+	return (x > y) - (x < y);
+}
+
+static void *hammer_thread(void *arg)
+{
+	struct hammer *hammer = arg;
+	struct queue *queue = fixture_queue(server);
+	struct queue_grant grants[32];
+	unsigned int random = (unsigned int)(uintptr_t)queue;
+
+	while (clock_mono_ms() < hammer->end_mono_ms) {
+		int64_t asked_us = fixture_wall_us();
+		struct queue_take take = { .vendor = hammer->vendor, .want = 1 + rand_r(&random) % 32, .guard_ms = FIXTURE_GUARD_MS,
+			.lease_ms = FIXTURE_LEASE_MS, .grants = grants };
+
+		if (queue_take(queue, "w1", &take, 1, NULL) || take.outcome) {
+			atomic_fetch_add(&hammer->failures, 1);
+			continue;
+		}
+		/* The guard counts from the question: no grant may be older than that. */
+		if (take.n && take.granted_us < asked_us)
+			atomic_fetch_add(&hammer->failures, 1);
+		for (int i = 0; i < take.n; i++)
+			hammer->calls[atomic_fetch_add(&hammer->n, 1)] = (struct call){ take.granted_us, FIXTURE_GUARD_MS };
+		fixture_finish(queue, hammer->vendor->name, grants, take.n);
+		if (!take.n)
+			fixture_nap_ms(1);
+	}
+	queue_free(queue);
+	return NULL;
+}
+
+static void hammer_run(struct hammer *hammer, const struct vendor *vendor, int64_t ms)
+{
+	struct queue *queue = fixture_queue(server);
+	pthread_t threads[THREADS];
+
+	private_redis_flush(server);
+	fixture_push(queue, vendor->name, 5000);
+	fixture_begin(queue, vendor, true);
+	*hammer = (struct hammer){ .vendor = vendor, .end_mono_ms = clock_mono_ms() + ms };
+	hammer->calls = mem_calloc(GRANTS_MAX, sizeof(*hammer->calls));
+	for (int i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, hammer_thread, hammer), 0);
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	qsort(hammer->calls, (size_t)hammer->n, sizeof(*hammer->calls), by_time);
+	assert_int_equal(hammer->failures, 0);
+	assert_int_equal(private_redis_do(server, "XPENDING t:job-queue:{%s} workers - + 10", vendor->name), 0);
+	queue_free(queue);
+}
+
+/* ---- Windows ---- */
+
+/* The worst case: one leaves at its latest, the one `calls` after it at its earliest. */
+static void expect_window_kept(const struct call *calls, int n, const struct vendor_limit *limit)
+{
+	for (int i = 0; i + limit->calls < n; i++) {
+		int64_t latest = calls[i].granted_us + (calls[i].guard_ms + FIXTURE_TRAVEL_MS) * 1000;
+
+		if (calls[i + limit->calls].granted_us - latest < limit->per_ms * 1000)
+			fail_msg("%lld in %lld ms broken at call %d of %d", (long long)limit->calls, (long long)limit->per_ms, i, n);
+	}
+}
+
+/* And as it happens: every call leaves at some time within its guard, once in 50 ways. */
+static void expect_window_kept_at_random(const struct call *calls, int n, const struct vendor_limit *limit)
+{
+	struct call *seen = mem_calloc((size_t)n + 1, sizeof(*seen));
+
+	for (int round = 0; round < 50; round++) {
+		for (int i = 0; i < n; i++)
+			seen[i].granted_us = calls[i].granted_us + random() % (calls[i].guard_ms * 1000);
+		qsort(seen, (size_t)n, sizeof(*seen), by_time);
+		for (int i = 0; i + limit->calls < n; i++)
+			assert_true(seen[i + limit->calls].granted_us - seen[i].granted_us >= limit->per_ms * 1000);
+	}
+	free(seen);
+}
+
+/* How many calls the limits allow in so many ms, if each window is longer by what calls may be late. */
+static int ideal_calls(const struct vendor *vendor, int64_t ms)
+{
+	int *granted = mem_calloc((size_t)ms, sizeof(*granted)), sum = 0;
+
+	for (int64_t t = 0; t < ms; t++) {
+		int64_t room = INT32_MAX;
+
+		for (size_t k = 0; k < vendor->n_limits; k++) {
+			int64_t used = 0;
+
+			for (int64_t u = t; u >= 0 && u > t - vendor->limits[k].per_ms - LAG_MS; u--)
+				used += granted[u];
+			if (vendor->limits[k].calls - used < room)
+				room = vendor->limits[k].calls - used;
+		}
+		granted[t] = (int)room;
+		sum += granted[t];
+	}
+	free(granted);
+	return sum;
+}
+
+static void windows_are_never_broken_and_nearly_full(void **state)
+{
+	static const struct vendor_limit limits[] = { { 50, 200, 0 }, { 200, 1000, 0 } };
+	struct vendor vendor = fixture_vendor("windows", limits, 2);
+	struct hammer hammer;
+	int ideal = ideal_calls(&vendor, 3500);
+
+	(void)state;
+	hammer_run(&hammer, &vendor, 3500);
+	print_message("windows: %d calls of %d\n", (int)hammer.n, ideal);
+	for (size_t i = 0; i < vendor.n_limits; i++) {
+		expect_window_kept(hammer.calls, hammer.n, &limits[i]);
+		expect_window_kept_at_random(hammer.calls, hammer.n, &limits[i]);
+	}
+	assert_in_range(hammer.n, ideal * 9 / 10, ideal + 50);
+	free(hammer.calls);
+}
+
+static void an_odd_window_shorter_than_the_guard_is_kept_too(void **state)
+{
+	static const struct vendor_limit limits[] = { { 3, 7, 0 } };
+	struct vendor vendor = fixture_vendor("short", limits, 1);
+	struct hammer hammer;
+
+	(void)state;
+	hammer_run(&hammer, &vendor, 700);
+	expect_window_kept(hammer.calls, hammer.n, &limits[0]);
+	assert_true(hammer.n >= ideal_calls(&vendor, 700) * 7 / 10);
+	free(hammer.calls);
+}
+
+/* ---- Buckets ---- */
+
+/* For every stretch that begins with the latest of call i: all calls that may lie in it. */
+static void expect_bucket_kept(const struct call *calls, int n, const struct vendor_limit *limit)
+{
+	double rate = (double)limit->calls / (double)limit->per_ms;
+
+	for (int i = 0; i < n; i++) {
+		int64_t from = calls[i].granted_us + (calls[i].guard_ms + FIXTURE_TRAVEL_MS) * 1000;
+		int inside = 0;
+
+		for (int j = 0; j < n; j++) {
+			double ms = (double)(calls[j].granted_us - from) / 1000;
+
+			inside += calls[j].granted_us + (calls[j].guard_ms + FIXTURE_TRAVEL_MS) * 1000 >= from;
+			if (inside > (double)limit->burst + rate * (ms > 0 ? ms : 0) + 0.001)
+				fail_msg("burst %lld + %g/ms broken: %d calls from %d to %d", (long long)limit->burst, rate, inside, i, j);
+		}
+	}
+}
+
+static void buckets_are_never_broken_and_nearly_empty(void **state)
+{
+	static const struct vendor_limit limits[] = { { 300, 1000, 40 } };
+	struct vendor vendor = fixture_vendor("bucket", limits, 1);
+	struct hammer hammer;
+	int ideal = 40 - 300 * LAG_MS / 1000 + 300 * 2500 / 1000;
+
+	(void)state;
+	hammer_run(&hammer, &vendor, 2500);
+	print_message("bucket: %d calls of %d\n", (int)hammer.n, ideal);
+	expect_bucket_kept(hammer.calls, hammer.n, &limits[0]);
+	assert_in_range(hammer.n, ideal * 9 / 10, ideal + 1);
+	free(hammer.calls);
+}
+
+static void a_burst_smaller_than_the_guard_spaces_the_calls(void **state)
+{
+	static const struct vendor_limit limits[] = { { 50, 1000, 1 } };
+	struct vendor vendor = fixture_vendor("tight", limits, 1);
+	struct hammer hammer;
+	int ideal = 1000 / (20 + LAG_MS);   /* (2 - 1 + rate * lag) / rate */
+
+	(void)state;
+	hammer_run(&hammer, &vendor, 1000);
+	expect_bucket_kept(hammer.calls, hammer.n, &limits[0]);
+	assert_in_range(hammer.n, ideal * 8 / 10, ideal + 1);
+	free(hammer.calls);
+}
+
+/* One client, guards from 1 to 200 ms; every grant is checked against its own. */
+static void guards_that_vary_break_neither(void **state)
+{
+	static const struct vendor_limit limits[] = { { 200, 1000, 20 }, { 30, 150, 0 } };
+	struct vendor vendor = fixture_vendor("guards", limits, 2);
+	struct queue *queue = fixture_queue(server);
+	struct call *calls = mem_calloc(GRANTS_MAX, sizeof(*calls));
+	int64_t end = clock_mono_ms() + 1500;
+	struct queue_grant grants[8];
+	int n = 0;
+
+	(void)state;
+	private_redis_flush(server);
+	fixture_push(queue, "guards", 1000);
+	fixture_begin(queue, &vendor, true);
+	while (clock_mono_ms() < end) {
+		int guard_ms = random() % 8 ? 1 + (int)(random() % 30) : 200;
+		struct queue_take take = { .vendor = &vendor, .want = 8, .guard_ms = guard_ms, .lease_ms = 1000, .grants = grants };
+
+		assert_int_equal(queue_take(queue, "w1", &take, 1, NULL), ERR_OK);
+		for (int i = 0; i < take.n; i++)
+			calls[n++] = (struct call){ take.granted_us, guard_ms };
+		fixture_nap_ms(1 + random() % 10);
+	}
+	assert_true(n > 30);
+	expect_bucket_kept(calls, n, &limits[0]);
+	/* Guards differ, so the order of leaving does: all pairs, not only neighbours. */
+	for (int i = 0; i < n; i++) {
+		int64_t latest = calls[i].granted_us + (calls[i].guard_ms + FIXTURE_TRAVEL_MS) * 1000;
+		int inside = 0;
+
+		for (int j = 0; j < n; j++)
+			inside += calls[j].granted_us + (calls[j].guard_ms + FIXTURE_TRAVEL_MS) * 1000 >= latest &&
+				calls[j].granted_us < latest + limits[1].per_ms * 1000;
+		assert_in_range(inside, 1, limits[1].calls);
+	}
+	free(calls);
+	queue_free(queue);
+}
+
+/* ---- Steps of the limiter ---- */
+
+static void wait_tells_when_the_window_frees(void **state)
+{
+	static const struct vendor_limit limits[] = { { 5, 300, 0 } };
+	struct vendor vendor = fixture_vendor("wait", limits, 1);
+	struct queue *queue = fixture_queue(server);
+	int64_t wait;
+
+	(void)state;
+	private_redis_flush(server);
+	fixture_push(queue, "wait", 20);
+	fixture_begin(queue, &vendor, true);
+	assert_int_equal(fixture_take_n(queue, &vendor, 3, &wait), 3);
+	assert_int_equal(wait, 0);
+	assert_int_equal(fixture_take_n(queue, &vendor, 10, &wait), 2);
+	assert_in_range(wait, 250, 300 + LAG_MS + 1);
+	fixture_nap_ms(wait + 5);
+	assert_int_equal(fixture_take_n(queue, &vendor, 10, &wait), 5);
+	queue_free(queue);
+}
+
+static void wait_tells_when_the_bucket_has_a_token(void **state)
+{
+	static const struct vendor_limit limits[] = { { 10, 1000, 3 } };
+	struct vendor vendor = fixture_vendor("token", limits, 1);
+	struct queue *queue = fixture_queue(server);
+	int64_t wait;
+
+	(void)state;
+	private_redis_flush(server);
+	fixture_push(queue, "token", 20);
+	fixture_begin(queue, &vendor, true);
+	assert_int_equal(fixture_take_n(queue, &vendor, 10, &wait), 2);   /* 3 less the guard's share, whole calls */
+	assert_in_range(wait, 1, 100);
+	fixture_nap_ms(wait);
+	assert_int_equal(fixture_take_n(queue, &vendor, 10, &wait), 1);
+	queue_free(queue);
+}
+
+static void refund_gives_back_while_the_call_counts(void **state)
+{
+	static const struct vendor_limit limits[] = { { 10, 400, 0 }, { 10, 1000, 12 } };
+	struct vendor vendor = fixture_vendor("refund", limits, 2);
+	struct queue *queue = fixture_queue(server);
+	struct queue_grant grants[10];
+	struct queue_take take;
+	struct queue_op op = { .kind = QUEUE_REFUND, .vendor = "refund", .at = 4 };
+
+	(void)state;
+	private_redis_flush(server);
+	fixture_push(queue, "refund", 40);
+	fixture_begin(queue, &vendor, true);
+	take = fixture_take(queue, &vendor, 10, grants);
+	assert_int_equal(take.n, 10);
+	assert_int_equal(fixture_take_n(queue, &vendor, 10, NULL), 0);
+	/* Without its time a grant cannot be found: nothing comes back. */
+	assert_int_equal(queue_apply(queue, &op, 1, NULL), ERR_OK);
+	assert_int_equal(fixture_take_n(queue, &vendor, 10, NULL), 0);
+	op.granted_us = take.granted_us;
+	assert_int_equal(queue_apply(queue, &op, 1, NULL), ERR_OK);
+	assert_int_equal(fixture_take_n(queue, &vendor, 10, NULL), 4);
+	assert_int_equal(fixture_take_n(queue, &vendor, 10, NULL), 0);
+	queue_free(queue);
+}
+
+/* Two grants, the first one's refund comes when its slot has gone: it must not free the second one's. */
+static void late_refund_gives_nothing_back(void **state)
+{
+	static const struct vendor_limit limits[] = { { 10, 100, 0 } };
+	struct vendor vendor = fixture_vendor("late", limits, 1);
+	struct queue *queue = fixture_queue(server);
+	struct queue_grant grants[10];
+	struct queue_take first;
+	struct queue_op op = { .kind = QUEUE_REFUND, .vendor = "late", .at = 5 };
+
+	(void)state;
+	private_redis_flush(server);
+	fixture_push(queue, "late", 40);
+	fixture_begin(queue, &vendor, true);
+	first = fixture_take(queue, &vendor, 5, grants);
+	assert_int_equal(first.n, 5);
+	fixture_nap_ms(100 + LAG_MS + 5);
+	assert_int_equal(fixture_take_n(queue, &vendor, 10, NULL), 10);
+	op.granted_us = first.granted_us;
+	assert_int_equal(queue_apply(queue, &op, 1, NULL), ERR_OK);
+	assert_int_equal(fixture_take_n(queue, &vendor, 10, NULL), 0);
+	queue_free(queue);
+}
+
+/* ---- Redis forgets, the file changes ---- */
+
+static void restarted_redis_grants_no_second_burst(void **state)
+{
+	static const struct vendor_limit limits[] = { { 5, 200, 0 }, { 20, 1000, 5 } };
+	struct vendor vendor = fixture_vendor("restart", limits, 2);
+	struct queue *queue = fixture_queue(server);
+	struct queue_grant grants[5];
+	int64_t wait;
+
+	(void)state;
+	private_redis_flush(server);
+	fixture_push(queue, "restart", 5);
+	assert_int_equal(fixture_take(queue, &vendor, 5, grants).outcome, ERR_STALE);
+	fixture_begin(queue, &vendor, true);
+	assert_true(fixture_take_n(queue, &vendor, 5, NULL) >= 4);
+
+	private_redis_restart(server);
+	assert_int_equal(queue_ping(queue, NULL), ERR_UNAVAILABLE);
+	fixture_wait_for_redis(queue);
+	fixture_push(queue, "restart", 5);
+	assert_int_equal(fixture_take(queue, &vendor, 5, grants).outcome, ERR_STALE);
+	fixture_begin(queue, &vendor, false);
+	assert_int_equal(fixture_take_n(queue, &vendor, 5, &wait), 0);
+	assert_in_range(wait, 600, 200 + 500 + FIXTURE_TRAVEL_MS + 1);
+	/* Somebody else who finds it stale comes too late to change anything. */
+	fixture_begin(queue, &vendor, true);
+	assert_int_equal(fixture_take_n(queue, &vendor, 5, NULL), 0);
+	fixture_nap_ms(wait);
+	assert_true(fixture_take_n(queue, &vendor, 5, NULL) >= 4);
+	queue_free(queue);
+}
+
+static void fresh_is_not_believed_across_a_restart(void **state)
+{
+	static const struct vendor_limit limits[] = { { 5, 200, 0 } };
+	struct vendor vendor = fixture_vendor("fresh", limits, 1);
+	struct queue *queue = fixture_queue(server);
+	struct queue_grant grants[5];
+
+	(void)state;
+	private_redis_flush(server);
+	assert_int_equal(fixture_take(queue, &vendor, 5, grants).outcome, ERR_STALE);
+	private_redis_restart(server);
+	fixture_wait_for_redis(queue);
+	fixture_begin(queue, &vendor, true);
+	fixture_push(queue, "fresh", 5);
+	assert_int_equal(fixture_take_n(queue, &vendor, 5, NULL), 0);
+	queue_free(queue);
+}
+
+/* A quota's count survives a restart with what was saved; a wiped Redis leaves it used up. */
+static void quota_is_kept_or_used_up_but_never_forgotten(void **state)
+{
+	static const char *const options[] = { "--appendonly", "yes", "--appendfsync", "always", NULL };
+	static const struct vendor_limit limits[] = { { 10, 86400000, 0 } };
+	struct vendor vendor = fixture_vendor("quota", limits, 1);
+	struct private_redis *saved = private_redis_start(options);
+	struct queue *queue = fixture_queue(saved);
+	struct queue_grant grants[10];
+	struct queue_op hold = { .kind = QUEUE_HOLD, .vendor = "quota", .at = 300 };
+	int64_t wait;
+
+	(void)state;
+	fixture_push(queue, "quota", 20);
+	fixture_begin(queue, &vendor, true);
+	assert_int_equal(fixture_take_n(queue, &vendor, 4, NULL), 4);
+	assert_int_equal(queue_apply(queue, &hold, 1, NULL), ERR_OK);
+	private_redis_restart(saved);
+	fixture_nap_ms(250);
+	fixture_wait_for_redis(queue);
+	assert_int_equal(fixture_take(queue, &vendor, 10, grants).outcome, ERR_STALE);
+	fixture_begin(queue, &vendor, false);
+	assert_int_equal(fixture_take_n(queue, &vendor, 2, &wait), wait > 0 && wait <= 300 ? 0 : 2);
+	fixture_nap_ms(wait);
+	assert_true(fixture_take_n(queue, &vendor, 10, NULL) >= 4);
+	assert_int_equal(fixture_take_n(queue, &vendor, 10, &wait), 0);
+	assert_in_range(wait, 86000000, 86402000);
+
+	private_redis_flush(saved);
+	fixture_push(queue, "quota", 1);
+	assert_int_equal(fixture_take(queue, &vendor, 10, grants).outcome, ERR_STALE);
+	fixture_begin(queue, &vendor, false);
+	assert_int_equal(fixture_take_n(queue, &vendor, 10, &wait), 0);
+	assert_in_range(wait, 86400000, 86402000);
+	queue_free(queue);
+	private_redis_free(saved);
+}
+
+static void changed_limits_count_what_was_called_under_the_old_ones(void **state)
+{
+	static const struct vendor_limit old[] = { { 10, 400, 0 } };
+	static const struct vendor_limit fewer[] = { { 6, 400, 0 } };
+	static const struct vendor_limit shorter[] = { { 12, 300, 0 } };
+	static const struct vendor_limit longer[] = { { 100, 500, 0 } };
+	static const struct vendor_limit day[] = { { 10, 400, 0 }, { 1000, 86400000, 0 } };
+	static const struct { const struct vendor_limit *limits; size_t n; int grants; } cases[] = {
+		{ old, 1, 2 },        /* 8 of 10 are used */
+		{ fewer, 1, 0 },      /* 8 of 6 */
+		{ shorter, 1, 4 },    /* 8 of 12: the longer window knew them all */
+		{ longer, 1, 0 },     /* what happened before the shorter window is not known */
+		{ day, 2, 2 },        /* a new quota counts what is known, and does not close the vendor for a day */
+	};
+	struct queue *queue = fixture_queue(server);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct vendor before = fixture_vendor("changed", old, 1);
+		struct vendor after = fixture_vendor("changed", cases[i].limits, cases[i].n);
+
+		private_redis_flush(server);
+		fixture_push(queue, "changed", 40);
+		fixture_begin(queue, &before, true);
+		assert_int_equal(fixture_take_n(queue, &before, 8, NULL), 8);
+		assert_int_equal(fixture_take_n(queue, &after, 20, NULL), cases[i].grants);
+	}
+	queue_free(queue);
+}
+
+/* Workers with an old and a new file side by side count in each other's windows. */
+static void workers_with_different_files_break_neither_limit(void **state)
+{
+	static const struct vendor_limit a_limits[] = { { 10, 400, 0 } }, b_limits[] = { { 12, 300, 0 } };
+	struct vendor a = fixture_vendor("mixed", a_limits, 1), b = fixture_vendor("mixed", b_limits, 1);
+	struct queue *queue = fixture_queue(server);
+
+	(void)state;
+	private_redis_flush(server);
+	fixture_push(queue, "mixed", 60);
+	fixture_begin(queue, &a, true);
+	assert_int_equal(fixture_take_n(queue, &a, 4, NULL), 4);
+	assert_int_equal(fixture_take_n(queue, &b, 4, NULL), 4);
+	assert_int_equal(fixture_take_n(queue, &a, 20, NULL), 2);
+	assert_int_equal(fixture_take_n(queue, &b, 20, NULL), 2);
+	assert_int_equal(fixture_take_n(queue, &a, 20, NULL), 0);
+	queue_free(queue);
+}
+
+static void unreadable_record_counts_as_used_up_for_one_window(void **state)
+{
+	static const struct vendor_limit limits[] = { { 10, 100, 0 } };
+	struct vendor vendor = fixture_vendor("torn", limits, 1);
+	struct queue *queue = fixture_queue(server);
+	int64_t wait;
+
+	(void)state;
+	private_redis_flush(server);
+	fixture_push(queue, "torn", 20);
+	fixture_begin(queue, &vendor, true);
+	private_redis_do(server, "HSET t:rate_limit:{torn} w:100 %s", "nonsense");
+	assert_int_equal(fixture_take_n(queue, &vendor, 10, &wait), 0);
+	assert_in_range(wait, 500, 611);
+	fixture_nap_ms(wait);
+	assert_int_equal(fixture_take_n(queue, &vendor, 10, NULL), 10);
+	queue_free(queue);
+}
+
+static void the_hash_stays_small(void **state)
+{
+	static const struct vendor_limit limits[] = { { 100000, 250, 0 } };
+	struct vendor vendor = fixture_vendor("small", limits, 1);
+	struct queue *queue = fixture_queue(server);
+	struct queue_grant grants[1];
+	int64_t end = clock_mono_ms() + 600;
+
+	(void)state;
+	private_redis_flush(server);
+	fixture_push(queue, "small", 5000);
+	fixture_begin(queue, &vendor, true);
+	while (clock_mono_ms() < end)
+		fixture_take(queue, &vendor, 1, grants);
+	assert_in_range(private_redis_do(server, "HSTRLEN t:rate_limit:{small} w:250"), 100, 300 * (9 + 1 + 9) + 32);
+	assert_int_equal(private_redis_do(server, "TTL t:rate_limit:{small}"), -1);
+	queue_free(queue);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(windows_are_never_broken_and_nearly_full),
+		cmocka_unit_test(an_odd_window_shorter_than_the_guard_is_kept_too),
+		cmocka_unit_test(buckets_are_never_broken_and_nearly_empty),
+		cmocka_unit_test(a_burst_smaller_than_the_guard_spaces_the_calls),
+		cmocka_unit_test(guards_that_vary_break_neither),
+		cmocka_unit_test(wait_tells_when_the_window_frees),
+		cmocka_unit_test(wait_tells_when_the_bucket_has_a_token),
+		cmocka_unit_test(refund_gives_back_while_the_call_counts),
+		cmocka_unit_test(late_refund_gives_nothing_back),
+		cmocka_unit_test(restarted_redis_grants_no_second_burst),
+		cmocka_unit_test(fresh_is_not_believed_across_a_restart),
+		cmocka_unit_test(quota_is_kept_or_used_up_but_never_forgotten),
+		cmocka_unit_test(changed_limits_count_what_was_called_under_the_old_ones),
+		cmocka_unit_test(workers_with_different_files_break_neither_limit),
+		cmocka_unit_test(unreadable_record_counts_as_used_up_for_one_window),
+		cmocka_unit_test(the_hash_stays_small),
+	};
+
+	private_redis_or_skip();
+	server = private_redis_start(NULL);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
