@@ -1,7 +1,7 @@
 /* vendorfetch.fcgi: the HTTP API, behind a web server that speaks FastCGI.
  *
  * One process of a pool: spawn-fcgi opens the socket, multiwatch keeps the processes alive (scripts/stack and the shipped cron lines show
- * the command). Requests are taken at once, also while the store is still away: they are answered 503 until it is there.
+ * the command). Requests are taken also while the store is still away: they are answered 503 until it is there.
  * TERM: no more requests are taken, those in work are finished, then what is gathered is written and pushed. A second TERM leaves at once.
  */
 #ifdef HAVE_CONFIG_H
@@ -10,6 +10,7 @@
 
 #include "accept_pool.h"
 #include "api.h"
+#include "clock.h"
 #include "log.h"
 
 #include <errno.h>
@@ -19,10 +20,12 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
 	CACHE_LOCAL_BYTES = 16 << 20,
+	STORE_MOMENT_MS = 500,
 	PUSHER_DRAIN_MS = 2000,
 	LEAVE_SECONDS = 15,      /* TERM to exit, whatever hangs */
 };
@@ -113,6 +116,16 @@ static void make_parts(struct api *api)
 	api->commit = group_commit_new(api->link, (int)s->accept_timeout_ms, on_stored, api->pusher);
 }
 
+/* Mostly the store is there and open within milliseconds: then not one request meets a process that is not ready, and a
+ * restart under load answers no 503. Connections wait in the socket's backlog meanwhile. */
+static void give_store_a_moment(struct api *api)
+{
+	struct timespec nap = { .tv_nsec = 2 * 1000000L };
+
+	for (int64_t until = clock_mono_ms() + STORE_MOMENT_MS; clock_mono_ms() < until && !store_link_get(api->link, NULL);)
+		nanosleep(&nap, NULL);
+}
+
 /* ---- Running and leaving ---- */
 
 static int wait_for_signal(void)
@@ -175,6 +188,7 @@ int main(int argc, char **argv)
 	block_signals();
 	load_vendors(&api);
 	make_parts(&api);
+	give_store_a_moment(&api);
 	if (accept_pool_new(&api, STDIN_FILENO, (int)api.settings.api_threads, &pool, &why) != ERR_OK)
 		fatal("cannot take requests", why.text);
 	log_info("ready vendors=%zu threads=%d", vendor_count(api.vendors), (int)api.settings.api_threads);

@@ -24,7 +24,7 @@ enum {
 bool bson_json_append(bson_t *doc, const char *key, const char *text, size_t len) __attribute__((warn_unused_result));
 
 /* Appends the value at iter as compact JSON text. False if it holds a type that bson_json_append() never writes
- * (somebody edited the document) or is nested too deep; then out holds a part of it. Look at out->overflowed as well. */
+ * (somebody edited the document) or is nested too deep; then out holds a part of it. Look at out->overflowed too. */
 bool bson_json_print(struct buffer *out, const bson_iter_t *iter) __attribute__((warn_unused_result));
 
 #endif

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { HEAD = 4, COMPLAIN_EVERY_MS = 1000 };   /* elements of the script's answer before the grants */
+enum { HEAD = 4, COMPLAIN_EVERY_MS = 10000 };   /* elements of the script's answer before the grants */
 
 struct takes {
 	const char *consumer;
@@ -91,6 +91,19 @@ static bool take_answer(struct queue *queue, void *arg, size_t i, const redisRep
 	return true;
 }
 
+/* Names the first vendor in trouble: the text is its. Not more often than people read. */
+static void complain(struct queue *queue, const struct queue_take *takes, size_t n, const char *text)
+{
+	if (queue->complained_at && clock_mono_ms() - queue->complained_at < COMPLAIN_EVERY_MS)
+		return;
+	queue->complained_at = clock_mono_ms();
+	for (size_t i = 0; i < n; i++)
+		if (takes[i].outcome == ERR_UNAVAILABLE) {
+			log_warn("cannot take from a vendor's queue vendor=%s: %s", takes[i].vendor->name, text);
+			return;
+		}
+}
+
 enum err queue_take(struct queue *queue, const char *consumer, struct queue_take *takes, size_t n, struct err_text *why)
 {
 	struct takes all = { .consumer = consumer, .takes = takes };
@@ -114,10 +127,7 @@ enum err queue_take(struct queue *queue, const char *consumer, struct queue_take
 	if (!err || redis_fd(queue->redis) < 0)
 		return err;
 	/* Some vendor's own trouble, e.g. a key of another type: the others have what they asked for. */
-	if (clock_mono_ms() - queue->complained_at >= COMPLAIN_EVERY_MS) {
-		queue->complained_at = clock_mono_ms();
-		log_warn("cannot take from a vendor's queue: %s", why->text);
-	}
+	complain(queue, takes, n, why->text);
 	return ERR_OK;
 }
 

@@ -161,7 +161,7 @@ static void classify(struct store_claim *item, const bson_t *doc, const struct c
 	job_free(job);
 }
 
-/* Finds out about the items that were not claimed. An id twice in the batch finds its job claimed by the other: stale. */
+/* Finds out about the items that were not claimed. An id twice in the batch finds its job taken by the other: stale. */
 static enum err classify_rest(struct claim *claim, struct err_text *why)
 {
 	bson_t *filter = bson_new(), *opts = bson_new(), projection;

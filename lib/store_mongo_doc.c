@@ -169,12 +169,18 @@ static void read_field(const bson_iter_t *iter, const struct field *field, struc
 /* Somebody edited the document and put in a date, an ObjectId, ...: extended JSON says what it is. */
 static char *foreign_json(const bson_iter_t *iter)
 {
+	static const char head[] = "{ \"v\" : ", tail[] = " }";   /* how libbson prints a document of one member */
+	const size_t around = sizeof(head) - 1 + sizeof(tail) - 1;
 	bson_t holder = BSON_INITIALIZER;
 	char *json, *text;
+	size_t len = 0;
 
-	bson_append_iter(&holder, "value", -1, iter);
-	json = bson_as_relaxed_extended_json(&holder, NULL);
-	text = mem_strdup(json ? json : "null");
+	bson_append_iter(&holder, "v", -1, iter);
+	json = bson_as_relaxed_extended_json(&holder, &len);
+	if (json && len > around && memcmp(json, head, sizeof(head) - 1) == 0)
+		text = mem_strndup(json + sizeof(head) - 1, len - around);
+	else
+		text = mem_strdup("null");
 	bson_free(json);
 	bson_destroy(&holder);
 	return text;

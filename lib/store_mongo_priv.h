@@ -1,6 +1,7 @@
 /* What the parts of the MongoDB engine share; no other module includes this.
  *
- *   store_mongo.c          opening, timeouts, errors, the small facts
+ *   store_mongo.c          opening, time limits, errors, bulk writes
+ *   store_mongo_facts.c    vendors called, secrets
  *   store_mongo_schema.c   collections, indexes, format version
  *   store_mongo_doc.c      struct job <-> document
  *   store_mongo_read.c     get and find
@@ -72,9 +73,11 @@ enum err mongo_bulk_run(mongoc_bulk_operation_t *bulk, const char *what, int *co
  * meaning to the caller. */
 enum err mongo_item_refused(const char *what, const char *request_id, int code);
 
-/* Finds with the engine's time limit. opts may be NULL; filter and opts are destroyed. The caller destroys the cursor. */
+/* Finds with the engine's time limit. Destroys filter and opts (which may be NULL); the caller destroys the cursor. */
 mongoc_cursor_t *mongo_find(const struct mongo_call *call, mongoc_collection_t *collection, bson_t *filter,
                             bson_t *opts);
+
+/* ---- store_mongo_facts.c ---- */
 
 /* Reads the document of this _id; if there is none, stores it with these fields first. *doc (the caller destroys it)
  * is set on ERR_OK only. All callers get the same document. */
@@ -116,5 +119,8 @@ enum err mongo_find_due(struct store *store, int64_t now, int64_t after_due_at, 
                         struct job_ref **refs, size_t *n, struct err_text *why);
 enum err mongo_find_queued(struct store *store, const char *vendor, int64_t before, size_t limit,
                            struct job_ref **refs, size_t *n, struct err_text *why);
+enum err mongo_mark_called(struct store *store, const char *vendor, struct err_text *why);
+enum err mongo_secret(struct store *store, const char *name, const unsigned char candidate[STORE_SECRET_SIZE],
+                      unsigned char secret[STORE_SECRET_SIZE], struct err_text *why);
 
 #endif

@@ -35,7 +35,7 @@ static enum err resolve_path(const char *uri, char **path, struct err_text *why)
 	enum err err = ERR_OK;
 
 	if (*given == ':')
-		return err_set(why, ERR_INVALID, "%s: the store is a file that several processes share: sqlite:/path", uri);
+		return err_set(why, ERR_INVALID, "%s: several processes share the store: sqlite:/path", uri);
 	if (!*name)
 		return err_set(why, ERR_INVALID, "%s: names no file: sqlite:/path", uri);
 	dir = slash ? mem_strndup(given, (size_t)(slash - given + 1)) : mem_strdup(".");
@@ -47,8 +47,8 @@ static enum err resolve_path(const char *uri, char **path, struct err_text *why)
 	return err;
 }
 
-/* SQLite would make it with mode 0644, but the programs may run as several users of one group. Its -wal and -shm files follow.
- * Never opened when it is there: closing such a descriptor would drop the locks that SQLite holds in this process. */
+/* SQLite would make it with mode 0644, but the programs may run as several users of one group; its -wal and -shm
+ * files follow. Never opened when it is there: closing that descriptor would drop SQLite's locks in this process. */
 static enum err create_file(const char *path, struct err_text *why)
 {
 	struct stat st;

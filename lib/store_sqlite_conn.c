@@ -36,8 +36,8 @@ static const char *const texts[STMT_CHANGE] = {
 	/* phase, status: the row of EVENT_CLAIM. */
 	[STMT_CLAIM] = "UPDATE jobs SET phase = ?1, status = ?2, fence = fence + 1, dueAt = ?3, updatedAt = ?4, "
 	               "nextAttemptAt = NULL, queuedAt = NULL "
-	               "WHERE requestId = ?5 AND phase = 'queued' AND coalesce(nextAttemptAt, 0) <= ?4 AND deadlineAt > ?4 "
-	               "RETURNING " JOB_COLUMNS,
+	               "WHERE requestId = ?5 AND phase = 'queued' AND coalesce(nextAttemptAt, 0) <= ?4 "
+	               "AND deadlineAt > ?4 RETURNING " JOB_COLUMNS,
 	[STMT_WHY_NOT_CLAIMED] = "SELECT nextAttemptAt, phase = 'queued' AND nextAttemptAt > ?2 AND deadlineAt > ?2 "
 	                         "FROM jobs WHERE requestId = ?1",
 	[STMT_GET] = "SELECT " JOB_COLUMNS " FROM jobs WHERE requestId = ?",
@@ -45,8 +45,8 @@ static const char *const texts[STMT_CHANGE] = {
 	                              "ORDER BY phase = 'done', createdAt DESC, requestId DESC LIMIT 1",
 	[STMT_FIND_DUE] = "SELECT " REF_COLUMNS " FROM jobs WHERE dueAt <= ? AND (dueAt, requestId) > (?, ?) "
 	                  "ORDER BY dueAt, requestId LIMIT ?",
-	[STMT_FIND_QUEUED] = "SELECT " REF_COLUMNS " FROM jobs INDEXED BY jobs_queued WHERE vendor = ? AND queuedAt < ? "
-	                     "ORDER BY queuedAt LIMIT ?",
+	[STMT_FIND_QUEUED] = "SELECT " REF_COLUMNS " FROM jobs INDEXED BY jobs_queued "
+	                     "WHERE vendor = ? AND queuedAt < ? ORDER BY queuedAt LIMIT ?",
 	[STMT_ANY_EXPIRED] = "SELECT EXISTS (SELECT 1 FROM jobs WHERE expireAt <= ?1) "
 	                     "OR EXISTS (SELECT 1 FROM idempotency_keys WHERE expireAt <= ?1)",
 	/* Whatever wrote expireAt: a job that is not finished never goes. */
@@ -76,7 +76,8 @@ enum err connection_open(struct connection *conn, const char *path, int64_t busy
 	}
 	if (rc == SQLITE_OK)
 		return ERR_OK;
-	err_set(why, ERR_UNAVAILABLE, "cannot open %s: %s", path, conn->db ? sqlite3_errmsg(conn->db) : sqlite3_errstr(rc));
+	err_set(why, ERR_UNAVAILABLE, "cannot open %s: %s", path,
+	        conn->db ? sqlite3_errmsg(conn->db) : sqlite3_errstr(rc));
 	connection_close(conn);
 	return rc == SQLITE_NOTADB ? ERR_UNSUPPORTED : ERR_UNAVAILABLE;
 }
@@ -111,9 +112,9 @@ enum err connection_failed(struct connection *conn, const char *doing, struct er
 	return ERR_UNAVAILABLE;
 }
 
-/* A file that was removed or replaced under us would swallow jobs that nobody finds again. The new one, if there is one,
- * is opened; a missing one is not made anew. The last connection to a file removes its log by name: that would be
- * the new file's. */
+/* A file that was removed or replaced under us would swallow jobs that nobody finds again. The new one, if there is
+ * one, is opened; a missing one is not made anew. The last connection to a file removes its log by name: that would
+ * be the new file's. */
 static void close_if_moved(struct connection *conn)
 {
 	int moved = 0;
@@ -124,7 +125,8 @@ static void close_if_moved(struct connection *conn)
 	connection_close(conn);
 }
 
-static enum err make_ready(struct sqlite_store *store, struct connection *conn, int64_t deadline_at, struct err_text *why)
+static enum err make_ready(struct sqlite_store *store, struct connection *conn, int64_t deadline_at,
+                           struct err_text *why)
 {
 	int64_t left_ms = deadline_at - clock_mono_ms();
 
@@ -146,10 +148,10 @@ static char *change_sql(enum job_event event)
 	struct buffer sql;
 
 	buffer_init(&sql, STATEMENT_MAX_BYTES);
-	buffer_printf(&sql, "UPDATE jobs SET phase = '%s', updatedAt = ?1, attempts = attempts + ?2, nextAttemptAt = ?3, "
-	              "queuedAt = ?4, dueAt = ?5, vendorJobId = coalesce(?6, vendorJobId), ", phase_name(row->to));
-	buffer_append_str(&sql, "history = CASE WHEN ?7 IS NULL THEN history WHEN history IS NULL THEN '[' || ?7 || ']' "
-	                  "ELSE substr(history, 1, length(history) - 1) || ',' || ?7 || ']' END, ");
+	buffer_printf(&sql, "UPDATE jobs SET phase = '%s', updatedAt = ?1, attempts = attempts + ?2, "
+	              "nextAttemptAt = ?3, queuedAt = ?4, dueAt = ?5, vendorJobId = coalesce(?6, vendorJobId), ", phase_name(row->to));
+	buffer_append_str(&sql, "history = CASE WHEN ?7 IS NULL THEN history "
+	                  "WHEN history IS NULL THEN '[' || ?7 || ']' ELSE substr(history, 1, length(history) - 1) || ',' || ?7 || ']' END, ");
 	buffer_append_str(&sql, event == EVENT_SUCCEED ? "error = ?8, result = coalesce(?14, result)"
 	                                               : "error = coalesce(?8, error)");
 	if (row->status >= 0)
@@ -284,7 +286,8 @@ enum err reader_get(struct sqlite_store *store, struct connection **conn, struct
 	enum err err;
 
 	if (!taken)
-		return err_set(why, ERR_UNAVAILABLE, "store busy: all %d connections for reading are in use", SQLITE_READERS_MAX);
+		return err_set(why, ERR_UNAVAILABLE, "store busy: all %d connections for reading are in use",
+		               SQLITE_READERS_MAX);
 	err = make_ready(store, taken, deadline_at, why);
 	if (err != ERR_OK)
 		reader_put(store, taken);

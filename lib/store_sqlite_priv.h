@@ -58,8 +58,8 @@ enum statement {
 
 /* The columns of a job in the order of STMT_GET and STMT_CLAIM. */
 #define JOB_COLUMNS \
-	"requestId,phase,status,fence,attempts,createdAt,updatedAt,nextAttemptAt,queuedAt,dueAt,deadlineAt,completedAt,expireAt," \
-	"vendor,vendorJobId,error,history,payload,result"
+	"requestId,phase,status,fence,attempts,createdAt,updatedAt,nextAttemptAt,queuedAt,dueAt,deadlineAt," \
+	"completedAt,expireAt,vendor,vendorJobId,error,history,payload,result"
 /* The columns of a reference, likewise. */
 #define REF_COLUMNS "requestId,phase,vendor,fence,attempts,queuedAt,dueAt,deadlineAt"
 
@@ -95,7 +95,7 @@ int connection_exec(struct connection *conn, const char *sql);
 
 /* The statement, ready to be bound. NULL when it cannot be prepared (sqlite3_errmsg says why). */
 sqlite3_stmt *statement(struct connection *conn, enum statement which);
-/* Runs a bound statement that returns no rows (or whose rows are of no interest) and resets it. SQLITE_OK or the error. */
+/* Runs a bound statement that returns no rows (or none of interest) and resets it. SQLITE_OK or the error. */
 int statement_run(sqlite3_stmt *stmt);
 
 /* 0 is stored as NULL, and NULL is read as 0: that keeps what is not set out of the partial indexes. */
@@ -111,7 +111,7 @@ enum err connection_failed(struct connection *conn, const char *doing, struct er
 
 /* Takes the write lock and begins a transaction on store->writer. On an error nothing is held. */
 enum err write_begin(struct sqlite_store *store, struct err_text *why);
-/* Commits when err is ERR_OK, else rolls back; releases the lock. Returns err, or ERR_UNAVAILABLE when the commit fails. */
+/* Commits when err is ERR_OK, else rolls back; releases the lock. err, or ERR_UNAVAILABLE when the commit fails. */
 enum err write_end(struct sqlite_store *store, enum err err, struct err_text *why);
 
 /* Lends a connection for reading; *conn goes back with reader_put(). */
@@ -133,11 +133,11 @@ enum err sqlite_change(struct store *store, struct job_change *items, size_t n, 
 enum err sqlite_expire(struct store *store, int64_t now, size_t limit, size_t *deleted, struct err_text *why);
 
 enum err sqlite_get(struct store *store, const char *request_id, struct job **job, struct err_text *why);
-enum err sqlite_get_by_vendor_job_id(struct store *store, const char *vendor, const char *vendor_job_id, struct job **job,
-                                     struct err_text *why);
+enum err sqlite_get_by_vendor_job_id(struct store *store, const char *vendor, const char *vendor_job_id,
+                                     struct job **job, struct err_text *why);
 enum err sqlite_find_due(struct store *store, int64_t now, int64_t after_due_at, const char *after_id, size_t limit,
                          struct job_ref **refs, size_t *n, struct err_text *why);
-enum err sqlite_find_queued(struct store *store, const char *vendor, int64_t before, size_t limit, struct job_ref **refs,
-                            size_t *n, struct err_text *why);
+enum err sqlite_find_queued(struct store *store, const char *vendor, int64_t before, size_t limit,
+                            struct job_ref **refs, size_t *n, struct err_text *why);
 
 #endif

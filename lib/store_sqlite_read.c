@@ -107,8 +107,8 @@ enum err sqlite_get(struct store *store, const char *request_id, struct job **jo
 	return look_up(store, STMT_GET, &request_id, 1, job, why);
 }
 
-enum err sqlite_get_by_vendor_job_id(struct store *store, const char *vendor, const char *vendor_job_id, struct job **job,
-                                     struct err_text *why)
+enum err sqlite_get_by_vendor_job_id(struct store *store, const char *vendor, const char *vendor_job_id,
+                                     struct job **job, struct err_text *why)
 {
 	const char *const keys[] = { vendor, vendor_job_id };
 
@@ -116,7 +116,8 @@ enum err sqlite_get_by_vendor_job_id(struct store *store, const char *vendor, co
 }
 
 /* All rows of a bound statement. On an error *refs and *n are as before. */
-static enum err collect_refs(struct connection *conn, sqlite3_stmt *stmt, struct job_ref **refs, size_t *n, struct err_text *why)
+static enum err collect_refs(struct connection *conn, sqlite3_stmt *stmt, struct job_ref **refs, size_t *n,
+                             struct err_text *why)
 {
 	struct job_ref *rows = NULL;
 	size_t n_rows = 0, capacity = 0;

@@ -1,7 +1,7 @@
 /* Writing jobs to a SQLite store: a batch is one transaction, an item one or two statements of it.
  *
- * What is wrong with one item (too big, a key in use, a guard that does not match) is its answer and rolls nothing back;
- * what is wrong with the store (disk full, I/O) ends the batch.
+ * What is wrong with one item (too big, a key in use, a guard that does not match) is its answer and rolls nothing
+ * back; what is wrong with the store (disk full, I/O) ends the batch.
  */
 #include "store_sqlite_priv.h"
 
@@ -140,7 +140,10 @@ static enum err say_why_not(struct connection *conn, struct store_claim *item, i
 		bind_text(stmt, 1, item->request_id);
 		sqlite3_bind_int64(stmt, 2, now);
 		rc = sqlite3_step(stmt);
-		item->outcome = rc == SQLITE_DONE ? ERR_NOT_FOUND : sqlite3_column_int(stmt, 1) ? ERR_NOT_DUE : ERR_STALE;
+		if (rc == SQLITE_ROW)
+			item->outcome = sqlite3_column_int(stmt, 1) ? ERR_NOT_DUE : ERR_STALE;
+		else
+			item->outcome = ERR_NOT_FOUND;
 		if (item->outcome == ERR_NOT_DUE)
 			item->not_before = sqlite3_column_int64(stmt, 0);
 		sqlite3_reset(stmt);
@@ -283,8 +286,8 @@ static enum err any_expired(struct sqlite_store *store, int64_t now, bool *any, 
 	return err;
 }
 
-static enum err delete_expired(struct connection *conn, enum statement which, int64_t now, size_t limit, size_t *deleted,
-                               struct err_text *why)
+static enum err delete_expired(struct connection *conn, enum statement which, int64_t now, size_t limit,
+                               size_t *deleted, struct err_text *why)
 {
 	sqlite3_stmt *stmt = statement(conn, which);
 

@@ -91,8 +91,8 @@ static void the_fence_grows_at_every_claim(void **state)
 {
 	struct contract *c = *state;
 	struct job *job = contract_job(c->now, "alpha");
-	struct job_change back = { .request_id = job->request_id, .event = EVENT_RETURN, .now = c->now, .due_at = job->deadline_at,
-	                           .next_attempt_at = c->now, .queued_at = c->now };
+	struct job_change back = { .request_id = job->request_id, .event = EVENT_RETURN, .now = c->now,
+	                           .due_at = job->deadline_at, .next_attempt_at = c->now, .queued_at = c->now };
 
 	must_insert(c->store, job);
 	for (int64_t fence = 1; fence <= 5; fence++) {

@@ -29,9 +29,11 @@ static void due_jobs_come_in_order_of_time_then_id(void **state)
 		jobs[i] = insert_due(c, "alpha", c->now + due_in[i]);
 	assert_ok(store_find_due(c->store, c->now + 30, 0, "", 100, &refs, &n, &contract_why));
 	assert_int_equal(n, COUNT(due_in));
-	for (size_t i = 1; i < n; i++)
-		assert_true(refs[i - 1].due_at < refs[i].due_at ||
-		            (refs[i - 1].due_at == refs[i].due_at && strcmp(refs[i - 1].request_id, refs[i].request_id) < 0));
+	for (size_t i = 1; i < n; i++) {
+		const struct job_ref *a = &refs[i - 1], *b = &refs[i];
+
+		assert_true(a->due_at < b->due_at || (a->due_at == b->due_at && strcmp(a->request_id, b->request_id) < 0));
+	}
 	job_refs_free(refs, n);
 	assert_ok(store_find_due(c->store, c->now + 29, 0, "", 100, &refs, &n, &contract_why));
 	assert_int_equal(n, 4);
@@ -156,7 +158,8 @@ static void queued_jobs_of_a_vendor_come_oldest_first(void **state)
 
 /* ---- By the vendor's own id ---- */
 
-static char *insert_with_vendor_job_id(struct contract *c, const char *vendor, const char *vendor_job_id, enum phase phase, int in)
+static char *insert_with_vendor_job_id(struct contract *c, const char *vendor, const char *vendor_job_id,
+                                       enum phase phase, int in)
 {
 	struct job *job = contract_job(c->now + in, vendor);
 	char *request_id = mem_strdup(job->request_id);
@@ -207,8 +210,8 @@ static void an_id_is_found_as_soon_as_it_is_written(void **state)
 {
 	struct contract *c = *state;
 	struct job *job = must_have_in_phase(c->store, c->now, "alpha", PHASE_CALLING);
-	struct job_change change = { .request_id = job->request_id, .event = EVENT_AWAIT_CALLBACK, .fence = 1, .now = c->now,
-	                             .due_at = c->now + LEASE_MS, .vendor_job_id = "V-9" };
+	struct job_change change = { .request_id = job->request_id, .event = EVENT_AWAIT_CALLBACK, .fence = 1,
+	                             .now = c->now, .due_at = c->now + LEASE_MS, .vendor_job_id = "V-9" };
 
 	assert_err(change_one(c->store, &change), ERR_OK);
 	assert_found(c, "alpha", "V-9", job->request_id);
@@ -232,7 +235,8 @@ static void only_what_has_expired_is_removed(void **state)
 {
 	struct contract *c = *state;
 	struct job *running = contract_job(c->now, "alpha");
-	struct store_insert items[] = { finished(c, c->now + 1000), finished(c, c->now + 1000), finished(c, c->now + 1001), { .job = running } };
+	struct store_insert items[] = { finished(c, c->now + 1000), finished(c, c->now + 1000),
+	                                finished(c, c->now + 1001), { .job = running } };
 	size_t deleted = 99, in_all = 0;
 
 	assert_ok(store_insert(c->store, items, COUNT(items), &contract_why));

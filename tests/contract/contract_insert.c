@@ -271,7 +271,8 @@ static void a_key_with_two_bodies_in_one_batch_makes_one_job(void **state)
 /* Keys are bytes: nothing folds case, trims blanks or wants UTF-8. */
 static void keys_are_compared_byte_by_byte(void **state)
 {
-	static const char *const keys[] = { "a", "A", "a ", " a", "\xe9", "\xc3\xa9", "\xff\xfe", "$a", "a.b", "'", "1", "1.0" };
+	static const char *const keys[] = { "a", "A", "a ", " a", "\xe9", "\xc3\xa9", "\xff\xfe", "$a", "a.b", "'",
+	                                    "1", "1.0" };
 	struct contract *c = *state;
 	struct store_insert items[COUNT(keys) + 2];
 	char longest[256], longest_too[256];

@@ -9,32 +9,40 @@
 
 static const char *const texts[] = {
 	/* the empty and the scalar */
-	"{}", "[]", "\"\"", "null", "true", "false", "0", "-1", "\"text\"", "[[]]", "[{}]", "{\"a\":{}}", "{\"a\":[]}",
-	"[null,true,false,0,\"\",[],{}]", "{\"a\":null}",
+	"{}", "[]", "\"\"", "null", "true", "false", "0", "-1", "\"text\"", "[[]]", "[{}]", "{\"a\":{}}",
+	"{\"a\":[]}", "[null,true,false,0,\"\",[],{}]", "{\"a\":null}",
 	/* numbers: the text counts, not the value */
-	"1.0", "1.00", "1e3", "1E3", "1e+3", "-0", "-0.0", "0.1", "1e-7", "123456789.123456789", "0.30000000000000004",
-	"9223372036854775807", "-9223372036854775808", "9223372036854775808", "18446744073709551616",
-	"123456789012345678901234567890", "2147483647", "2147483648", "4294967296", "9007199254740993", "5e-324", "1e400",
-	"3.141592653589793238462643383279", "[1,1.0,1e0]", "{\"price\":10.50,\"qty\":1e2}",
+	"1.0", "1.00", "1e3", "1E3", "1e+3", "-0", "-0.0", "0.1", "1e-7", "123456789.123456789",
+	"0.30000000000000004", "9223372036854775807", "-9223372036854775808", "9223372036854775808",
+	"18446744073709551616", "123456789012345678901234567890", "2147483647", "2147483648", "4294967296",
+	"9007199254740993", "5e-324", "1e400", "3.141592653589793238462643383279", "[1,1.0,1e0]",
+	"{\"price\":10.50,\"qty\":1e2}",
 	/* strings and escapes */
-	"\"\\u0000\"", "{\"a\":\"x\\u0000y\"}", "\"\\u0041\"", "\"\\/\"", "\"/\"", "\"\\b\\f\\n\\r\\t\\\\\\\"\"", "\"\\u00e9\"",
-	"\"\\u00E9\"", "\"\xc3\xa9\"", "\"\\ud83d\\ude00\"", "\"\xf0\x9f\x98\x80\"", "\"\\u007f\"", "\"\x7f\"",
-	"\"\xe2\x80\xa8\xe2\x80\xa9\"", "\"\xef\xbf\xbf\"", "\"\xef\xbb\xbf\"", "\"e\xcc\x81\"", "\"\xe6\x97\xa5\xe6\x9c\xac\"",
+	"\"\\u0000\"", "{\"a\":\"x\\u0000y\"}", "\"\\u0041\"", "\"\\/\"", "\"/\"",
+	"\"\\b\\f\\n\\r\\t\\\\\\\"\"", "\"\\u00e9\"", "\"\\u00E9\"", "\"\xc3\xa9\"", "\"\\ud83d\\ude00\"",
+	"\"\xf0\x9f\x98\x80\"", "\"\\u007f\"", "\"\x7f\"", "\"\xe2\x80\xa8\xe2\x80\xa9\"", "\"\xef\xbf\xbf\"",
+	"\"\xef\xbb\xbf\"", "\"e\xcc\x81\"", "\"\xe6\x97\xa5\xe6\x9c\xac\"",
 	"\"it's \\\"quoted\\\" -- ; %s %n \"",
 	/* keys */
-	"{\"\":1}", "{\"\":{\"\":{}}}", "{\"a.b\":1,\"a\":{\"b\":2}}", "{\"$set\":{\"status\":\"complete\"}}", "{\"a\":{\"$inc\":1}}",
-	"{\"_id\":1}", "{\"_id\":null,\"x\":[{\"_id\":2}]}", "{\"requestId\":\"x\",\"status\":\"y\"}", "{\"b\":1,\"a\":2}", "{\"0\":1,\"1\":2}",
-	"{\"a\":1,\"A\":2}", "{\"a\":1,\"a\":2}", "{\"\\u0061\":1}", "{\"\\u0000\":1}", "{\"\xf0\x9f\x98\x80\":\"\xc3\xa9\"}", "{\"a b\":1,\" \":2}",
-	"{\"__proto__\":1,\"constructor\":2}", "{\"$\":1,\".\":2,\"..\":3,\"$$\":4}",
+	"{\"\":1}", "{\"\":{\"\":{}}}", "{\"a.b\":1,\"a\":{\"b\":2}}", "{\"$set\":{\"status\":\"complete\"}}",
+	"{\"a\":{\"$inc\":1}}", "{\"_id\":1}", "{\"_id\":null,\"x\":[{\"_id\":2}]}",
+	"{\"requestId\":\"x\",\"status\":\"y\"}", "{\"b\":1,\"a\":2}", "{\"0\":1,\"1\":2}",
+	"{\"a\":1,\"A\":2}", "{\"a\":1,\"a\":2}", "{\"\\u0061\":1}", "{\"\\u0000\":1}",
+	"{\"\xf0\x9f\x98\x80\":\"\xc3\xa9\"}", "{\"a b\":1,\" \":2}", "{\"__proto__\":1,\"constructor\":2}",
+	"{\"$\":1,\".\":2,\"..\":3,\"$$\":4}",
 	/* what a database's own JSON dialect would take for something else */
-	"{\"$oid\":\"507f1f77bcf86cd799439011\"}", "{\"a\":{\"$numberLong\":\"5\"}}", "{\"a\":{\"$numberInt\":\"5\"}}",
-	"{\"a\":{\"$date\":\"2026-11-22T00:00:00Z\"}}", "{\"a\":{\"$date\":{\"$numberLong\":\"0\"}}}", "{\"a\":{\"$undefined\":true}}",
-	"{\"a\":{\"$binary\":{\"base64\":\"AAAA\",\"subType\":\"00\"}}}", "{\"a\":{\"$regex\":\"x\",\"$options\":\"i\"}}",
-	"{\"a\":{\"$numberDouble\":\"NaN\"}}", "{\"a\":{\"$numberDecimal\":\"1.10\"}}", "{\"a\":{\"$minKey\":1}}", "{\"a\":{\"$code\":\"x\"}}",
-	"{\"a\":{\"$ref\":\"c\",\"$id\":\"d\"}}", "{\"a\":\"$b\"}", "{\"a\":\"$$ROOT\"}", "{\"a\":{\"$literal\":1}}", "{\"a\":[\"$b\",{\"$add\":[1,2]}]}",
-	"\"$payload\"", "\"$$NOW\"", "[\"$a\"]",
+	"{\"$oid\":\"507f1f77bcf86cd799439011\"}", "{\"a\":{\"$numberLong\":\"5\"}}",
+	"{\"a\":{\"$numberInt\":\"5\"}}", "{\"a\":{\"$date\":\"2026-11-22T00:00:00Z\"}}",
+	"{\"a\":{\"$date\":{\"$numberLong\":\"0\"}}}", "{\"a\":{\"$undefined\":true}}",
+	"{\"a\":{\"$binary\":{\"base64\":\"AAAA\",\"subType\":\"00\"}}}",
+	"{\"a\":{\"$regex\":\"x\",\"$options\":\"i\"}}", "{\"a\":{\"$numberDouble\":\"NaN\"}}",
+	"{\"a\":{\"$numberDecimal\":\"1.10\"}}", "{\"a\":{\"$minKey\":1}}", "{\"a\":{\"$code\":\"x\"}}",
+	"{\"a\":{\"$ref\":\"c\",\"$id\":\"d\"}}", "{\"a\":\"$b\"}", "{\"a\":\"$$ROOT\"}",
+	"{\"a\":{\"$literal\":1}}", "{\"a\":[\"$b\",{\"$add\":[1,2]}]}", "\"$payload\"", "\"$$NOW\"",
+	"[\"$a\"]",
 	/* an ordinary one */
-	"{\"customer\":{\"id\":42,\"name\":\"Ann\",\"tags\":[\"a\",\"b\"],\"balance\":-12.5,\"active\":true,\"note\":null},\"n\":[1,[2,[3]]]}",
+	"{\"customer\":{\"id\":42,\"name\":\"Ann\",\"tags\":[\"a\",\"b\"],\"balance\":-12.5,"
+	"\"active\":true,\"note\":null},\"n\":[1,[2,[3]]]}",
 };
 
 static struct job *job_with(int64_t now, char *payload)
@@ -46,8 +54,8 @@ static struct job *job_with(int64_t now, char *payload)
 static void assert_survives(struct contract *c, const char *text)
 {
 	struct job *job = job_with(c->now, mem_strdup(text));
-	struct job_change change = { .request_id = job->request_id, .event = EVENT_SUCCEED, .fence = FENCE_ANY, .now = c->now,
-	                             .result = text, .expire_at = c->now + DAY_MS };
+	struct job_change change = { .request_id = job->request_id, .event = EVENT_SUCCEED, .fence = FENCE_ANY,
+	                             .now = c->now, .result = text, .expire_at = c->now + DAY_MS };
 	struct job *got;
 
 	must_insert(c->store, job);
@@ -165,8 +173,8 @@ static void history_entries_keep_their_text(void **state)
 		"{\"$set\":{\"phase\":\"done\"},\"a.b\":\"$c\",\"big\":123456789012345678901234567890}",
 		"{}",
 	};
-	struct job_change change = { .request_id = job->request_id, .now = c->now, .next_attempt_at = c->now, .queued_at = c->now,
-	                             .due_at = job->deadline_at, .event = EVENT_RETRY };
+	struct job_change change = { .request_id = job->request_id, .now = c->now, .next_attempt_at = c->now,
+	                             .queued_at = c->now, .due_at = job->deadline_at, .event = EVENT_RETRY };
 	char *expected = mem_printf("[%s,%s,%s]", entries[0], entries[1], entries[2]);
 	struct job *got;
 
@@ -187,14 +195,15 @@ static void history_entries_keep_their_text(void **state)
 /* Plain texts are no JSON and no expressions either. */
 static void error_and_vendor_job_id_keep_their_text(void **state)
 {
-	static const char *const plain[] = { "$result", "$$NOW", "{\"$set\":1}", "'; DROP TABLE jobs; --", "1", "null", "", " ",
-	                                     "caf\xc3\xa9 \xf0\x9f\x98\x80", "a\nb\tc\x01" };
+	static const char *const plain[] = { "$result", "$$NOW", "{\"$set\":1}", "'; DROP TABLE jobs; --", "1", "null",
+	                                     "", " ", "caf\xc3\xa9 \xf0\x9f\x98\x80", "a\nb\tc\x01" };
 	struct contract *c = *state;
 
 	for (size_t i = 0; i < COUNT(plain); i++) {
 		struct job *job = must_have_in_phase(c->store, c->now, "alpha", PHASE_CALLING);
-		struct job_change change = { .request_id = job->request_id, .event = EVENT_AWAIT_CALLBACK, .fence = 1, .now = c->now,
-		                             .due_at = c->now + LEASE_MS, .error = plain[i], .vendor_job_id = plain[i] };
+		struct job_change change = { .request_id = job->request_id, .event = EVENT_AWAIT_CALLBACK, .fence = 1,
+		                             .now = c->now, .due_at = c->now + LEASE_MS, .error = plain[i],
+		                             .vendor_job_id = plain[i] };
 		struct job *got;
 
 		assert_err(change_one(c->store, &change), ERR_OK);

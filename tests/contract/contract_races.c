@@ -87,7 +87,8 @@ static void *race_keys(void *arg)
 		struct job *job = contract_job(r->now, "alpha");
 
 		memcpy(r->ids[i], job->request_id, sizeof(r->ids[i]));
-		r->items[i] = (struct store_insert){ .job = job, .idempotency_key = keys[i], .key_expire_at = r->now + DAY_MS };
+		r->items[i] = (struct store_insert){ .job = job, .idempotency_key = keys[i],
+		                                      .key_expire_at = r->now + DAY_MS };
 	}
 	r->err = store_insert(r->store, r->items, r->n_keys, NULL);
 	return NULL;
@@ -100,7 +101,8 @@ static void assert_one_job_a_key(struct contract *c, size_t threads, size_t n_ke
 
 	open_handles(c, handles);
 	for (size_t t = 0; t < threads; t++)
-		racers[t] = (struct key_racer){ .store = handles[t % HANDLES], .now = c->now, .n_keys = n_keys, .err = NO_ANSWER };
+		racers[t] = (struct key_racer){ .store = handles[t % HANDLES], .now = c->now, .n_keys = n_keys,
+		                                .err = NO_ANSWER };
 	run_together(threads, race_keys, racers, sizeof(*racers));
 	for (size_t k = 0; k < n_keys; k++) {
 		size_t stored = 0;
@@ -126,7 +128,11 @@ static void assert_one_job_a_key(struct contract *c, size_t threads, size_t n_ke
 }
 
 static void fifty_racing_for_one_key_make_one_job(void **state) { assert_one_job_a_key(*state, 50, 1); }
-static void batches_racing_for_the_same_keys_make_one_job_each(void **state) { assert_one_job_a_key(*state, 8, RACED_KEYS); }
+
+static void batches_racing_for_the_same_keys_make_one_job_each(void **state)
+{
+	assert_one_job_a_key(*state, 8, RACED_KEYS);
+}
 
 /* ---- Claims ---- */
 
@@ -210,8 +216,9 @@ static void *end_all(void *arg)
 	struct ender *r = arg;
 
 	for (size_t i = 0; i < ENDED_JOBS; i++)
-		r->changes[i] = (struct job_change){ .request_id = r->jobs[i]->request_id, .event = EVENT_SUCCEED, .fence = FENCE_ANY,
-		                                     .now = r->now, .attempts_add = 1, .result = r->result, .expire_at = r->now + DAY_MS };
+		r->changes[i] = (struct job_change){ .request_id = r->jobs[i]->request_id, .event = EVENT_SUCCEED,
+		                                     .fence = FENCE_ANY, .now = r->now, .attempts_add = 1,
+		                                     .result = r->result, .expire_at = r->now + DAY_MS };
 	r->err = store_change(r->store, r->changes, ENDED_JOBS, NULL);
 	return NULL;
 }
@@ -227,7 +234,8 @@ static void each_job_ends_once_as_the_winner_says(void **state)
 	for (size_t i = 0; i < ENDED_JOBS; i++)
 		jobs[i] = must_have_in_phase(c->store, c->now, "alpha", i % 2 ? PHASE_CALLING : PHASE_WAITING_CALLBACK);
 	for (size_t t = 0; t < ENDERS; t++) {
-		enders[t] = (struct ender){ .store = handles[t % HANDLES], .now = c->now, .jobs = jobs, .err = NO_ANSWER };
+		enders[t] = (struct ender){ .store = handles[t % HANDLES], .now = c->now, .jobs = jobs,
+		                             .err = NO_ANSWER };
 		snprintf(enders[t].result, sizeof(enders[t].result), "\"%zu\"", t);
 	}
 	run_together(ENDERS, end_all, enders, sizeof(enders[0]));
@@ -288,8 +296,8 @@ static void a_claim_and_a_repair_exclude_each_other(void **state)
 		struct claim_or_expire racers[4];
 
 		for (int i = 0; i < 4; i++)
-			racers[i] = (struct claim_or_expire){ .store = handles[i % HANDLES], .request_id = job->request_id, .now = c->now,
-			                                      .claims = i % 2 };
+			racers[i] = (struct claim_or_expire){ .store = handles[i % HANDLES], .request_id = job->request_id,
+			                                      .now = c->now, .claims = i % 2 };
 		run_together(4, claim_or_expire, racers, sizeof(racers[0]));
 		got = must_get(c->store, job->request_id);
 		for (int i = 0, winners = 0; i < 4; i++) {
@@ -365,8 +373,8 @@ static void what_was_answered_is_seen_by_everyone_at_once(void **state)
 
 	open_handles(c, handles);
 	for (int i = 0; i <= READERS; i++)
-		all[i] = (struct reader_or_writer){ .store = handles[i % HANDLES], .now = c->now, .writes = i == 0, .ids = ids,
-		                                    .acknowledged = &acknowledged };
+		all[i] = (struct reader_or_writer){ .store = handles[i % HANDLES], .now = c->now, .writes = i == 0,
+		                                    .ids = ids, .acknowledged = &acknowledged };
 	run_together(READERS + 1, read_or_write, all, sizeof(all[0]));
 	for (int i = 0; i <= READERS; i++)
 		assert_int_equal(all[i].failures, 0);

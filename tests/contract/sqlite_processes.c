@@ -125,7 +125,9 @@ static int claim_everything(const char *uri, int to)
 		if (store_claim(store, claims, n, now, now + LEASE_MS, NULL) != ERR_OK)
 			return 3;
 		for (size_t i = 0; i < n; i++) {
-			if (claims[i].outcome == ERR_OK && write(to, claims[i].job->request_id, UUID_TEXT_SIZE) != UUID_TEXT_SIZE)
+			const char *id = claims[i].request_id;
+
+			if (claims[i].outcome == ERR_OK && write(to, id, UUID_TEXT_SIZE) != UUID_TEXT_SIZE)
 				return 4;
 			job_free(claims[i].job);
 		}
@@ -242,7 +244,8 @@ static void assert_writes_fail_in_time_and_reads_go_on(struct contract *c, struc
 {
 	struct store_insert insert = { .job = known };
 	struct store_claim claim = { .request_id = known->request_id };
-	struct job_change change = { .request_id = known->request_id, .event = EVENT_CANCEL, .fence = FENCE_ANY, .now = c->now };
+	struct job_change change = { .request_id = known->request_id, .event = EVENT_CANCEL, .fence = FENCE_ANY,
+	                             .now = c->now };
 	unsigned char secret[STORE_SECRET_SIZE] = { 0 };
 	int64_t start = clock_mono_ms();
 	struct job *got = NULL;
@@ -338,7 +341,8 @@ static int hold_a_transaction(const char *uri, int to)
 {
 	sqlite3 *db;
 
-	if (sqlite3_open(sqlite_path(uri), &db) != SQLITE_OK || sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
+	if (sqlite3_open(sqlite_path(uri), &db) != SQLITE_OK ||
+	    sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
 		return 1;
 	if (write(to, "!", 1) != 1)
 		return 2;

@@ -30,7 +30,8 @@ static char *fresh_uri(void)
 	size_t head_len = (size_t)(host - base_uri) + strcspn(host, "/?");
 	const char *options = strchr(base_uri + head_len, '?');
 
-	return mem_printf("%.*s/vf_contract_%ld_%d%s", (int)head_len, base_uri, (long)getpid(), made++, options ? options : "");
+	return mem_printf("%.*s/vf_contract_%ld_%d%s", (int)head_len, base_uri, (long)getpid(), made++,
+	                  options ? options : "");
 }
 
 static void drop_database(const char *uri)

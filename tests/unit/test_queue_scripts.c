@@ -144,10 +144,10 @@ static void windows_are_never_broken_and_nearly_full(void **state)
 	static const struct vendor_limit limits[] = { { 50, 200, 0 }, { 200, 1000, 0 } };
 	struct vendor vendor = fixture_vendor("windows", limits, 2);
 	struct hammer hammer;
-	int ideal = ideal_calls(&vendor, 3500);
+	int ideal = ideal_calls(&vendor, 3000);
 
 	(void)state;
-	hammer_run(&hammer, &vendor, 3500);
+	hammer_run(&hammer, &vendor, 3000);
 	print_message("windows: %d calls of %d\n", (int)hammer.n, ideal);
 	for (size_t i = 0; i < vendor.n_limits; i++) {
 		expect_window_kept(hammer.calls, hammer.n, &limits[i]);
@@ -196,10 +196,10 @@ static void buckets_are_never_broken_and_nearly_empty(void **state)
 	static const struct vendor_limit limits[] = { { 300, 1000, 40 } };
 	struct vendor vendor = fixture_vendor("bucket", limits, 1);
 	struct hammer hammer;
-	int ideal = 40 - 300 * LAG_MS / 1000 + 300 * 2500 / 1000;
+	int ideal = 40 - 300 * LAG_MS / 1000 + 300 * 2000 / 1000;
 
 	(void)state;
-	hammer_run(&hammer, &vendor, 2500);
+	hammer_run(&hammer, &vendor, 2000);
 	print_message("bucket: %d calls of %d\n", (int)hammer.n, ideal);
 	expect_bucket_kept(hammer.calls, hammer.n, &limits[0]);
 	assert_in_range(hammer.n, ideal * 9 / 10, ideal + 1);
@@ -227,7 +227,7 @@ static void guards_that_vary_break_neither(void **state)
 	struct vendor vendor = fixture_vendor("guards", limits, 2);
 	struct queue *queue = fixture_queue(server);
 	struct call *calls = mem_calloc(GRANTS_MAX, sizeof(*calls));
-	int64_t end = clock_mono_ms() + 1500;
+	int64_t end = clock_mono_ms() + 1200;
 	struct queue_grant grants[8];
 	int n = 0;
 

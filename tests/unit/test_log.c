@@ -1,0 +1,175 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "log.h"
+
+/* stderr goes into this file while a test runs. */
+static FILE *captured;
+static int real_stderr;
+
+static int capture(void **state)
+{
+	(void)state;
+	captured = tmpfile();
+	real_stderr = dup(STDERR_FILENO);
+	/* O_APPEND as a log file has it. */
+	fcntl(fileno(captured), F_SETFL, O_APPEND);
+	dup2(fileno(captured), STDERR_FILENO);
+	return 0;
+}
+
+static int release(void **state)
+{
+	(void)state;
+	dup2(real_stderr, STDERR_FILENO);
+	close(real_stderr);
+	fclose(captured);
+	return 0;
+}
+
+static const char *logged(void)
+{
+	static char text[1 << 20];
+
+	rewind(captured);
+	text[fread(text, 1, sizeof(text) - 1, captured)] = '\0';
+	return text;
+}
+
+static size_t count_lines(const char *text)
+{
+	size_t n = 0;
+
+	for (; *text; text++)
+		n += *text == '\n';
+	return n;
+}
+
+/* What follows time, level, program and process id. */
+static const char *message(const char *line) { return strstr(line, "] ") + 2; }
+
+static void a_line_has_time_level_program_and_text(void **state)
+{
+	char expected[64];
+	const char *line;
+
+	(void)state;
+	log_init("prog", "info");
+	log_warn("it is late by=%d", 5);
+	line = logged();
+	assert_int_equal(strlen("2026-11-22T15:46:00.123Z"), strcspn(line, " "));
+	assert_int_equal(line[10], 'T');
+	assert_int_equal(line[23], 'Z');
+	snprintf(expected, sizeof(expected), " warn prog[%d] it is late by=5\n", (int)getpid());
+	assert_string_equal(line + 24, expected);
+}
+
+static void what_comes_from_outside_cannot_forge_a_line(void **state)
+{
+	(void)state;
+	log_init("prog", "info");
+	log_error("bad name=%s", "x\n2026-01-01T00:00:00.000Z error prog[1] forged\r\t\x1b[31m\x7f");
+	assert_int_equal(count_lines(logged()), 1);
+	assert_string_equal(message(logged()), "bad name=x\\x0a2026-01-01T00:00:00.000Z error prog[1] forged\\x0d\\x09\\x1b[31m\\x7f\n");
+}
+
+static void utf8_stays_readable(void **state)
+{
+	(void)state;
+	log_init("prog", "info");
+	log_info("caf\xc3\xa9");
+	assert_string_equal(message(logged()), "caf\xc3\xa9\n");
+}
+
+static void a_long_line_is_cut_and_still_ends(void **state)
+{
+	char text[10000];
+
+	(void)state;
+	log_init("prog", "info");
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	log_info("%s", text);
+	memset(text, '\n', sizeof(text) - 1);
+	log_info("%s", text);
+	assert_int_equal(count_lines(logged()), 2);
+	assert_true(strcspn(logged(), "\n") < 2048);
+	assert_true(strlen(strchr(logged(), '\n') + 1) <= 2048);
+}
+
+static void the_level_says_what_is_written(void **state)
+{
+	static const struct { const char *level; size_t lines; } levels[] = {
+		{ "error", 1 }, { "warn", 2 }, { "info", 3 }, { "debug", 4 }, { "nonsense", 3 }, { NULL, 3 },
+	};
+	size_t lines = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
+		log_init("prog", levels[i].level);
+		log_error("e");
+		log_warn("w");
+		log_info("i");
+		log_debug("d");
+		lines += levels[i].lines;
+		assert_int_equal(count_lines(logged()), lines);
+	}
+}
+
+enum { THREADS = 4, LINES = 500 };
+
+static void *write_lines(void *arg)
+{
+	for (int i = 0; i < LINES; i++)
+		log_info("thread=%d line=%d end", *(int *)arg, i);
+	return NULL;
+}
+
+static void lines_of_threads_do_not_mix(void **state)
+{
+	pthread_t threads[THREADS];
+	int numbers[THREADS];
+	const char *line;
+
+	(void)state;
+	log_init("prog", "info");
+	for (int t = 0; t < THREADS; t++) {
+		numbers[t] = t;
+		assert_int_equal(pthread_create(&threads[t], NULL, write_lines, &numbers[t]), 0);
+	}
+	for (int t = 0; t < THREADS; t++)
+		pthread_join(threads[t], NULL);
+	line = logged();
+	assert_int_equal(count_lines(line), THREADS * LINES);
+	for (; *line; line = strchr(line, '\n') + 1) {
+		int thread, number, end = 0;
+
+		sscanf(message(line), "thread=%d line=%d end%n", &thread, &number, &end);
+		assert_int_equal(message(line)[end], '\n');
+		assert_true(end > 0);
+	}
+}
+
+#define CAPTURED(test) cmocka_unit_test_setup_teardown(test, capture, release)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CAPTURED(a_line_has_time_level_program_and_text),
+		CAPTURED(what_comes_from_outside_cannot_forge_a_line),
+		CAPTURED(utf8_stays_readable),
+		CAPTURED(a_long_line_is_cut_and_still_ends),
+		CAPTURED(the_level_says_what_is_written),
+		CAPTURED(lines_of_threads_do_not_mix),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
