@@ -313,7 +313,8 @@ enum err outcome_of_callback(const struct vendor *vendor, struct json_object *bo
 	char *words;
 
 	*outcome = (struct outcome){ 0 };
-	if (json_at(body, vendor->callback_error, &value) && !is_blank(value)) {
+	/* An empty pointer would make every callback an error. */
+	if (vendor->callback_error[0] != '\0' && json_at(body, vendor->callback_error, &value) && !is_blank(value)) {
 		words = words_of(value);
 		fail(outcome, mem_printf("vendor called back with an error: %s", words));
 		free(words);

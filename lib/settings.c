@@ -209,6 +209,17 @@ static void print_help(const char *summary)
 	}
 }
 
+/* The documentation is the same wherever the program was configured to be installed. */
+static void print_documented_default(const char *fallback)
+{
+	size_t len = strlen(VENDORFETCH_SYSCONFDIR);
+
+	if (strncmp(fallback, VENDORFETCH_SYSCONFDIR "/", len + 1) == 0)
+		printf("`/etc/vendorfetch%s`", fallback + len);
+	else if (fallback[0])
+		printf("`%s`", fallback);
+}
+
 void settings_print_reference(void)
 {
 	char flag[NAME_SIZE];
@@ -220,8 +231,7 @@ void settings_print_reference(void)
 		for (int k = 0; k < ALIASES_MAX && s->aliases[k]; k++)
 			printf(" `%s`", s->aliases[k]);
 		printf(" | `--%s` | ", flag);
-		if (s->fallback[0])
-			printf("`%s`", s->fallback);
+		print_documented_default(s->fallback);
 		printf(" | ");
 		if (s->type == TYPE_INT)
 			printf("%lld .. %lld%s%s", (long long)s->min, (long long)s->max, s->unit[0] ? " " : "", s->unit);

@@ -113,16 +113,13 @@ enum err connection_failed(struct connection *conn, const char *doing, struct er
 }
 
 /* A file that was removed or replaced under us would swallow jobs that nobody finds again. The new one, if there is
- * one, is opened; a missing one is not made anew. The last connection to a file removes its log by name: that would
- * be the new file's. */
+ * one, is opened; a missing one is not made anew. (Closing does not touch the new file's log: SQLite looks, too.) */
 static void close_if_moved(struct connection *conn)
 {
 	int moved = 0;
 
-	if (!conn->db || sqlite3_file_control(conn->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) != SQLITE_OK || !moved)
-		return;
-	sqlite3_db_config(conn->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-	connection_close(conn);
+	if (conn->db && sqlite3_file_control(conn->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved)
+		connection_close(conn);
 }
 
 static enum err make_ready(struct sqlite_store *store, struct connection *conn, int64_t deadline_at,
@@ -149,9 +146,11 @@ static char *change_sql(enum job_event event)
 
 	buffer_init(&sql, STATEMENT_MAX_BYTES);
 	buffer_printf(&sql, "UPDATE jobs SET phase = '%s', updatedAt = ?1, attempts = attempts + ?2, "
-	              "nextAttemptAt = ?3, queuedAt = ?4, dueAt = ?5, vendorJobId = coalesce(?6, vendorJobId), ", phase_name(row->to));
+	              "nextAttemptAt = ?3, queuedAt = ?4, dueAt = ?5, vendorJobId = coalesce(?6, vendorJobId), ",
+	              phase_name(row->to));
 	buffer_append_str(&sql, "history = CASE WHEN ?7 IS NULL THEN history "
-	                  "WHEN history IS NULL THEN '[' || ?7 || ']' ELSE substr(history, 1, length(history) - 1) || ',' || ?7 || ']' END, ");
+	                  "WHEN history IS NULL THEN '[' || ?7 || ']' "
+	                  "ELSE substr(history, 1, length(history) - 1) || ',' || ?7 || ']' END, ");
 	buffer_append_str(&sql, event == EVENT_SUCCEED ? "error = ?8, result = coalesce(?14, result)"
 	                                               : "error = coalesce(?8, error)");
 	if (row->status >= 0)

@@ -62,7 +62,7 @@ static const struct member members[] = {
 	  "Callbacks must be signed with it (Standard Webhooks). Should be a reference." },
 	{ "callback/job_id", TYPE_POINTER, AT(callback_job_id), "\"/request_id\"", 0, 0, "Where the callback says which job it is for." },
 	{ "callback/result", TYPE_POINTER, AT(callback_result), "\"/data\"", 0, 0, "Where its result is." },
-	{ "callback/error", TYPE_POINTER, AT(callback_error), "\"/error\"", 0, 0, "Where its error is; there and not empty: the job failed." },
+	{ "callback/error", TYPE_POINTER, AT(callback_error), "\"/error\"", 0, 0, "Where its error is; there and not empty: the job failed. An empty pointer: nowhere." },
 
 	{ "response", TYPE_GROUP, 0, "{}", 0, 0, "What the vendor's answer looks like, and how results are cleaned." },
 	{ "response/result", TYPE_POINTER, AT(response_result), "\"\"", 0, 0, "Where a sync vendor's result is; empty: the whole answer." },

@@ -224,8 +224,9 @@ static void requeue_is_for_the_queued_at_that_was_read(void **state)
 	struct contract *c = *state;
 	struct job *job = must_have_in_phase(c->store, c->now, "alpha", PHASE_QUEUED);
 	struct job_change change = { .request_id = job->request_id, .event = EVENT_REQUEUE, .fence = job->fence,
-	                             .now = c->now + 5, .queued_at_guard = job->queued_at - 1, .next_attempt_at = job->next_attempt_at,
-	                             .queued_at = c->now + 5, .due_at = job->due_at };
+	                             .now = c->now + 5, .queued_at_guard = job->queued_at - 1,
+	                             .next_attempt_at = job->next_attempt_at, .queued_at = c->now + 5,
+	                             .due_at = job->due_at };
 
 	assert_ok(store_change(c->store, &change, 1, &contract_why));
 	assert_became(c->store, job, &change, false);
@@ -274,8 +275,8 @@ static void history_grows_in_order(void **state)
 		char entry[24];
 		size_t len = strlen(expected);
 		struct job_change change = { .request_id = job->request_id, .event = EVENT_RETRY, .fence = i + 1,
-		                             .now = c->now, .next_attempt_at = c->now, .queued_at = c->now, .due_at = job->deadline_at,
-		                             .history_entry = entry };
+		                             .now = c->now, .next_attempt_at = c->now, .queued_at = c->now,
+		                             .due_at = job->deadline_at, .history_entry = entry };
 
 		snprintf(entry, sizeof(entry), "{\"n\":%d}", i);
 		snprintf(expected + len, sizeof(expected) - len, "%s%s", entry, i < ENTRIES - 1 ? "," : "]");

@@ -41,8 +41,8 @@ static const char *const texts[] = {
 	"{\"a\":{\"$literal\":1}}", "{\"a\":[\"$b\",{\"$add\":[1,2]}]}", "\"$payload\"", "\"$$NOW\"",
 	"[\"$a\"]",
 	/* an ordinary one */
-	"{\"customer\":{\"id\":42,\"name\":\"Ann\",\"tags\":[\"a\",\"b\"],\"balance\":-12.5,"
-	"\"active\":true,\"note\":null},\"n\":[1,[2,[3]]]}",
+	("{\"customer\":{\"id\":42,\"name\":\"Ann\",\"tags\":[\"a\",\"b\"],\"balance\":-12.5,"
+	"\"active\":true,\"note\":null},\"n\":[1,[2,[3]]]}"),
 };
 
 static struct job *job_with(int64_t now, char *payload)

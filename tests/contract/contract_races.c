@@ -296,8 +296,9 @@ static void a_claim_and_a_repair_exclude_each_other(void **state)
 		struct claim_or_expire racers[4];
 
 		for (int i = 0; i < 4; i++)
-			racers[i] = (struct claim_or_expire){ .store = handles[i % HANDLES], .request_id = job->request_id,
-			                                      .now = c->now, .claims = i % 2 };
+			racers[i] = (struct claim_or_expire){ .store = handles[i % HANDLES],
+			                                      .request_id = job->request_id, .now = c->now,
+			                                      .claims = i % 2 };
 		run_together(4, claim_or_expire, racers, sizeof(racers[0]));
 		got = must_get(c->store, job->request_id);
 		for (int i = 0, winners = 0; i < 4; i++) {

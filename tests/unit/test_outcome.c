@@ -417,6 +417,21 @@ static void callbacks_bring_results_and_errors(void **state)
 	}
 }
 
+static void without_a_place_for_errors_only_results_count(void **state)
+{
+	struct vendor vendor = sync_vendor;
+	struct outcome outcome;
+	struct json_object *body;
+
+	(void)state;
+	vendor.callback_error = (char *)(uintptr_t)"";
+	assert_int_equal(json_strict_parse("{\"data\":1}", 10, &JSON_LIMITS_DEFAULT, &body, NULL, 0, NULL), ERR_OK);
+	assert_int_equal(outcome_of_callback(&vendor, body, &outcome, NULL), ERR_OK);
+	assert_int_equal(outcome.kind, OUTCOME_COMPLETE);
+	outcome_deinit(&outcome);
+	json_object_put(body);
+}
+
 /* ---- Changes ---- */
 
 static struct job_change change_of(enum outcome_kind kind)
@@ -573,6 +588,7 @@ int main(void)
 		cmocka_unit_test(an_acknowledgement_may_be_anything),
 		cmocka_unit_test(the_callback_is_not_awaited_past_the_deadline),
 		cmocka_unit_test(callbacks_bring_results_and_errors),
+		cmocka_unit_test(without_a_place_for_errors_only_results_count),
 		cmocka_unit_test(finished_jobs_expire),
 		cmocka_unit_test(a_success_stands_whoever_has_the_job_now),
 		cmocka_unit_test(queued_jobs_are_due_at_their_deadline),
