@@ -151,7 +151,8 @@ static void *leave_at_last(void *arg)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
-	sigtimedwait(&set, NULL, &limit);
+	while (sigtimedwait(&set, NULL, &limit) < 0 && errno == EINTR)
+		;
 	log_warn("leaving at once, something hangs or a second signal came");
 	_exit(1);
 	return arg;

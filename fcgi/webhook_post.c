@@ -60,16 +60,22 @@ static bool find_vendor(struct callback *c)
 	return false;
 }
 
+static const char *header_or_empty(const struct callback *c, const char *cgi_name)
+{
+	const char *value = request_header(c->request, cgi_name);
+
+	return value ? value : "";
+}
+
 static bool check_signature(struct callback *c)
 {
 	struct err_text why = { "" };
 
 	if (!c->vendor->callback_secret)
 		return true;
-	if (signature_check(c->vendor->callback_secret, request_header(c->request, "HTTP_WEBHOOK_ID"),
-	                    request_header(c->request, "HTTP_WEBHOOK_TIMESTAMP"),
-	                    request_header(c->request, "HTTP_WEBHOOK_SIGNATURE"), c->request->body, c->request->body_len,
-	                    clock_now_ms(), &why) == ERR_OK)
+	if (signature_check(c->vendor->callback_secret, header_or_empty(c, "HTTP_WEBHOOK_ID"),
+	                    header_or_empty(c, "HTTP_WEBHOOK_TIMESTAMP"), header_or_empty(c, "HTTP_WEBHOOK_SIGNATURE"),
+	                    c->request->body, c->request->body_len, clock_now_ms(), &why) == ERR_OK)
 		return true;
 	log_warn("refused a callback vendor=%s reason=\"%s\"", c->vendor->name, why.text);
 	reply_problem(c->reply, 401, "the callback's signature does not match: %s", why.text);

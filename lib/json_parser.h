@@ -1,4 +1,5 @@
-/* Between the two halves of the strict parser: json_strict.c (structure) and json_scalar.c (strings and numbers). Nobody else's. */
+/* Between the two halves of the strict parser: json_strict.c (structure) and json_scalar.c (strings and numbers).
+ * Nobody else's. */
 #ifndef VF_JSON_PARSER_H
 #define VF_JSON_PARSER_H
 

@@ -44,7 +44,8 @@ static void write_pointer(const struct json_place *place, struct buffer *out)
 }
 
 /* Fills the caller's pointer and why, and gives err back. */
-enum err json_parser__fail(struct json_parser *p, size_t at, const struct json_place *place, enum err err, const char *fmt, ...)
+enum err json_parser__fail(struct json_parser *p, size_t at, const struct json_place *place, enum err err,
+                           const char *fmt, ...)
 {
 	struct buffer pointer;
 	char reason[256];
@@ -100,8 +101,8 @@ static void skip_space(struct json_parser *p)
 
 /* ---- Containers ---- */
 
-/* json-c gives every object room for 16 members, 800 bytes for two bytes of text; so objects in a text of many values are cut
- * to what they hold, else a small text could take gigabytes. */
+/* json-c gives every object room for 16 members: 800 bytes for two bytes of text. So objects in a text of many values
+ * are cut to what they hold, else a small text could take gigabytes. */
 static void shrink(const struct json_parser *p, struct json_object *object)
 {
 	int members = json_object_object_length(object);
@@ -110,7 +111,8 @@ static void shrink(const struct json_parser *p, struct json_object *object)
 		lh_table_resize(json_object_get_object(object), 2 * members + 1);
 }
 
-static enum err parse_name(struct json_parser *p, const struct json_place *place, struct json_object *object, char **name)
+static enum err parse_name(struct json_parser *p, const struct json_place *place, struct json_object *object,
+                           char **name)
 {
 	struct json_place inside = { .up = place };
 	size_t start = p->at;
@@ -296,8 +298,8 @@ enum err json_strict_parse(const char *text, size_t len, const struct json_limit
 char *json_text(struct json_object *value, size_t *len)
 {
 	size_t n = 0;
-	const char *text = json_object_to_json_string_length(value, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE,
-	                                                     &n);
+	int flags = JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE;
+	const char *text = json_object_to_json_string_length(value, flags, &n);
 
 	if (!text)
 		json_parser__made(NULL);

@@ -35,8 +35,8 @@ char *json_text(struct json_object *value, size_t *len);
 /* The value at a JSON Pointer ("" = the whole). True if there is one (it may be null, *found NULL). Borrowed from value. */
 bool json_at(struct json_object *value, const char *pointer, struct json_object **found);
 
-/* One step of that: the first token of a pointer that begins with '/', its escapes resolved, into token (room for the pointer's
- * length); gives the rest of the pointer. Then the member or item of this name, if there is one (*found as above). */
+/* Its steps: json_pointer_next() copies the first token of a pointer that begins with '/', its escapes resolved, into
+ * token (room for the pointer) and gives the rest of the pointer; json_step() finds the member or item of that name. */
 const char *json_pointer_next(const char *pointer, char *token);
 bool json_step(struct json_object *value, const char *token, struct json_object **found);
 

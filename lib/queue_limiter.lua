@@ -3,16 +3,16 @@
 --
 -- A call granted at t may leave until t + guard, and reaches the vendor up to TRAVEL_MS later. Between two calls the vendor may
 -- therefore see less time than we do, by guard + TRAVEL_MS of the earlier one; every limit is kept for the worst case.
--- All times are ms of Redis TIME with their fraction. Should that clock jump back, what lies in the future is taken as of now (safe);
+-- All times are ms of Redis TIME with their fraction. Should that clock jump back, what lies in the future is taken as of now, and stored so (safe);
 -- a jump forward by more than a window is a window forgotten, and no script can see it.
 --
 -- Fields of the hash:
 --   run_id       of the Redis that wrote it; limits of another run are not to be trusted (queue_limits.lua)
 --   begun_at     ms; when it was started for that run
 --   hold_until   ms; no call before it
---   w:<per_ms>   a window, cmsgpack array {1, seen, start, count, expiry, start, count, expiry, ...}, slots in order of their start.
---                A slot counts until its expiry, the worst case of its newest call. The key has no `calls`: counts hold under any.
---   b:<calls>:<per_ms>:<burst>   a bucket, cmsgpack array {1, seen, debt, at, zero_at}
+--   w:<per_ms>   a window, cmsgpack array {1, seen, {start, count, expiry, start, count, expiry, ...}}, slots in order of their
+--                start. A slot counts until its expiry, the worst case of its newest call. The key has no `calls`: counts hold under any.
+--   b:<calls>:<per_ms>:<burst>   a bucket, cmsgpack array {1, seen, {debt, at, zero_at}}
 -- The leading 1 is the format's version. `seen` is when a worker that has the limit in its file last wrote it: workers with an older or
 -- newer file count in each other's limits, too, until nobody has had the limit for longer than its window.
 
@@ -39,21 +39,22 @@ end
 
 local function window_expiry(l, now, guard) return math.ceil(now + l.per + guard + TRAVEL_MS) end
 
--- Drops what has left the window, counts the rest.
+-- Drops what has left the window, counts the rest. In place: this is most of what a busy vendor costs.
 local function window_settle(l, now)
-	local from, to = l.slots, {}
-	l.used, l.first_expiry = 0, nil
-	for i = 1, #from, 3 do
-		local start, count, expiry = from[i], from[i + 1], from[i + 2]
-		if start > now then start, expiry = now, expiry - (start - now) end
+	local s, to, used, first = l.slots, 1, 0, nil
+	local len = #s
+	for i = 1, len, 3 do
+		local start, count, expiry = s[i], s[i + 1], s[i + 2]
+		if start > now then start, expiry, l.changed = now, expiry - (start - now), true end
 		if expiry > now then
-			local n = #to
-			to[n + 1], to[n + 2], to[n + 3] = start, count, expiry
-			l.used = l.used + count
-			if not l.first_expiry or expiry < l.first_expiry then l.first_expiry = expiry end
+			used = used + count
+			if not first or expiry < first then first = expiry end
+			if to < i or start == now then s[to], s[to + 1], s[to + 2] = start, count, expiry end
+			to = to + 3
 		end
 	end
-	l.slots = to
+	for i = len, to, -1 do s[i] = nil end
+	l.used, l.first_expiry = used, first
 end
 
 local function window_free(l) return l.calls - l.used end
@@ -118,6 +119,7 @@ end
 
 local function bucket_settle(l, now)
 	if now > l.at then l.debt = l.debt - l.rate * (now - l.at) end
+	if now < l.at then l.changed = true end
 	l.at = now
 	if l.zero_at > now then l.zero_at = now end
 	if l.debt <= 0 then l.debt, l.zero_at = 0, now end
@@ -190,32 +192,30 @@ local function limit_refund(l, now, granted, n)
 	l.changed = true
 end
 
+local function limit_unpack(l, packed, now)
+	local r = cmsgpack.unpack(packed)
+	local values = r[1] == VERSION and r[3] or error('not this version')
+	if l.bucket then
+		l.debt, l.at, l.zero_at = values[1] + 0, values[2] + 0, values[3] + 0
+	else
+		l.slots = #values % 3 == 0 and values or error('torn slots')
+	end
+	limit_settle(l, now)
+	l.seen = r[2] + 0
+end
+
 -- A record that cannot be read is a limit about which nothing is known: used up.
 local function limit_decode(key, packed, now)
 	local l = limit_new(key, now)
-	if not l then return nil end
-	local ok, r = pcall(cmsgpack.unpack, packed)
-	ok = ok and type(r) == 'table' and r[1] == VERSION
-	for i = 2, ok and #r or 0 do ok = ok and type(r[i]) == 'number' end
-	if not (ok and r[2] and (l.bucket and #r == 5 or not l.bucket and #r % 3 == 2)) then
+	if l and not pcall(limit_unpack, l, packed, now) then
+		l = limit_new(key, now)
 		limit_fill(l, now)
-		return l
 	end
-	l.seen = r[2]
-	if l.bucket then
-		l.debt, l.at, l.zero_at = r[3], r[4], r[5]
-	else
-		for i = 3, #r do l.slots[i - 2] = r[i] end
-	end
-	limit_settle(l, now)
 	return l
 end
 
 local function limit_pack(l)
-	if l.bucket then return cmsgpack.pack({ VERSION, l.seen, l.debt, l.at, l.zero_at }) end
-	local r = { VERSION, l.seen }
-	for i = 1, #l.slots do r[i + 2] = l.slots[i] end
-	return cmsgpack.pack(r)
+	return cmsgpack.pack({ VERSION, l.seen, l.bucket and { l.debt, l.at, l.zero_at } or l.slots })
 end
 
 -- The limits of the caller's vendor file: argv[first] is their number, then calls, per_ms, burst of each. key -> calls (the smallest,

@@ -32,5 +32,5 @@ else
 	end
 end
 limits_save(hash, limits, gone)
-redis.call('HSET', hash, 'run_id', run_id, 'begun_at', string.format('%.0f', math.ceil(now)))
+redis.call('HSET', hash, 'run_id', run_id, 'begun_at', string.format('%.3f', now))
 return 1

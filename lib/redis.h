@@ -2,6 +2,7 @@
  *
  * hiredis 0.14 ends a context at any error; this module opens a new one (with timeout, AUTH, SELECT, and the facts below learnt
  * again) at the next call, but not more often than every REDIS_RETRY_MS, so a dead Redis costs its callers nothing.
+ * The program must ignore SIGPIPE: hiredis writes without MSG_NOSIGNAL.
  * Not thread-safe: one connection belongs to one thread at a time. The only other modules that know hiredis: queue, result_cache.
  */
 #ifndef VF_REDIS_H

@@ -32,12 +32,15 @@ static enum err resolve_path(const char *uri, char **path, struct err_text *why)
 	const char *slash = strrchr(given, '/');
 	const char *name = slash ? slash + 1 : given;
 	char *dir, real[PATH_MAX];
+	struct stat st;
 	enum err err = ERR_OK;
 
 	if (*given == ':')
 		return err_set(why, ERR_INVALID, "%s: several processes share the store: sqlite:/path", uri);
 	if (!*name)
 		return err_set(why, ERR_INVALID, "%s: names no file: sqlite:/path", uri);
+	if (stat(given, &st) == 0 && !S_ISREG(st.st_mode))
+		return err_set(why, ERR_INVALID, "%s: not a regular file", uri);
 	dir = slash ? mem_strndup(given, (size_t)(slash - given + 1)) : mem_strdup(".");
 	if (!realpath(dir, real))
 		err = err_set(why, ERR_INVALID, "%s: folder %s: %s", uri, dir, strerror(errno));
@@ -51,12 +54,8 @@ static enum err resolve_path(const char *uri, char **path, struct err_text *why)
  * files follow. Never opened when it is there: closing that descriptor would drop SQLite's locks in this process. */
 static enum err create_file(const char *path, struct err_text *why)
 {
-	struct stat st;
-	int fd;
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, DB_MODE);
 
-	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
-		return err_set(why, ERR_INVALID, "%s is not a regular file", path);
-	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, DB_MODE);
 	if (fd < 0 && errno != EEXIST)
 		return err_set(why, ERR_UNAVAILABLE, "cannot create %s: %s", path, strerror(errno));
 	if (fd >= 0)

@@ -11,7 +11,7 @@
 
 enum { RESOLVED_BYTES_MAX = 64 << 10, SECRET_FILE_BYTES_MAX = 64 << 10 };
 
-static const char alphanumeric[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+#define ALPHANUMERIC "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 void vendor__wipe(char *secret)
 {
@@ -25,14 +25,14 @@ void vendor__wipe(char *secret)
 
 const char *vendor__bad_name(const char *text)
 {
-	size_t len = strlen(text), first = strspn(text, alphanumeric);
+	size_t len = strlen(text), first = strspn(text, ALPHANUMERIC);
 
 	if (len == 0 || len > VENDOR_NAME_MAX)
 		return "must have 1 to 64 characters";
 	if (first == 0)
 		return "must begin with a letter or digit";
 	for (size_t i = first; i < len; i++)
-		if (!strchr(alphanumeric, text[i]) && !strchr("._-", text[i]))
+		if (!strchr(ALPHANUMERIC "._-", text[i]))
 			return "may only hold letters, digits, '.', '_' and '-'";
 	return NULL;
 }
@@ -70,7 +70,7 @@ const char *vendor__bad_header_name(const char *text)
 	if (text[0] == '\0')
 		return "is empty";
 	for (const char *c = text; *c; c++)
-		if (!strchr(alphanumeric, *c) && !strchr("!#$%&'*+-.^_`|~", *c))
+		if (!strchr(ALPHANUMERIC "!#$%&'*+-.^_`|~", *c))
 			return "is not a header name";
 	for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++)
 		if (strcasecmp(text, reserved[i]) == 0)
@@ -90,23 +90,23 @@ const char *vendor__bad_header_value(const char *text)
 const char *vendor__bad_secret(const char *text)
 {
 	const char *encoded = text + strlen("whsec_");
-	size_t len;
+	size_t len, padding;
 
 	if (text[0] == '\0')
 		return "is empty";
 	if (strncmp(text, "whsec_", strlen("whsec_")) != 0)
 		return NULL;
-	len = strspn(encoded, alphanumeric);
-	while (encoded[len] == '+' || encoded[len] == '/' || (encoded[len] && strchr(alphanumeric, encoded[len])))
-		len++;
-	if (len == 0 || len % 4 == 1 || strspn(encoded + len, "=") > 2 || encoded[len + strspn(encoded + len, "=")] != '\0')
+	len = strspn(encoded, ALPHANUMERIC "+/");
+	padding = strspn(encoded + len, "=");
+	if (len == 0 || len % 4 == 1 || padding > 2 || encoded[len + padding] != '\0')
 		return "is not base64 after whsec_";
 	return NULL;
 }
 
 /* ---- References ---- */
 
-static enum err resolve_env(const char *name, vendor_env_fn env, bool keep_job, struct buffer *out, struct err_text *why)
+static enum err resolve_env(const char *name, vendor_env_fn env, bool keep_job, struct buffer *out,
+                            struct err_text *why)
 {
 	const char *value = env(name);
 
@@ -118,7 +118,8 @@ static enum err resolve_env(const char *name, vendor_env_fn env, bool keep_job, 
 	return ERR_OK;
 }
 
-static enum err resolve_file(const char *path, vendor_env_fn env, bool keep_job, struct buffer *out, struct err_text *why)
+static enum err resolve_file(const char *path, vendor_env_fn env, bool keep_job, struct buffer *out,
+                             struct err_text *why)
 {
 	char *text;
 	size_t len;
@@ -141,7 +142,8 @@ static enum err resolve_file(const char *path, vendor_env_fn env, bool keep_job,
 	return err;
 }
 
-static enum err resolve_job(const char *name, vendor_env_fn env, bool keep_job, struct buffer *out, struct err_text *why)
+static enum err resolve_job(const char *name, vendor_env_fn env, bool keep_job, struct buffer *out,
+                            struct err_text *why)
 {
 	(void)env;
 	if (!keep_job)
@@ -155,11 +157,13 @@ static enum err resolve_job(const char *name, vendor_env_fn env, bool keep_job, 
 }
 
 /* What stands between ${ and }. */
-static enum err resolve_one(const char *reference, vendor_env_fn env, bool keep_job, struct buffer *out, struct err_text *why)
+static enum err resolve_one(const char *reference, vendor_env_fn env, bool keep_job, struct buffer *out,
+                            struct err_text *why)
 {
 	static const struct {
 		const char *prefix;
-		enum err (*resolve)(const char *rest, vendor_env_fn env, bool keep_job, struct buffer *out, struct err_text *why);
+		enum err (*resolve)(const char *rest, vendor_env_fn env, bool keep_job, struct buffer *out,
+		                    struct err_text *why);
 	} kinds[] = {
 		{ "env:", resolve_env },
 		{ "file:", resolve_file },

@@ -68,6 +68,7 @@ static void assert_open_fails(const char *uri, enum err expected, const char *wo
 static void a_uri_that_is_no_file_is_invalid(void **state)
 {
 	char *dir = mem_printf("sqlite:%s", folder), *slash = mem_printf("sqlite:%s/", folder);
+	char *lock = mem_printf("%s.lock", folder);
 
 	(void)state;
 	assert_open_fails("sqlite::memory:", ERR_INVALID, "sqlite:/path");
@@ -75,8 +76,10 @@ static void a_uri_that_is_no_file_is_invalid(void **state)
 	assert_open_fails("sqlite:/nonexistent-folder/jobs.db", ERR_INVALID, "/nonexistent-folder");
 	assert_open_fails(dir, ERR_INVALID, folder);
 	assert_open_fails(slash, ERR_INVALID, folder);
+	assert_int_equal(access(lock, F_OK), -1);
 	free(dir);
 	free(slash);
+	free(lock);
 }
 
 static void a_relative_path_stays_where_it_was_opened(void **state)

@@ -71,7 +71,7 @@ static const struct text refused[] = {
 	TEXT("\"\x1f\""), TEXT("\"\\a\""), TEXT("\"\\x41\""), TEXT("\"\\'\""), TEXT("\"\\u\""), TEXT("\"\\u00\""), TEXT("\"\\u00g0\""),
 	TEXT("\"\\u 041\""), TEXT("\"\\U0041\""), TEXT("\"\\\0\""), TEXT("\"\\ud800\""), TEXT("\"\\udc00\""), TEXT("\"\\ud800x\""),
 	TEXT("\"\\ud800\\n\""), TEXT("\"\\ud800\\u0041\""), TEXT("\"\\ud800\\ud800\""), TEXT("\"\\udc00\\ud800\""),
-	TEXT("\"\\ud83d\\u\""), TEXT("\"\\u004"),
+	TEXT("\"\\ud800\\ue000\""), TEXT("\"\\udbff\\uffff\""), TEXT("\"\\ud83d\\u\""), TEXT("\"\\u004"),
 	/* not UTF-8 */
 	TEXT("\"\x80\""), TEXT("\"\xbf\""), TEXT("\"\xc0\x80\""), TEXT("\"\xc0\xaf\""), TEXT("\"\xc1\xbf\""), TEXT("\"\xc2\""), TEXT("\"\xc2"),
 	TEXT("\"\xe0\x80\x80\""), TEXT("\"\xe0\x9f\xbf\""), TEXT("\"\xed\xa0\x80\""), TEXT("\"\xed\xbf\xbf\""), TEXT("\"\xe2\x82\""),
