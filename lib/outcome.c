@@ -351,20 +351,19 @@ void outcome_deinit(struct outcome *outcome)
 void outcome_to_change(const struct outcome *outcome, const struct job *job, int64_t now, int64_t retention_ms,
                        struct job_change *change)
 {
-	/* A success stands whoever has claimed the job since; everything else is only true of this attempt. */
-	static const struct { enum job_event event; bool any_fence; } events[] = {
-		[OUTCOME_COMPLETE] = { EVENT_SUCCEED, true },
-		[OUTCOME_FAILED] = { EVENT_FAIL, false },
-		[OUTCOME_RETRY] = { EVENT_RETRY, false },
-		[OUTCOME_RETURNED] = { EVENT_RETURN, false },
-		[OUTCOME_AWAIT_CALLBACK] = { EVENT_AWAIT_CALLBACK, false },
+	static const enum job_event events[] = {
+		[OUTCOME_COMPLETE] = EVENT_SUCCEED,
+		[OUTCOME_FAILED] = EVENT_FAIL,
+		[OUTCOME_RETRY] = EVENT_RETRY,
+		[OUTCOME_RETURNED] = EVENT_RETURN,
+		[OUTCOME_AWAIT_CALLBACK] = EVENT_AWAIT_CALLBACK,
 	};
-	enum phase to = job_transition(events[outcome->kind].event)->to;
+	enum phase to = job_transition(events[outcome->kind])->to;
 
 	*change = (struct job_change){
 		.request_id = job->request_id,
-		.event = events[outcome->kind].event,
-		.fence = events[outcome->kind].any_fence ? FENCE_ANY : job->fence,
+		.event = events[outcome->kind],
+		.fence = job->fence,
 		.now = now,
 		.attempts_add = outcome->attempts_add,
 		.result = outcome->result,

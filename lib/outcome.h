@@ -65,7 +65,9 @@ enum err outcome_of_callback(const struct vendor *vendor, struct json_object *bo
 
 void outcome_deinit(struct outcome *outcome);
 
-/* The guarded change that writes this outcome of a call. Borrows from outcome and job. retention_ms: how long a finished job stays. */
+/* The guarded change that writes this outcome of a call, with the fence of its attempt. (A success that comes back ERR_STALE may be
+ * written again with FENCE_ANY and without counting the attempt; see worker/commit.c.) Borrows from outcome and job.
+ * retention_ms: how long a finished job stays. */
 void outcome_to_change(const struct outcome *outcome, const struct job *job, int64_t now, int64_t retention_ms,
                        struct job_change *change);
 

@@ -1,4 +1,5 @@
-/* The queue's life, enqueueing, and who is working. Taking is in queue_take.c, what follows in queue_apply.c, repair in queue_repair.c. */
+/* The queue's life, enqueueing, and who is working. Taking is in queue_take.c, what follows in queue_apply.c,
+ * repair in queue_repair.c. */
 #include "queue.h"
 
 #include "mem.h"

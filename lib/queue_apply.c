@@ -1,4 +1,5 @@
-/* What follows a take: acknowledge, release, refund, delay, hold. All in one pipeline; neighbours of one kind and vendor in one command. */
+/* What follows a take: acknowledge, release, refund, delay, hold. All in one pipeline; neighbours of one kind
+ * and vendor in one command. */
 #include "mem.h"
 #include "queue.h"
 #include "queue_priv.h"
@@ -70,8 +71,9 @@ static void make_hold(struct queue *queue, const struct queue_op *ops, size_t n,
 	queue__arg_number(command, ops->at);
 }
 
-/* Which commands an op is made of, and how many ops one command takes. XDEL goes before XACK: should the connection end between them, a pending
- * entry without data remains, which reclaiming removes; the other way round the entry would stay in the stream for good. */
+/* Which commands an op is made of, and how many ops one command takes. XDEL goes before XACK: should the
+ * connection end between them, a pending entry without data remains, which reclaiming removes; the other way
+ * round the entry would stay in the stream for good. */
 static const struct {
 	void (*make[2])(struct queue *queue, const struct queue_op *ops, size_t n, struct queue_command *command);
 	size_t most;

@@ -1,4 +1,5 @@
--- Until when has the stream been delivered (ms)? Now, if nothing is left to deliver. 0, if there are entries but no group yet.
+-- Until when has the stream been delivered (ms)? Now, if nothing is left to deliver. 0, if there are entries
+-- but no group yet.
 --
 -- KEYS  stream
 

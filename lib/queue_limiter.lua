@@ -1,20 +1,24 @@
--- The limiter of one vendor: what rate_limit:{vendor} holds, and its arithmetic. Not a script: C puts this text in front of
--- queue_take.lua, queue_limits.lua and queue_refund.lua.
+-- The limiter of one vendor: what rate_limit:{vendor} holds, and its arithmetic. Not a script: C puts this
+-- text in front of queue_take.lua, queue_limits.lua and queue_refund.lua.
 --
--- A call granted at t may leave until t + guard, and reaches the vendor up to TRAVEL_MS later. Between two calls the vendor may
--- therefore see less time than we do, by guard + TRAVEL_MS of the earlier one; every limit is kept for the worst case.
--- All times are ms of Redis TIME with their fraction. Should that clock jump back, what lies in the future is taken as of now, and stored so (safe);
--- a jump forward by more than a window is a window forgotten, and no script can see it.
+-- A call granted at t may leave until t + guard, and reaches the vendor up to TRAVEL_MS later. Between two
+-- calls the vendor may therefore see less time than we do, by guard + TRAVEL_MS of the earlier one; every
+-- limit is kept for the worst case. All times are ms of Redis TIME with their fraction. Should that clock
+-- jump back, what lies in the future is taken as of now, and stored so (safe); a jump forward by more than a
+-- window is a window forgotten, and no script can see it.
 --
 -- Fields of the hash:
 --   run_id       of the Redis that wrote it; limits of another run are not to be trusted (queue_limits.lua)
 --   begun_at     ms; when it was started for that run
 --   hold_until   ms; no call before it
---   w:<per_ms>   a window, cmsgpack array {1, seen, {start, count, expiry, start, count, expiry, ...}}, slots in order of their
---                start. A slot counts until its expiry, the worst case of its newest call. The key has no `calls`: counts hold under any.
+--   w:<per_ms>   a window, cmsgpack array {1, seen, {start, count, expiry, start, count, expiry, ...}}, slots
+--   in order of their
+--                start. A slot counts until its expiry, the worst case of its newest call. The key has no
+--                `calls`: counts hold under any.
 --   b:<calls>:<per_ms>:<burst>   a bucket, cmsgpack array {1, seen, {debt, at, zero_at}}
--- The leading 1 is the format's version. `seen` is when a worker that has the limit in its file last wrote it: workers with an older or
--- newer file count in each other's limits, too, until nobody has had the limit for longer than its window.
+-- The leading 1 is the format's version. `seen` is when a worker that has the limit in its file last wrote
+-- it: workers with an older or newer file count in each other's limits, too, until nobody has had the limit
+-- for longer than its window.
 
 local VERSION = 1
 local TRAVEL_MS = 10            -- from our write to the vendor's clock: what that may differ between two calls
@@ -87,8 +91,8 @@ local function window_spend(l, now, guard, n)
 	l.first_expiry = math.min(l.first_expiry or expiry, expiry)
 end
 
--- The slots that end first give the calls back: then what is left counts at least as long as the calls that did leave. Only
--- if the slot of the grant is still here; else it would be another call's count that goes.
+-- The slots that end first give the calls back: then what is left counts at least as long as the calls that
+-- did leave. Only if the slot of the grant is still here; else it would be another call's count that goes.
 local function window_refund(l, now, granted, n)
 	if granted + l.per <= now then return end
 	while n > 0 and #l.slots > 0 do
@@ -111,11 +115,13 @@ local function window_fill(l, now)
 end
 
 ---- Token buckets
--- The debt is how full the vendor's own bucket can be at worst: each call adds 1, time takes `rate` per ms away, and a call that
--- leaves a guard late finds that much less taken away, so after a grant the debt is at least rate * guard + 1. For grants i..j this gives
+-- The debt is how full the vendor's own bucket can be at worst: each call adds 1, time takes `rate` per ms
+-- away, and a call that leaves a guard late finds that much less taken away, so after a grant the debt is at
+-- least rate * guard + 1. For grants i..j this gives
 --     j - i + 1 <= burst + rate * (t_j - t_i - guard_i)
--- which is what the vendor demands of the latest i and the earliest j. A burst smaller than 1 + rate * guard leaves room for one call, the
--- next one (2 - burst + rate * guard) / rate later. zero_at: when the debt was last 0.
+-- which is what the vendor demands of the latest i and the earliest j. A burst smaller than 1 + rate * guard
+-- leaves room for one call, the next one (2 - burst + rate * guard) / rate later. zero_at: when the debt was
+-- last 0.
 
 local function bucket_settle(l, now)
 	if now > l.at then l.debt = l.debt - l.rate * (now - l.at) end
@@ -218,8 +224,8 @@ local function limit_pack(l)
 	return cmsgpack.pack({ VERSION, l.seen, l.bucket and { l.debt, l.at, l.zero_at } or l.slots })
 end
 
--- The limits of the caller's vendor file: argv[first] is their number, then calls, per_ms, burst of each. key -> calls (the smallest,
--- if two windows are equally long).
+-- The limits of the caller's vendor file: argv[first] is their number, then calls, per_ms, burst of each. key
+-- -> calls (the smallest, if two windows are equally long).
 local function limits_wanted(argv, first)
 	local wanted = {}
 	for i = first + 1, first + 3 * tonumber(argv[first]), 3 do
@@ -230,7 +236,8 @@ local function limits_wanted(argv, first)
 	return wanted
 end
 
--- All limits of the hash, those of the caller's file marked as own, by key; and the keys that nobody has used for long.
+-- All limits of the hash, those of the caller's file marked as own, by key; and the keys that nobody has used
+-- for long.
 local function limits_stored(stored, wanted, now)
 	local limits, gone = {}, {}
 	for key, packed in pairs(stored) do
@@ -247,10 +254,10 @@ local function limits_stored(stored, wanted, now)
 	return limits, gone
 end
 
--- Adds the limits of the caller's file that have no record yet although the vendor was called: its file was changed. A bucket starts
--- used up. A window takes over what the longest stored window knows, which is all if that is as long; if it is shorter, the new one
--- starts used up besides, but not if it is a long one (a new daily quota must not close the vendor for a day: it counts from the
--- oldest call still known).
+-- Adds the limits of the caller's file that have no record yet although the vendor was called: its file was
+-- changed. A bucket starts used up. A window takes over what the longest stored window knows, which is all if
+-- that is as long; if it is shorter, the new one starts used up besides, but not if it is a long one (a new
+-- daily quota must not close the vendor for a day: it counts from the oldest call still known).
 local function limits_add_new(limits, wanted, now)
 	local longest
 	for _, l in pairs(limits) do
@@ -272,7 +279,8 @@ local function limits_add_new(limits, wanted, now)
 	end
 end
 
--- Writes the limits that changed since they were read or written. No TTL: the hash must not be one of those that volatile-lru may evict.
+-- Writes the limits that changed since they were read or written. No TTL: the hash must not be one of those
+-- that volatile-lru may evict.
 local function limits_save(hash, limits, gone)
 	for key, l in pairs(limits) do
 		if l.changed then redis.call('HSET', hash, key, limit_pack(l)) end

@@ -1,13 +1,14 @@
 -- Starts a vendor's limiter under this run of Redis.
 --
 -- KEYS  rate_limit
--- ARGV  run_id, fresh (1: the vendor was never called before), number of limits, then calls, per_ms, burst of each
--- Gives 1, or 0 if it has been started by somebody else.
+-- ARGV  run_id, fresh (1: the vendor was never called before), number of limits, then calls, per_ms, burst of
+-- each Gives 1, or 0 if it has been started by somebody else.
 --
--- Not fresh: what was called lately is not known (Redis restarted, was wiped, restored or failed over), so every limit starts used up, beside
--- whatever of an older run is still stored. Only long windows (quotas) of an older run are kept as they are instead of being closed for
--- hours: Redis has lost at most the last second or two of its append-only file, and so many calls may be missing from the count. A backup
--- that is older lacks all since; whoever restores one deletes rate_limit:{vendor}, and the quota starts used up.
+-- Not fresh: what was called lately is not known (Redis restarted, was wiped, restored or failed over), so
+-- every limit starts used up, beside whatever of an older run is still stored. Only long windows (quotas) of
+-- an older run are kept as they are instead of being closed for hours: Redis has lost at most the last second
+-- or two of its append-only file, and so many calls may be missing from the count. A backup that is older
+-- lacks all since; whoever restores one deletes rate_limit:{vendor}, and the quota starts used up.
 
 local hash, run_id, fresh = KEYS[1], ARGV[1], ARGV[2] == '1'
 local now = now_us() / 1000

@@ -1,4 +1,5 @@
-/* What the parts of the queue share: keys, commands, scripts and the pipeline. Only queue*.c and the tests of the scripts include it. */
+/* What the parts of the queue share: keys, commands, scripts and the pipeline. Only queue*.c and the tests of
+ * the scripts include it. */
 #ifndef VF_QUEUE_PRIV_H
 #define VF_QUEUE_PRIV_H
 
@@ -30,13 +31,15 @@ enum queue_script_id {
 	QUEUE_SCRIPT_COUNT,
 };
 
-/* The whole text as Redis gets it (with the limiter's in front if it needs that), and its SHA-1 in hexadecimal. Made once. Thread-safe. */
+/* The whole text as Redis gets it (with the limiter's in front if it needs that), and its SHA-1 in
+ * hexadecimal. Made once. Thread-safe. */
 const char *queue__script_text(enum queue_script_id id);
 const char *queue__script_sha(enum queue_script_id id);
 
 /* ---- Commands ---- */
 
-/* A command under construction, on the stack. Keys and numbers live in `text`; other arguments are borrowed until it is sent. */
+/* A command under construction, on the stack. Keys and numbers live in `text`; other arguments are borrowed
+ * until it is sent. */
 struct queue_command {
 	int argc;
 	const char *argv[QUEUE_ARGS_MAX];
@@ -64,18 +67,20 @@ void queue__script(struct queue_command *command, enum queue_script_id id, int n
 
 /* ---- The pipeline ---- */
 
-/* n commands, made one after the other and sent together (QUEUE_BATCH_MAX at a time). A script that Redis does not know is sent again with its text. */
+/* n commands, made one after the other and sent together (QUEUE_BATCH_MAX at a time). A script that Redis
+ * does not know is sent again with its text. */
 struct queue_pipeline {
 	/* Makes command i. */
 	void (*make)(struct queue *queue, void *arg, size_t i, struct queue_command *command);
-	/* Gets its reply, never an error reply, borrowed. False if it makes no sense. NULL: replies do not matter. */
+	/* Gets its reply, never an error reply, borrowed. False if it makes no sense. NULL: replies do not
+	 * matter. */
 	bool (*take)(struct queue *queue, void *arg, size_t i, const redisReply *reply);
 	void *arg;
 };
 
-/* ERR_OK if all were answered without an error. Else ERR_UNAVAILABLE and the first error's text; commands after one that was
- * refused are carried out nevertheless. An error that is the server's own (read-only, full, loading...) drops the connection, so that the next
- * call asks anew who is there. */
+/* ERR_OK if all were answered without an error. Else ERR_UNAVAILABLE and the first error's text; commands
+ * after one that was refused are carried out nevertheless. An error that is the server's own (read-only,
+ * full, loading...) drops the connection, so that the next call asks anew who is there. */
 enum err queue__run(struct queue *queue, const struct queue_pipeline *pipeline, size_t n, struct err_text *why)
 	__attribute__((warn_unused_result));
 

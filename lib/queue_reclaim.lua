@@ -1,4 +1,5 @@
--- A page of entries that were taken long ago and never acknowledged: each goes to the end of the stream as a new one.
+-- A page of entries that were taken long ago and never acknowledged: each goes to the end of the stream as a
+-- new one.
 --
 -- KEYS  stream, in_flight
 -- ARGV  consumer, min_idle_ms, cursor (0-0 at first), entries in a page

@@ -1,4 +1,5 @@
--- Calls that were granted did not leave and never will: they no longer count, where that is safe (see queue_limiter.lua).
+-- Calls that were granted did not leave and never will: they no longer count, where that is safe (see
+-- queue_limiter.lua).
 --
 -- KEYS  rate_limit
 -- ARGV  n, time of the grant as queue_take.lua gave it (us)

@@ -1,4 +1,5 @@
-/* What repair asks of the queue: how far it was delivered, what is in the delayed set, and the return of what was taken and forgotten. */
+/* What repair asks of the queue: how far it was delivered, what is in the delayed set, and the return of what
+ * was taken and forgotten. */
 #include "queue.h"
 #include "queue_priv.h"
 

@@ -1,4 +1,5 @@
-/* How the queue talks to Redis: commands, scripts by their SHA-1, pipelines, and what an error reply means. */
+/* How the queue talks to Redis: commands, scripts by their SHA-1, pipelines, and what an error reply means.
+ * */
 #include "mem.h"
 #include "queue_priv.h"
 #include "queue_scripts.h"
@@ -66,7 +67,8 @@ const char *queue__script_sha(enum queue_script_id id)
 
 /* ---- Commands ---- */
 
-/* An argument that does not fit cannot be: the sizes follow from VENDOR_NAME_MAX, QUEUE_PREFIX_MAX and the longest command. */
+/* An argument that does not fit cannot be: the sizes follow from VENDOR_NAME_MAX, QUEUE_PREFIX_MAX and the
+ * longest command. */
 static void add(struct queue_command *command, const char *text, size_t len)
 {
 	if (command->argc == QUEUE_ARGS_MAX)
@@ -181,7 +183,8 @@ static void answered(struct run *run, size_t i, const redisReply *reply, bool wi
 		refused(run, "an answer that makes no sense");
 }
 
-/* The whole batch, or those whose script was not known, with its text. ERR_UNAVAILABLE only if the connection is lost. */
+/* The whole batch, or those whose script was not known, with its text. ERR_UNAVAILABLE only if the connection
+ * is lost. */
 static enum err round_trip(struct run *run, bool with_text)
 {
 	for (size_t i = 0; i < run->n; i++) {

@@ -141,7 +141,8 @@ struct begin {
 static void make_begin(struct queue *queue, void *arg, size_t i, struct queue_command *command)
 {
 	const struct begin *begin = arg;
-	/* Redis restarted since the caller found its limiter stale and looked whether the vendor was ever called: others may have called since. */
+	/* Redis restarted since the caller found its limiter stale and looked whether the vendor was ever called:
+	 * others may have called since. */
 	bool moved_on = queue->stale_run_id[0] && strcmp(queue->stale_run_id, redis_run_id(queue->redis)) != 0;
 
 	(void)i;

@@ -1,11 +1,14 @@
--- Takes from a vendor's queue as many jobs as may be called now. One script, so that no two workers spend the same call.
+-- Takes from a vendor's queue as many jobs as may be called now. One script, so that no two workers spend the
+-- same call.
 --
 -- KEYS  stream, delayed, rate_limit, in_flight
--- ARGV  consumer, want, guard_ms, lease_ms, max_in_flight, run_id, number of limits, then calls, per_ms, burst of each
--- Gives {'stale'}, or {'ok', wait_ms, time of the grants in us, {ids of malformed entries}, entry id, request id, entry id, request id, ...}
+-- ARGV  consumer, want, guard_ms, lease_ms, max_in_flight, run_id, number of limits, then calls, per_ms,
+-- burst of each Gives {'stale'}, or {'ok', wait_ms, time of the grants in us, {ids of malformed entries},
+-- entry id, request id, entry id, request id, ...}
 --
--- Lua is not rolled back, so the order is: all sums, then the read, then the limiter for exactly what was read. An error
--- after the read grants nothing; what was read waits in the pending list for queue_reclaim.lua.
+-- Lua is not rolled back, so the order is: all sums, then the read, then the limiter for exactly what was
+-- read. An error after the read grants nothing; what was read waits in the pending list for
+-- queue_reclaim.lua.
 
 local stream, delayed, hash, in_flight = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local consumer, want, guard, lease = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -47,7 +50,8 @@ local function read(n)
 	return r and r[1] and r[1][2] or {}
 end
 
--- The request ids of good entries; the others are removed here, since nobody could ever acknowledge them by name.
+-- The request ids of good entries; the others are removed here, since nobody could ever acknowledge them by
+-- name.
 local function sort_out(entries)
 	local grants, bad = {}, {}
 	for _, e in ipairs(entries) do

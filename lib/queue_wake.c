@@ -1,4 +1,5 @@
-/* The wake-up subscription. Messages may be lost (Redis away): whoever sleeps on it also looks by itself now and then. */
+/* The wake-up subscription. Messages may be lost (Redis away): whoever sleeps on it also looks by itself now
+ * and then. */
 #include "log.h"
 #include "mem.h"
 #include "queue.h"

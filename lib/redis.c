@@ -1,4 +1,5 @@
-/* One connection: opened when needed, greeted (AUTH, SELECT, TIME, INFO), dropped at any error. The URL is read in redis_url.c. */
+/* One connection: opened when needed, greeted (AUTH, SELECT, TIME, INFO), dropped at any error. The URL is
+ * read in redis_url.c. */
 #include "redis.h"
 
 #include "clock.h"

@@ -1,5 +1,5 @@
-/* Reads redis://[[user]:password@]host[:port][/db] and unix:///path[?db=N]. Strict: what is not understood is refused, so that a slip
- * in a URL does not end in another database or without a password. */
+/* Reads redis://[[user]:password@]host[:port][/db] and unix:///path[?db=N]. Strict: what is not understood is
+ * refused, so that a slip in a URL does not end in another database or without a password. */
 #include "mem.h"
 #include "redis_priv.h"
 

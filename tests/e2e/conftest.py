@@ -40,7 +40,7 @@ for _module in ("requests", "redis", "pymongo"):
 else:
     import stack as stack_module
     from stack import Stack
-    from vendor_files import all_vendor_files
+    from vendor_files import all_vendor_files, own_vendor_files
 
 
 def pytest_configure(config):
@@ -71,14 +71,10 @@ def store(request):
     return request.param
 
 
-def start_stack(store, workers):
-    return Stack(store, all_vendor_files(), workers=workers, settings=SETTINGS)
-
-
 @pytest.fixture(scope="session")
 def shared_stack(store):
     """One stack a store for all tests that leave it as they found it."""
-    stack = start_stack(store, workers=1)
+    stack = Stack(store, all_vendor_files(), workers=1, settings=SETTINGS)
     yield stack
     stack.down()
 
@@ -86,7 +82,7 @@ def shared_stack(store):
 @pytest.fixture(scope="module")
 def shared_rough_stack(store):
     """A stack of its own for a module that kills parts of it."""
-    stack = start_stack(store, workers=2)
+    stack = Stack(store, own_vendor_files(), workers=2, settings=SETTINGS)
     yield stack
     stack.down()
 

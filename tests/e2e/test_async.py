@@ -113,7 +113,7 @@ def test_a_webhook_at_the_same_moment_as_the_answer(stack):
 
 def test_an_answer_that_never_comes_but_the_webhook_does(stack):
     stack.async_mock.configure(close_before_answer=1, webhook_delay_ms=300)
-    job = stack.api.wait(stack.api.submit("callback"), status="complete")
+    job = stack.api.wait(stack.api.submit("sturdy-callback"), status="complete")
     assert job["result"]["received"] == {"n": 1}
 
 

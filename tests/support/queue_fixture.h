@@ -1,4 +1,5 @@
-/* What the tests of the queue have in common: vendors, jobs, one take, and what must be left at the end (nothing). */
+/* What the tests of the queue have in common: vendors, jobs, one take, and what must be left at the end
+ * (nothing). */
 #ifndef VF_TEST_QUEUE_FIXTURE_H
 #define VF_TEST_QUEUE_FIXTURE_H
 
@@ -20,7 +21,8 @@ void fixture_push(struct queue *queue, const char *vendor, int n);
 
 /* One take of one vendor as consumer w1; all of it is in the answer. grants has room for `want`. */
 struct queue_take fixture_take(struct queue *queue, const struct vendor *vendor, int want, struct queue_grant *grants);
-/* The same, where the outcome must be ERR_OK; gives n and, if wait_ms is not NULL, that. The grants are acknowledged and released. */
+/* The same, where the outcome must be ERR_OK; gives n and, if wait_ms is not NULL, that. The grants are
+ * acknowledged and released. */
 int fixture_take_n(struct queue *queue, const struct vendor *vendor, int want, int64_t *wait_ms);
 /* queue_limits_begin(), which must go well. */
 void fixture_begin(struct queue *queue, const struct vendor *vendor, bool fresh);

@@ -32,14 +32,20 @@ def fifty_a_second(name):
 VENDORS = [
     sync_vendor("quick"),                                            # no limit, three attempts
     sync_vendor("sturdy", max_attempts=50, timeout_ms=1000),         # outlives whatever a test does to the system
-    sync_vendor("brief", deadline_seconds=2, max_attempts=50),       # whole life of two seconds
+    sync_vendor("brief", max_attempts=50, deadline_seconds=2),       # whole life of two seconds
+    sync_vendor("narrow", max_in_flight=4),
+    sync_vendor("bucket", limits=[{"calls": 20, "per_seconds": 1, "burst": 5}]),
+    sync_vendor("two-limits", limits=[{"calls": 10, "per_seconds": 1}, {"calls": 15, "per_seconds": 3}]),
+    sync_vendor("slow-lane", limits=[{"calls": 1, "per_seconds": 1}]),
+    fifty_a_second("limited-1"),                                     # one for each test: limits are remembered
+    fifty_a_second("limited-3"),
+    fifty_a_second("limited-restart"),
+    fifty_a_second("limited-flush"),
     async_vendor("callback"),
     async_vendor("impatient", callback={"timeout_seconds": 2}),
     async_vendor("signed", callback={"timeout_seconds": 60, "secret": CALLBACK_SECRET}),
     async_vendor("ownid", callback={"timeout_seconds": 60, "job_id": "/job_id"}, response={"job_id": "/job_id"}),
-    async_vendor("sturdy-callback", callback={"timeout_seconds": 10}, max_attempts=50, timeout_ms=1000),
-    fifty_a_second("limited-1"), fifty_a_second("limited-3"), fifty_a_second("limited-burst"),
-    sync_vendor("slow-lane", max_attempts=20, limits=[{"calls": 1, "per_seconds": 1}]),
+    async_vendor("sturdy-callback", callback={"timeout_seconds": 20}, max_attempts=50, timeout_ms=1000),
 ]
 
 
@@ -47,7 +53,12 @@ def as_files(vendors):
     return {f"{vendor['name']}.json": json.dumps(vendor, indent=1) for vendor in vendors}
 
 
+def own_vendor_files():
+    """{file name: text} of VENDORS. No call of theirs takes long, so leases are short."""
+    return as_files(VENDORS)
+
+
 def all_vendor_files():
-    """{file name: text} of the shipped vendors and all of VENDORS."""
+    """The same, and the shipped ones."""
     shipped = {path.name: path.read_text() for path in sorted((TOP / "etc/vendors.d").glob("*.json"))}
-    return {**shipped, **as_files(VENDORS)}
+    return {**shipped, **own_vendor_files()}
