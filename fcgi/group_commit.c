@@ -40,6 +40,7 @@ struct group_commit {
 	bool leaving;
 
 	_Atomic int64_t batch_since_ms;    /* mono; 0 = no batch is running */
+	_Atomic bool stuck_told;           /* the log has been told that this batch takes too long */
 	struct item *items[STORE_BATCH_MAX];          /* the writer's: the batch, ... */
 	struct store_insert inserts[STORE_BATCH_MAX]; /* ... and as the store wants it */
 };
@@ -124,6 +125,18 @@ static void enqueue(struct group_commit *commit, struct item *item)
 		pthread_cond_signal(&commit->work);
 }
 
+static void log_stuck(struct group_commit *commit)
+{
+	if (!atomic_exchange(&commit->stuck_told, true))
+		log_error("the store does not finish a batch, answering 503 until it does waited_ms=%d", commit->wait_ms);
+}
+
+static void log_unstuck(struct group_commit *commit, int64_t took_ms)
+{
+	if (atomic_exchange(&commit->stuck_told, false))
+		log_info("the store finished the batch took_ms=%lld", (long long)took_ms);
+}
+
 /* Takes an item out of the queue again, with the writer's hold on it. Does nothing if the writer has it already. */
 static void withdraw(struct group_commit *commit, struct item *item)
 {
@@ -163,6 +176,7 @@ enum err group_commit_put(struct group_commit *commit, const struct store_insert
 		if (err)
 			err_set(why, err, "%s", err_str(err));
 	} else {
+		log_stuck(commit);
 		withdraw(commit, item);
 		err = err_set(why, ERR_UNAVAILABLE, "not stored within %d ms", commit->wait_ms);
 	}
@@ -207,15 +221,17 @@ static void insert_batch(struct group_commit *commit, size_t n)
 {
 	struct err_text why = { "" };
 	struct store *store = store_link_get(commit->link, NULL);
+	int64_t since = clock_mono_ms();
 	enum err err;
 
 	if (!store) {
 		set_all(commit->inserts, n, ERR_UNAVAILABLE);
 		return;
 	}
-	atomic_store(&commit->batch_since_ms, clock_mono_ms());
+	atomic_store(&commit->batch_since_ms, since);
 	err = store_insert(store, commit->inserts, n, &why);
 	atomic_store(&commit->batch_since_ms, 0);
+	log_unstuck(commit, clock_mono_ms() - since);
 	if (!err)
 		return;
 	set_all(commit->inserts, n, ERR_UNAVAILABLE);

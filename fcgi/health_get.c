@@ -6,7 +6,7 @@
 #include "api.h"
 
 #ifndef PACKAGE_VERSION
-#define PACKAGE_VERSION "unknown"
+#define PACKAGE_VERSION "development"
 #endif
 
 enum { HEALTH_MAX_BYTES = 4096 };

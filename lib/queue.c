@@ -10,7 +10,8 @@
 
 enum { WORKER_FORGOTTEN_MS = 3600 * 1000 };
 
-enum err queue_new(const char *redis_url, const char *prefix, int timeout_ms, struct queue **queue, struct err_text *why)
+enum err queue_new(const char *redis_url, const char *prefix, int timeout_ms, struct queue **queue,
+                   struct err_text *why)
 {
 	struct queue *made;
 	struct redis *redis;
@@ -136,7 +137,8 @@ static bool take_depth(struct queue *queue, void *arg, size_t i, const redisRepl
 	return reply->type == REDIS_REPLY_INTEGER;
 }
 
-enum err queue_depth(struct queue *queue, const char *vendor, int64_t *waiting, int64_t *delayed, struct err_text *why)
+enum err queue_depth(struct queue *queue, const char *vendor, int64_t *waiting, int64_t *delayed,
+                     struct err_text *why)
 {
 	struct depth depth = { .vendor = vendor };
 	struct queue_pipeline pipeline = { .make = make_depth, .take = take_depth, .arg = &depth };

@@ -11,10 +11,9 @@
 --   run_id       of the Redis that wrote it; limits of another run are not to be trusted (queue_limits.lua)
 --   begun_at     ms; when it was started for that run
 --   hold_until   ms; no call before it
---   w:<per_ms>   a window, cmsgpack array {1, seen, {start, count, expiry, start, count, expiry, ...}}, slots
---   in order of their
---                start. A slot counts until its expiry, the worst case of its newest call. The key has no
---                `calls`: counts hold under any.
+--   w:<per_ms>   a window, cmsgpack array {1, seen, {start, count, expiry, start, count, expiry, ...}},
+--                slots in order of their start. A slot counts until its expiry, the worst case of its newest
+--                call. The key has no `calls`: counts hold under any.
 --   b:<calls>:<per_ms>:<burst>   a bucket, cmsgpack array {1, seen, {debt, at, zero_at}}
 -- The leading 1 is the format's version. `seen` is when a worker that has the limit in its file last wrote
 -- it: workers with an older or newer file count in each other's limits, too, until nobody has had the limit
@@ -23,7 +22,7 @@
 local VERSION = 1
 local TRAVEL_MS = 10            -- from our write to the vendor's clock: what that may differ between two calls
 local GUARD_MAX_MS = 500        -- the longest guard that a worker asks for
-local LONG_WINDOW_MS = 60000    -- windows over this are quotas: never blocked in whole merely because knowledge is partial
+local LONG_WINDOW_MS = 60000    -- windows over this are quotas: not blocked in whole when knowledge is partial
 local SLOTS = 250               -- a window is kept in about so many slots, so it is used to 1 - 1/250 at least
 local FULL = 2147483648         -- the count of a slot that uses up the window under any `calls`
 local EPSILON = 1e-6            -- of a call: floating point's share

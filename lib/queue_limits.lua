@@ -1,8 +1,9 @@
 -- Starts a vendor's limiter under this run of Redis.
 --
 -- KEYS  rate_limit
--- ARGV  run_id, fresh (1: the vendor was never called before), number of limits, then calls, per_ms, burst of
--- each Gives 1, or 0 if it has been started by somebody else.
+-- ARGV  run_id, fresh (1: the vendor was never called before), number of limits, then calls, per_ms, burst
+--       of each
+-- Gives 1, or 0 if it has been started by somebody else.
 --
 -- Not fresh: what was called lately is not known (Redis restarted, was wiped, restored or failed over), so
 -- every limit starts used up, beside whatever of an older run is still stored. Only long windows (quotas) of

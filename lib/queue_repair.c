@@ -115,7 +115,8 @@ static bool take_is_delayed(struct queue *queue, void *arg, size_t i, const redi
 	return reply->type == REDIS_REPLY_STRING || reply->type == REDIS_REPLY_NIL;
 }
 
-enum err queue_is_delayed(struct queue *queue, const struct queue_entry *entries, size_t n, bool *present, struct err_text *why)
+enum err queue_is_delayed(struct queue *queue, const struct queue_entry *entries, size_t n, bool *present,
+                           struct err_text *why)
 {
 	struct delayed delayed = { .entries = entries, .present = present };
 	struct queue_pipeline pipeline = { .make = make_is_delayed, .take = take_is_delayed, .arg = &delayed };

@@ -1,5 +1,5 @@
-/* How the queue talks to Redis: commands, scripts by their SHA-1, pipelines, and what an error reply means.
- * */
+/* How the queue talks to Redis: commands, scripts by their SHA-1, pipelines, and what an error reply
+ * means. */
 #include "mem.h"
 #include "queue_priv.h"
 #include "queue_scripts.h"
@@ -138,8 +138,8 @@ static void send_text(struct queue_command *command)
 
 /* Errors that say something about the server, not about the command. */
 static const char *const server_errors[] = {
-	"READONLY ", "NOREPLICAS ", "OOM ", "LOADING ", "MISCONF ", "BUSY ", "CLUSTERDOWN ", "MASTERDOWN ", "MOVED ", "NOAUTH ",
-	"UNBLOCKED ",
+	"READONLY ", "NOREPLICAS ", "OOM ", "LOADING ", "MISCONF ", "BUSY ", "CLUSTERDOWN ", "MASTERDOWN ", "MOVED ",
+	"NOAUTH ", "UNBLOCKED ",
 };
 
 /* At the start of the text; or, in a script's error of Redis 6, behind a "-" somewhere in it. */

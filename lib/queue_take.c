@@ -53,7 +53,9 @@ static void make_take(struct queue *queue, void *arg, size_t i, struct queue_com
 
 static bool take_grant(struct queue_grant *grant, const redisReply *entry_id, const redisReply *request_id)
 {
-	if (!entry_id->str || entry_id->len >= sizeof(grant->entry_id) || !request_id->str || !uuid_is_valid(request_id->str))
+	if (!entry_id->str || entry_id->len >= sizeof(grant->entry_id))
+		return false;
+	if (!request_id->str || !uuid_is_valid(request_id->str))
 		return false;
 	memcpy(grant->entry_id, entry_id->str, entry_id->len + 1);
 	memcpy(grant->request_id, request_id->str, sizeof(grant->request_id));
@@ -104,7 +106,8 @@ static void complain(struct queue *queue, const struct queue_take *takes, size_t
 		}
 }
 
-enum err queue_take(struct queue *queue, const char *consumer, struct queue_take *takes, size_t n, struct err_text *why)
+enum err queue_take(struct queue *queue, const char *consumer, struct queue_take *takes, size_t n,
+                    struct err_text *why)
 {
 	struct takes all = { .consumer = consumer, .takes = takes };
 	struct queue_pipeline pipeline = { .make = make_take, .take = take_answer, .arg = &all };

@@ -3,8 +3,9 @@
 --
 -- KEYS  stream, delayed, rate_limit, in_flight
 -- ARGV  consumer, want, guard_ms, lease_ms, max_in_flight, run_id, number of limits, then calls, per_ms,
--- burst of each Gives {'stale'}, or {'ok', wait_ms, time of the grants in us, {ids of malformed entries},
--- entry id, request id, entry id, request id, ...}
+--       burst of each
+-- Gives {'stale'}, or
+--       {'ok', wait_ms, time of the grants in us, {ids of malformed entries}, entry id, request id, ...}
 --
 -- Lua is not rolled back, so the order is: all sums, then the read, then the limiter for exactly what was
 -- read. An error after the read grants nothing; what was read waits in the pending list for
@@ -14,7 +15,8 @@ local stream, delayed, hash, in_flight = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local consumer, want, guard, lease = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local max_in_flight, run_id, has_limits = tonumber(ARGV[5]), ARGV[6], ARGV[7] ~= '0'
 local MOVE_MAX = 500            -- delayed jobs moved at a time: bounds the script's run and Lua's unpack
-local UUID = '^' .. string.rep('[0-9a-f]', 8) .. string.rep('%-' .. string.rep('[0-9a-f]', 4), 4) .. string.rep('[0-9a-f]', 8) .. '$'
+local HEX4 = string.rep('[0-9a-f]', 4)
+local UUID = '^' .. HEX4 .. HEX4 .. string.rep('%-' .. HEX4, 4) .. HEX4 .. HEX4 .. '$'
 
 local granted_us = now_us()
 local now = granted_us / 1000

@@ -23,8 +23,8 @@ struct redis {
 	struct err_text last;    /* why there is none */
 };
 
-/* Fills the address. ERR_UNSUPPORTED or ERR_INVALID; the text never holds the URL, which may hold a password.
- * */
+/* Fills the address. ERR_UNSUPPORTED or ERR_INVALID; the text never holds the URL, which may hold a
+ * password. */
 enum err redis__parse_url(struct redis *redis, const char *url, struct err_text *why)
 	__attribute__((warn_unused_result));
 

@@ -92,7 +92,8 @@ static enum err parse_host(struct redis *redis, const char *text, size_t len, st
 	const char *end = text + len, *host = text, *host_end, *port;
 
 	if (memchr(text, ',', len))
-		return err_set(why, ERR_UNSUPPORTED, "Redis URL: lists of servers (cluster) are not supported: name one server");
+		return err_set(why, ERR_UNSUPPORTED,
+		               "Redis URL: lists of servers (cluster) are not supported: name one server");
 	if (len && text[0] == '[') {
 		host++;
 		host_end = memchr(text, ']', len);
@@ -107,7 +108,9 @@ static enum err parse_host(struct redis *redis, const char *text, size_t len, st
 	if (host == host_end)
 		return err_set(why, ERR_INVALID, "Redis URL: the host is missing");
 	redis->port = DEFAULT_PORT;
-	if (port < end && (*port != ':' || (redis->port = parse_number(port + 1, (size_t)(end - port - 1), PORT_MAX)) < 1))
+	if (port < end)
+		redis->port = *port == ':' ? parse_number(port + 1, (size_t)(end - port - 1), PORT_MAX) : -1;
+	if (redis->port < 1)
 		return err_set(why, ERR_INVALID, "Redis URL: the port must be a number from 1 to %d", PORT_MAX);
 	redis->host = mem_strndup(host, (size_t)(host_end - host));
 	redis->name = mem_printf(text[0] == '[' ? "[%s]:%d" : "%s:%d", redis->host, redis->port);
@@ -129,7 +132,8 @@ static enum err parse_tcp(struct redis *redis, const char *rest, struct err_text
 	if ((err = parse_host(redis, host, (size_t)(db - host), why)))
 		return err;
 	if (*db == '?' || *db == '#' || strpbrk(db, "?#"))
-		return err_set(why, ERR_INVALID, "Redis URL: no ?options or #fragments; the database goes in the path: redis://host/1");
+		return err_set(why, ERR_INVALID,
+		               "Redis URL: no ?options or #fragments; the database goes in the path: redis://host/1");
 	if (db[0] == '/' && db[1] && (redis->db = parse_number(db + 1, strlen(db + 1), DB_MAX)) < 0)
 		return err_set(why, ERR_INVALID, "Redis URL: after the host comes nothing but /NUMBER, the database");
 	return ERR_OK;

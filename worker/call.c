@@ -15,16 +15,17 @@ enum {
 	HEADER_VALUE_MAX = 128,
 };
 
-struct call *call_new(struct lane *lane, struct job *job, const struct queue_grant *grant, int64_t granted_mono_ms, int guard_ms)
+struct call *call_new(struct lane *lane, struct job *job, const struct queue_take *take, const struct queue_grant *grant)
 {
 	struct call *call = mem_calloc(1, sizeof(*call));
 
 	call->lane = lane;
 	call->job = job;
 	memcpy(call->entry_id, grant->entry_id, sizeof(call->entry_id));
-	call->granted_mono_us = granted_mono_ms * 1000;
+	call->granted_mono_us = take->asked_mono_ms * 1000;
+	call->granted_us = take->granted_us;
 	/* Without limits there is nothing that a late call could break; the lease bounds it. */
-	call->leave_by_mono_us = lane->vendor->n_limits ? (granted_mono_ms + guard_ms) * 1000 : INT64_MAX;
+	call->leave_by_mono_us = lane->vendor->n_limits ? (take->asked_mono_ms + take->guard_ms) * 1000 : INT64_MAX;
 	buffer_init(&call->body, (size_t)lane->vendor->max_response_bytes);
 	atomic_fetch_add(lane->in_flight, 1);
 	return call;

@@ -21,6 +21,7 @@ struct call {
 	struct job *job;            /* owned */
 	char entry_id[QUEUE_ENTRY_ID_SIZE];
 	int64_t granted_mono_us;    /* when the grant was asked for */
+	int64_t granted_us;         /* Redis TIME of the grant, for a refund */
 	int64_t leave_by_mono_us;   /* the request is not written after this */
 
 	/* Filled by the loop. */
@@ -36,8 +37,8 @@ struct call {
 	struct answer answer;       /* borrows from body and curl_text */
 };
 
-/* Takes job. */
-struct call *call_new(struct lane *lane, struct job *job, const struct queue_grant *grant, int64_t granted_mono_ms, int guard_ms);
+/* A claimed job (taken over) with the grant that it came with. */
+struct call *call_new(struct lane *lane, struct job *job, const struct queue_take *take, const struct queue_grant *grant);
 void call_free(struct call *call);
 
 /* What call_prepare needs to know of the worker. */

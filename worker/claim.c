@@ -21,6 +21,7 @@ static void add(struct op_list *list, enum queue_op_kind kind, const struct clai
 		.entry_id = item->grant->entry_id,
 		.request_id = item->grant->request_id,
 		.at = at,
+		.granted_us = item->take->granted_us,
 	};
 }
 
@@ -57,7 +58,7 @@ static struct call *make_calls(const struct claim_item *items, struct store_clai
 			give_back(list, &items[i], &claims[i]);
 			continue;
 		}
-		*tail = call_new(items[i].lane, claims[i].job, items[i].grant, items[i].granted_mono_ms, items[i].guard_ms);
+		*tail = call_new(items[i].lane, claims[i].job, items[i].take, items[i].grant);
 		tail = &(*tail)->next;
 		add(list, QUEUE_ACK, &items[i], 0);
 	}

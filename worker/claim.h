@@ -7,9 +7,8 @@
 
 struct claim_item {
 	struct lane *lane;
-	const struct queue_grant *grant;
-	int64_t granted_mono_ms;
-	int guard_ms;
+	const struct queue_take *take;
+	const struct queue_grant *grant;   /* one of the take's */
 };
 
 /* Claims n <= STORE_BATCH_MAX jobs, hands those that were claimed to the loop at once, then acknowledges the entries (from here on the lease in

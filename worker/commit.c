@@ -162,7 +162,8 @@ static size_t add_ops(const struct commit_item *item, struct queue_op *ops)
 		                              .request_id = call->job->request_id, .at = item->outcome.retry_at };
 	ops[n++] = (struct queue_op){ .kind = QUEUE_RELEASE, .vendor = vendor, .entry_id = call->entry_id };
 	if (call->answer.transport == TRANSPORT_NOT_SENT)
-		ops[n++] = (struct queue_op){ .kind = QUEUE_REFUND, .vendor = vendor, .at = 1 };
+		ops[n++] = (struct queue_op){ .kind = QUEUE_REFUND, .vendor = vendor, .at = 1,
+		                              .granted_us = call->granted_us };
 	return n;
 }
 

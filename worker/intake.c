@@ -125,9 +125,8 @@ static size_t fill_claims(struct intake *in, int n_takes, struct claim_item *ite
 		for (int k = 0; in->takes[i].outcome == ERR_OK && k < in->takes[i].n; k++)
 			items[n++] = (struct claim_item){
 				.lane = in->lanes[i],
+				.take = &in->takes[i],
 				.grant = &in->takes[i].grants[k],
-				.granted_mono_ms = in->takes[i].asked_mono_ms,
-				.guard_ms = in->takes[i].guard_ms,
 			};
 	return n;
 }

@@ -12,7 +12,7 @@ from api import assert_complete
 from load import Load
 from waiting import wait_for
 
-SERVICES = ["api-handler", "multiwatch", "lighttpd", "mock", "redis", "mongod", "worker-1"]
+SERVICES = ["api-handler", "multiwatch", "lighttpd", "mock", "redis", "mongod"]
 VENDORS = ["sturdy", "sturdy-callback"]
 END_SECONDS = 60
 
@@ -56,11 +56,19 @@ def test_handlers_that_die_again_and_again(rough_stack):
     assert_complete(stack.api.wait_all(load.accepted, END_SECONDS))
 
 
-def test_all_workers_at_once(rough_stack):
+def test_workers_one_and_all(rough_stack):
+    """Their calls come back once the leases are over: at least the longest call and 15 s."""
     stack = rough_stack
     stack.sync_mock.configure(latency_ms=200)
-    ids = stack.api.submit_many("sturdy", 40)
-    stack.sync_mock.wait_calls(1)
-    for slot in (1, 2):
-        kill_one(stack, f"worker-{slot}")
-    assert_complete(stack.api.wait_all(ids, END_SECONDS))
+    stack.async_mock.configure(latency_ms=100, webhook_delay_ms=300)
+    with Load(stack.api, VENDORS) as load:
+        for slots in ((1,), (1, 2)):
+            load.wait_more(40)
+            killed = {kill_one(stack, f"worker-{slot}") for slot in slots}
+            for slot in slots:
+                stack.wait_well(f"worker-{slot}", but_not=killed)
+        load.wait_more(20)
+    jobs = stack.api.wait_all(load.accepted, END_SECONDS)
+    assert_complete(jobs)
+    lost = [job for job in jobs.values() if "worker_lost" in str(job.get("history"))]
+    assert all(job["attempts"] == len(job["history"]) for job in lost), lost[:1]

@@ -19,9 +19,9 @@ trap finish EXIT
 
 # mongoc, hiredis and curl are not built with TSan; what happens inside them alone is theirs.
 cat >"$dir/suppressions" <<'END'
-called_from_lib:libmongoc-1.0
-called_from_lib:libbson-1.0
-called_from_lib:libcrypto.so
+race:libmongoc-1.0
+race:libbson-1.0
+race:libcrypto.so
 END
 
 export VENDORFETCH_BUILD=$build

@@ -1,3 +1,4 @@
+/* What the tests of the queue share; see the header. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,9 +9,13 @@
 #include "queue_fixture.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+enum { THREADS = 8, JOBS = 5000 };
 
 struct queue *fixture_queue(const struct private_redis *server)
 {
@@ -45,10 +50,11 @@ void fixture_push(struct queue *queue, const char *vendor, int n)
 	free(ids);
 }
 
-struct queue_take fixture_take(struct queue *queue, const struct vendor *vendor, int want, struct queue_grant *grants)
+struct queue_take fixture_take(struct queue *queue, const struct vendor *vendor, int want,
+                               struct queue_grant *grants)
 {
-	struct queue_take take = { .vendor = vendor, .want = want, .guard_ms = FIXTURE_GUARD_MS, .lease_ms = FIXTURE_LEASE_MS,
-		.grants = grants };
+	struct queue_take take = { .vendor = vendor, .want = want, .guard_ms = FIXTURE_GUARD_MS,
+		.lease_ms = FIXTURE_LEASE_MS, .grants = grants };
 	struct err_text why = { "" };
 
 	if (queue_take(queue, "w1", &take, 1, &why))
@@ -125,4 +131,73 @@ int64_t fixture_wall_us(void)
 
 	clock_gettime(CLOCK_REALTIME, &ts);
 	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+/* ---- Many clients at once ---- */
+
+struct shared {
+	struct private_redis *server;
+	const struct vendor *vendor;
+	int64_t end_mono_ms;
+	struct fixture_call *calls;
+	atomic_int n;
+	atomic_int failures;
+};
+
+int fixture_call_by_time(const void *a, const void *b)
+{
+	int64_t x = ((const struct fixture_call *)a)->granted_us, y = ((const struct fixture_call *)b)->granted_us;
+
+	return (x > y) - (x < y);
+}
+
+static void *hammer_thread(void *arg)
+{
+	struct shared *shared = arg;
+	struct queue *queue = fixture_queue(shared->server);
+	struct queue_grant grants[32];
+	unsigned int random = (unsigned int)(uintptr_t)queue;
+
+	while (clock_mono_ms() < shared->end_mono_ms) {
+		int64_t asked_us = fixture_wall_us();
+		struct queue_take take = { .vendor = shared->vendor, .want = 1 + rand_r(&random) % 32,
+			.guard_ms = FIXTURE_GUARD_MS, .lease_ms = FIXTURE_LEASE_MS, .grants = grants };
+
+		if (queue_take(queue, "w1", &take, 1, NULL) || take.outcome) {
+			atomic_fetch_add(&shared->failures, 1);
+			continue;
+		}
+		/* The guard counts from the question: no grant may be older than that. */
+		if (take.n && take.granted_us < asked_us)
+			atomic_fetch_add(&shared->failures, 1);
+		for (int i = 0; i < take.n; i++)
+			shared->calls[atomic_fetch_add(&shared->n, 1)] = (struct fixture_call){ take.granted_us, FIXTURE_GUARD_MS };
+		fixture_finish(queue, shared->vendor->name, grants, take.n);
+		if (!take.n)
+			fixture_nap_ms(1);
+	}
+	queue_free(queue);
+	return NULL;
+}
+
+void fixture_hammer_run(struct fixture_hammer *hammer, struct private_redis *server, const struct vendor *vendor,
+                        int64_t ms)
+{
+	struct queue *queue = fixture_queue(server);
+	struct shared shared = { .server = server, .vendor = vendor, .calls = mem_calloc(JOBS, sizeof(*shared.calls)) };
+	pthread_t threads[THREADS];
+
+	private_redis_flush(server);
+	fixture_push(queue, vendor->name, JOBS);
+	fixture_begin(queue, vendor, true);
+	shared.end_mono_ms = clock_mono_ms() + ms;
+	for (int i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, hammer_thread, &shared), 0);
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	qsort(shared.calls, (size_t)shared.n, sizeof(*shared.calls), fixture_call_by_time);
+	assert_int_equal(shared.failures, 0);
+	assert_int_equal(private_redis_do(server, "XPENDING t:job-queue:{%s} workers - + 10", vendor->name), 0);
+	queue_free(queue);
+	*hammer = (struct fixture_hammer){ .calls = shared.calls, .n = shared.n };
 }

@@ -20,7 +20,8 @@ struct vendor fixture_vendor(const char *name, const struct vendor_limit *limits
 void fixture_push(struct queue *queue, const char *vendor, int n);
 
 /* One take of one vendor as consumer w1; all of it is in the answer. grants has room for `want`. */
-struct queue_take fixture_take(struct queue *queue, const struct vendor *vendor, int want, struct queue_grant *grants);
+struct queue_take fixture_take(struct queue *queue, const struct vendor *vendor, int want,
+                               struct queue_grant *grants);
 /* The same, where the outcome must be ERR_OK; gives n and, if wait_ms is not NULL, that. The grants are
  * acknowledged and released. */
 int fixture_take_n(struct queue *queue, const struct vendor *vendor, int want, int64_t *wait_ms);
@@ -32,6 +33,22 @@ void fixture_finish(struct queue *queue, const char *vendor, const struct queue_
 
 /* Fails unless stream, pending list, delayed set and in_flight of the vendor are empty. */
 void fixture_expect_empty(struct private_redis *server, const char *vendor);
+
+/* ---- Many clients at once ---- */
+
+/* A call may reach the vendor at any time from granted_us to that and its guard and the travel. */
+struct fixture_call { int64_t granted_us, guard_ms; };
+
+struct fixture_hammer {
+	struct fixture_call *calls;   /* in order of time; the caller frees them */
+	int n;
+};
+
+/* Flushes the server, pushes 5,000 jobs, and takes them with 8 threads as fast as the limits let them, for so many ms. */
+void fixture_hammer_run(struct fixture_hammer *hammer, struct private_redis *server, const struct vendor *vendor,
+                        int64_t ms);
+/* For qsort(). */
+int fixture_call_by_time(const void *a, const void *b);
 
 void fixture_nap_ms(int64_t ms);
 /* Waits until queue_ping() says ERR_OK again. */

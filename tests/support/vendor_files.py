@@ -45,7 +45,7 @@ VENDORS = [
     async_vendor("impatient", callback={"timeout_seconds": 2}),
     async_vendor("signed", callback={"timeout_seconds": 60, "secret": CALLBACK_SECRET}),
     async_vendor("ownid", callback={"timeout_seconds": 60, "job_id": "/job_id"}, response={"job_id": "/job_id"}),
-    async_vendor("sturdy-callback", callback={"timeout_seconds": 20}, max_attempts=50, timeout_ms=1000),
+    async_vendor("sturdy-callback", callback={"timeout_seconds": 8}, max_attempts=50, timeout_ms=1000),
 ]
 
 

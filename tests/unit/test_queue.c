@@ -79,7 +79,8 @@ static void many_vendors_in_one_take_and_one_broken_hurts_no_other(void **state)
 		fixture_begin(queue, &vendors[i], true);
 		if (i != BROKEN)
 			fixture_push(queue, names[i], 4);
-		takes[i] = (struct queue_take){ .vendor = &vendors[i], .want = 5, .guard_ms = 50, .lease_ms = 1000, .grants = grants[i] };
+		takes[i] = (struct queue_take){ .vendor = &vendors[i], .want = 5, .guard_ms = 50, .lease_ms = 1000,
+			.grants = grants[i] };
 	}
 	assert_int_equal(queue_take(queue, "w1", takes, N, NULL), ERR_OK);
 	for (int i = 0; i < N; i++) {
@@ -134,6 +135,12 @@ static void malformed_entries_are_removed_and_cost_no_call(void **state)
 
 /* ---- Delay, hold, in flight ---- */
 
+static void delay(struct queue *queue, const char *request_id, int64_t at)
+{
+	assert_int_equal(apply_one(queue, (struct queue_op){ .kind = QUEUE_DELAY, .vendor = "v", .request_id = request_id,
+		.at = at }), ERR_OK);
+}
+
 static void delayed_jobs_come_when_they_are_due(void **state)
 {
 	struct queue *queue = start();
@@ -148,8 +155,8 @@ static void delayed_jobs_come_when_they_are_due(void **state)
 	(void)state;
 	new_id(soon);
 	new_id(later);
-	assert_int_equal(apply_one(queue, (struct queue_op){ .kind = QUEUE_DELAY, .vendor = "v", .request_id = soon, .at = due }), 0);
-	assert_int_equal(apply_one(queue, (struct queue_op){ .kind = QUEUE_DELAY, .vendor = "v", .request_id = later, .at = due + 60000 }), 0);
+	delay(queue, soon, due);
+	delay(queue, later, due + 60000);
 	take = fixture_take(queue, &vendor, 10, grants);
 	assert_int_equal(take.n, 0);
 	assert_in_range(take.wait_ms, 1, 151);
@@ -229,7 +236,8 @@ static void max_in_flight_counts_until_release_or_lease_end(void **state)
 	assert_int_equal(queue_take(queue, "w1", &take, 1, NULL), ERR_OK);
 	assert_int_equal(take.n, 0);
 	assert_in_range(take.wait_ms, 100, 201);
-	assert_int_equal(apply_one(queue, (struct queue_op){ .kind = QUEUE_RELEASE, .vendor = "v", .entry_id = grants[0].entry_id }), 0);
+	assert_int_equal(apply_one(queue, (struct queue_op){ .kind = QUEUE_RELEASE, .vendor = "v",
+		.entry_id = grants[0].entry_id }), ERR_OK);
 	assert_int_equal(queue_take(queue, "w1", &take, 1, NULL), ERR_OK);
 	assert_int_equal(take.n, 1);
 	/* Three leases of the first take end first. */

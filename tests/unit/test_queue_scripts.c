@@ -1,4 +1,5 @@
-/* The limiter, as the vendor sees it: many clients at once against a real Redis, and the worst that leaving late can do. */
+/* The limiter, as the vendor sees it: many clients at once against a real Redis, and the worst that leaving late
+ * can do. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,109 +8,37 @@
 #include "../support/queue_fixture.h"
 #include "clock.h"
 #include "mem.h"
-#include "queue_priv.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { THREADS = 8, GRANTS_MAX = 20000, LAG_MS = FIXTURE_GUARD_MS + FIXTURE_TRAVEL_MS };
+enum { GRANTS_MAX = 20000, LAG_MS = FIXTURE_GUARD_MS + FIXTURE_TRAVEL_MS };
 
 static struct private_redis *server;
-
-/* ---- Many clients at once ---- */
-
-/* A call may reach the vendor at any time from granted to granted + its guard and the travel. */
-struct call { int64_t granted_us, guard_ms; };
-
-struct hammer {
-	const struct vendor *vendor;
-	int64_t end_mono_ms;
-	struct call *calls;
-	atomic_int n;
-	atomic_int failures;
-};
-
-static int by_time(const void *a, const void *b)
-{
-	int64_t x = ((const struct call *)a)->granted_us, y = ((const struct call *)b)->granted_us;
-
-	return (x > y) - (x < y);
-}
-
-static void *hammer_thread(void *arg)
-{
-	struct hammer *hammer = arg;
-	struct queue *queue = fixture_queue(server);
-	struct queue_grant grants[32];
-	unsigned int random = (unsigned int)(uintptr_t)queue;
-
-	while (clock_mono_ms() < hammer->end_mono_ms) {
-		int64_t asked_us = fixture_wall_us();
-		struct queue_take take = { .vendor = hammer->vendor, .want = 1 + rand_r(&random) % 32, .guard_ms = FIXTURE_GUARD_MS,
-			.lease_ms = FIXTURE_LEASE_MS, .grants = grants };
-
-		if (queue_take(queue, "w1", &take, 1, NULL) || take.outcome) {
-			atomic_fetch_add(&hammer->failures, 1);
-			continue;
-		}
-		/* The guard counts from the question: no grant may be older than that. */
-		if (take.n && take.granted_us < asked_us)
-			atomic_fetch_add(&hammer->failures, 1);
-		for (int i = 0; i < take.n; i++)
-			hammer->calls[atomic_fetch_add(&hammer->n, 1)] = (struct call){ take.granted_us, FIXTURE_GUARD_MS };
-		fixture_finish(queue, hammer->vendor->name, grants, take.n);
-		if (!take.n)
-			fixture_nap_ms(1);
-	}
-	queue_free(queue);
-	return NULL;
-}
-
-static void hammer_run(struct hammer *hammer, const struct vendor *vendor, int64_t ms)
-{
-	struct queue *queue = fixture_queue(server);
-	pthread_t threads[THREADS];
-
-	private_redis_flush(server);
-	fixture_push(queue, vendor->name, 5000);
-	fixture_begin(queue, vendor, true);
-	*hammer = (struct hammer){ .vendor = vendor, .end_mono_ms = clock_mono_ms() + ms };
-	hammer->calls = mem_calloc(GRANTS_MAX, sizeof(*hammer->calls));
-	for (int i = 0; i < THREADS; i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, hammer_thread, hammer), 0);
-	for (int i = 0; i < THREADS; i++)
-		pthread_join(threads[i], NULL);
-	qsort(hammer->calls, (size_t)hammer->n, sizeof(*hammer->calls), by_time);
-	assert_int_equal(hammer->failures, 0);
-	assert_int_equal(private_redis_do(server, "XPENDING t:job-queue:{%s} workers - + 10", vendor->name), 0);
-	queue_free(queue);
-}
 
 /* ---- Windows ---- */
 
 /* The worst case: one leaves at its latest, the one `calls` after it at its earliest. */
-static void expect_window_kept(const struct call *calls, int n, const struct vendor_limit *limit)
+static void expect_window_kept(const struct fixture_call *calls, int n, const struct vendor_limit *limit)
 {
 	for (int i = 0; i + limit->calls < n; i++) {
 		int64_t latest = calls[i].granted_us + (calls[i].guard_ms + FIXTURE_TRAVEL_MS) * 1000;
 
 		if (calls[i + limit->calls].granted_us - latest < limit->per_ms * 1000)
-			fail_msg("%lld in %lld ms broken at call %d of %d", (long long)limit->calls, (long long)limit->per_ms, i, n);
+			fail_msg("%lld in %lld ms broken at call %d of %d", (long long)limit->calls,
+			         (long long)limit->per_ms, i, n);
 	}
 }
 
 /* And as it happens: every call leaves at some time within its guard, once in 50 ways. */
-static void expect_window_kept_at_random(const struct call *calls, int n, const struct vendor_limit *limit)
+static void expect_window_kept_at_random(const struct fixture_call *calls, int n, const struct vendor_limit *limit)
 {
-	struct call *seen = mem_calloc((size_t)n + 1, sizeof(*seen));
+	struct fixture_call *seen = mem_calloc((size_t)n + 1, sizeof(*seen));
 
 	for (int round = 0; round < 50; round++) {
 		for (int i = 0; i < n; i++)
 			seen[i].granted_us = calls[i].granted_us + random() % (calls[i].guard_ms * 1000);
-		qsort(seen, (size_t)n, sizeof(*seen), by_time);
+		qsort(seen, (size_t)n, sizeof(*seen), fixture_call_by_time);
 		for (int i = 0; i + limit->calls < n; i++)
 			assert_true(seen[i + limit->calls].granted_us - seen[i].granted_us >= limit->per_ms * 1000);
 	}
@@ -143,12 +72,12 @@ static void windows_are_never_broken_and_nearly_full(void **state)
 {
 	static const struct vendor_limit limits[] = { { 50, 200, 0 }, { 200, 1000, 0 } };
 	struct vendor vendor = fixture_vendor("windows", limits, 2);
-	struct hammer hammer;
+	struct fixture_hammer hammer;
 	int ideal = ideal_calls(&vendor, 2500);
 
 	(void)state;
-	hammer_run(&hammer, &vendor, 2500);
-	print_message("windows: %d calls of %d\n", (int)hammer.n, ideal);
+	fixture_hammer_run(&hammer, server, &vendor, 2500);
+	print_message("windows: %d calls of %d\n", hammer.n, ideal);
 	for (size_t i = 0; i < vendor.n_limits; i++) {
 		expect_window_kept(hammer.calls, hammer.n, &limits[i]);
 		expect_window_kept_at_random(hammer.calls, hammer.n, &limits[i]);
@@ -163,7 +92,7 @@ static void calls_that_share_a_slot_count_as_long_as_the_last(void **state)
 	static const struct vendor_limit limits[] = { { 20, 500, 0 } };
 	struct vendor vendor = fixture_vendor("trickle", limits, 1);
 	struct queue *queue = fixture_queue(server);
-	struct call *calls = mem_calloc(GRANTS_MAX, sizeof(*calls));
+	struct fixture_call *calls = mem_calloc(GRANTS_MAX, sizeof(*calls));
 	int64_t end = clock_mono_ms() + 1150;
 	struct queue_grant grants[1];
 	int n = 0;
@@ -176,7 +105,7 @@ static void calls_that_share_a_slot_count_as_long_as_the_last(void **state)
 		struct queue_take take = fixture_take(queue, &vendor, 1, grants);
 
 		if (take.n)
-			calls[n++] = (struct call){ take.granted_us, FIXTURE_GUARD_MS };
+			calls[n++] = (struct fixture_call){ take.granted_us, FIXTURE_GUARD_MS };
 		if (take.n && n % 3)
 			fixture_nap_ms(1);
 	}
@@ -190,10 +119,10 @@ static void an_odd_window_shorter_than_the_guard_is_kept_too(void **state)
 {
 	static const struct vendor_limit limits[] = { { 3, 7, 0 } };
 	struct vendor vendor = fixture_vendor("short", limits, 1);
-	struct hammer hammer;
+	struct fixture_hammer hammer;
 
 	(void)state;
-	hammer_run(&hammer, &vendor, 700);
+	fixture_hammer_run(&hammer, server, &vendor, 700);
 	expect_window_kept(hammer.calls, hammer.n, &limits[0]);
 	assert_true(hammer.n >= ideal_calls(&vendor, 700) * 7 / 10);
 	free(hammer.calls);
@@ -202,7 +131,7 @@ static void an_odd_window_shorter_than_the_guard_is_kept_too(void **state)
 /* ---- Buckets ---- */
 
 /* For every stretch that begins with the latest of call i: all calls that may lie in it. */
-static void expect_bucket_kept(const struct call *calls, int n, const struct vendor_limit *limit)
+static void expect_bucket_kept(const struct fixture_call *calls, int n, const struct vendor_limit *limit)
 {
 	double rate = (double)limit->calls / (double)limit->per_ms;
 
@@ -215,7 +144,8 @@ static void expect_bucket_kept(const struct call *calls, int n, const struct ven
 
 			inside += calls[j].granted_us + (calls[j].guard_ms + FIXTURE_TRAVEL_MS) * 1000 >= from;
 			if (inside > (double)limit->burst + rate * (ms > 0 ? ms : 0) + 0.001)
-				fail_msg("burst %lld + %g/ms broken: %d calls from %d to %d", (long long)limit->burst, rate, inside, i, j);
+				fail_msg("burst %lld + %g/ms broken: %d calls from %d to %d", (long long)limit->burst,
+				         rate, inside, i, j);
 		}
 	}
 }
@@ -224,12 +154,12 @@ static void buckets_are_never_broken_and_nearly_empty(void **state)
 {
 	static const struct vendor_limit limits[] = { { 300, 1000, 40 } };
 	struct vendor vendor = fixture_vendor("bucket", limits, 1);
-	struct hammer hammer;
+	struct fixture_hammer hammer;
 	int ideal = 40 - 300 * LAG_MS / 1000 + 300 * 1200 / 1000;
 
 	(void)state;
-	hammer_run(&hammer, &vendor, 1200);
-	print_message("bucket: %d calls of %d\n", (int)hammer.n, ideal);
+	fixture_hammer_run(&hammer, server, &vendor, 1200);
+	print_message("bucket: %d calls of %d\n", hammer.n, ideal);
 	expect_bucket_kept(hammer.calls, hammer.n, &limits[0]);
 	assert_in_range(hammer.n, ideal * 9 / 10, ideal + 1);
 	free(hammer.calls);
@@ -239,11 +169,11 @@ static void a_burst_smaller_than_the_guard_spaces_the_calls(void **state)
 {
 	static const struct vendor_limit limits[] = { { 50, 1000, 1 } };
 	struct vendor vendor = fixture_vendor("tight", limits, 1);
-	struct hammer hammer;
+	struct fixture_hammer hammer;
 	int ideal = 1000 / (20 + LAG_MS);   /* (2 - 1 + rate * lag) / rate */
 
 	(void)state;
-	hammer_run(&hammer, &vendor, 1000);
+	fixture_hammer_run(&hammer, server, &vendor, 1000);
 	expect_bucket_kept(hammer.calls, hammer.n, &limits[0]);
 	assert_in_range(hammer.n, ideal * 8 / 10, ideal + 1);
 	free(hammer.calls);
@@ -255,7 +185,7 @@ static void guards_that_vary_break_neither(void **state)
 	static const struct vendor_limit limits[] = { { 200, 1000, 20 }, { 30, 150, 0 } };
 	struct vendor vendor = fixture_vendor("guards", limits, 2);
 	struct queue *queue = fixture_queue(server);
-	struct call *calls = mem_calloc(GRANTS_MAX, sizeof(*calls));
+	struct fixture_call *calls = mem_calloc(GRANTS_MAX, sizeof(*calls));
 	int64_t end = clock_mono_ms() + 900;
 	struct queue_grant grants[8];
 	int n = 0;
@@ -266,11 +196,12 @@ static void guards_that_vary_break_neither(void **state)
 	fixture_begin(queue, &vendor, true);
 	while (clock_mono_ms() < end) {
 		int guard_ms = random() % 8 ? 1 + (int)(random() % 30) : 200;
-		struct queue_take take = { .vendor = &vendor, .want = 8, .guard_ms = guard_ms, .lease_ms = 1000, .grants = grants };
+		struct queue_take take = { .vendor = &vendor, .want = 8, .guard_ms = guard_ms, .lease_ms = 1000,
+			.grants = grants };
 
 		assert_int_equal(queue_take(queue, "w1", &take, 1, NULL), ERR_OK);
 		for (int i = 0; i < take.n; i++)
-			calls[n++] = (struct call){ take.granted_us, guard_ms };
+			calls[n++] = (struct fixture_call){ take.granted_us, guard_ms };
 		fixture_nap_ms(1 + random() % 10);
 	}
 	assert_true(n > 30);
