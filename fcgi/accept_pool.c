@@ -1,7 +1,8 @@
-/* Why not let FCGX_Accept_r() block in accept(), and interrupt it with a signal to stop: libfcgi also takes an EINTR in the
- * poll() or read() that follow a successful accept() for a lost peer, and drops the request. So each thread waits in epoll for either
- * a connection or the order to stop, and calls FCGX_Accept_r() only when there is a connection; it answers EAGAIN if another thread or
- * process was faster. All signals are blocked here. */
+/* Why not let FCGX_Accept_r() block in accept(), and interrupt it with a signal to stop: libfcgi also takes
+ * an EINTR in the poll() or read() that follow a successful accept() for a lost peer, and drops the
+ * request. So each thread waits in epoll for either a connection or the order to stop, and calls
+ * FCGX_Accept_r() only when there is a connection; it answers EAGAIN if another thread or process was
+ * faster. All signals are blocked here. */
 #include "accept_pool.h"
 
 #include "log.h"
@@ -93,7 +94,8 @@ static bool wait_for_connection(struct accept_pool *pool)
 	return !atomic_load(&pool->stopping);
 }
 
-/* After a failed accept. EAGAIN: somebody else has the connection. Anything else is our trouble, and repeats until it is over. */
+/* After a failed accept. EAGAIN: somebody else has the connection. Anything else is our trouble, and
+ * repeats until it is over. */
 static void accept_failed(int code)
 {
 	if (code == -EAGAIN || code == -EWOULDBLOCK || code == -EINTR)

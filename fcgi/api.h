@@ -1,4 +1,5 @@
-/* What the handlers share: made by main.c before the threads start, freed after they have ended. Every part is immutable or thread-safe. */
+/* What the handlers share: made by main.c before the threads start, freed after they have ended. Every part
+ * is immutable or thread-safe. */
 #ifndef VF_API_H
 #define VF_API_H
 

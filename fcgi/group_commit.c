@@ -14,8 +14,8 @@
 /* What an item counts for beside its texts, towards STORE_BATCH_BYTES. */
 enum { ITEM_OVERHEAD_BYTES = 512 };
 
-/* One job on its way. Two hold it, the waiter and the writer; who lets go last frees it, so a waiter that gave up
- * leaves nothing behind for the writer to trip over. */
+/* One job on its way. Two hold it, the waiter and the writer; who lets go last frees it, so a waiter that
+ * gave up leaves nothing behind for the writer to trip over. */
 struct item {
 	struct store_insert insert;   /* owns job and key; the writer's alone until done */
 	struct item *next;
@@ -71,7 +71,8 @@ static void item_release(struct item *item)
 	free(item);
 }
 
-/* Signals after unlocking, so that the waiter finds the lock free; the writer's hold keeps the item there until then. */
+/* Signals after unlocking, so that the waiter finds the lock free; the writer's hold keeps the item there
+ * until then. */
 static void item_finish(struct item *item)
 {
 	pthread_mutex_lock(&item->lock);
@@ -137,7 +138,8 @@ static void log_unstuck(struct group_commit *commit, int64_t took_ms)
 		log_info("the store finished the batch took_ms=%lld", (long long)took_ms);
 }
 
-/* Takes an item out of the queue again, with the writer's hold on it. Does nothing if the writer has it already. */
+/* Takes an item out of the queue again, with the writer's hold on it. Does nothing if the writer has it
+ * already. */
 static void withdraw(struct group_commit *commit, struct item *item)
 {
 	bool was_waiting;

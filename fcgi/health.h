@@ -1,4 +1,5 @@
-/* What /health knows about Redis and the workers: asked at most twice a second, whoever asks how often. Thread-safe. */
+/* What /health knows about Redis and the workers: asked at most twice a second, whoever asks how often.
+ * Thread-safe. */
 #ifndef VF_HEALTH_H
 #define VF_HEALTH_H
 
@@ -19,7 +20,8 @@ enum err health_new(const char *redis_url, const char *prefix, int timeout_ms, s
 /* NULL is fine. */
 void health_free(struct health *health);
 
-/* The facts, at most 500 ms old unless Redis is slow: one caller asks it, the others get the last known facts meanwhile. */
+/* The facts, at most 500 ms old unless Redis is slow: one caller asks it, the others get the last known
+ * facts meanwhile. */
 void health_ask(struct health *health, struct health_facts *facts);
 
 #endif

@@ -1,4 +1,5 @@
-/* GET /health: 503 only when a POST /jobs would not be accepted; "degraded" says that jobs are taken but may wait. */
+/* GET /health: 503 only when a POST /jobs would not be accepted; "degraded" says that jobs are taken but
+ * may wait. */
 #ifdef HAVE_CONFIG_H
 #include <config.h>
 #endif
@@ -24,7 +25,8 @@ static void handle(struct api *api, const struct request *request, struct reply 
 	health_ask(api->health, &facts);
 	well = facts.redis_there && facts.workers_alive > 0;
 	buffer_init(&out, HEALTH_MAX_BYTES);
-	buffer_printf(&out, "{\"status\":\"%s\",\"version\":\"" PACKAGE_VERSION "\"", !accepts ? "unavailable" : well ? "ok" : "degraded");
+	buffer_printf(&out, "{\"status\":\"%s\",\"version\":\"" PACKAGE_VERSION "\"",
+	              !accepts ? "unavailable" : well ? "ok" : "degraded");
 	buffer_printf(&out, ",\"store\":{\"status\":\"%s\"}", accepts ? "ok" : "unavailable");
 	buffer_printf(&out, ",\"redis\":{\"status\":\"%s\",\"waiting\":%zu}", facts.redis_there ? "ok" : "unavailable",
 	              queue_pusher_waiting(api->pusher));

@@ -1,4 +1,5 @@
-/* GET /jobs/{id}: a job as it is now. Finished ones, which never change, come from the cache; all others from the store. */
+/* GET /jobs/{id}: a job as it is now. Finished ones, which never change, come from the cache; all others
+ * from the store. */
 #include "api.h"
 
 #include "clock.h"

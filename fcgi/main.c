@@ -1,8 +1,9 @@
 /* vendorfetch.fcgi: the HTTP API, behind a web server that speaks FastCGI.
  *
- * One process of a pool: spawn-fcgi opens the socket, multiwatch keeps the processes alive (scripts/stack and the shipped cron lines show
- * the command). Requests are taken also while the store is still away: they are answered 503 until it is there.
- * TERM: no more requests are taken, those in work are finished, then what is gathered is written and pushed. A second TERM leaves at once.
+ * One process of a pool: spawn-fcgi opens the socket, multiwatch keeps the processes alive (scripts/stack
+ * and the shipped cron lines show the command). Requests are taken also while the store is still away: they
+ * are answered 503 until it is there. TERM: no more requests are taken, those in work are finished, then
+ * what is gathered is written and pushed.
  */
 #ifdef HAVE_CONFIG_H
 #include <config.h>
@@ -116,8 +117,8 @@ static void make_parts(struct api *api)
 	api->commit = group_commit_new(api->link, (int)s->accept_timeout_ms, on_stored, api->pusher);
 }
 
-/* Mostly the store is there and open within milliseconds: then not one request meets a process that is not ready, and a
- * restart under load answers no 503. Connections wait in the socket's backlog meanwhile. */
+/* Mostly the store is there and open within milliseconds: then not one request meets a process that is not
+ * ready, and a restart under load answers no 503. Connections wait in the socket's backlog meanwhile. */
 static void give_store_a_moment(struct api *api)
 {
 	struct timespec nap = { .tv_nsec = 2 * 1000000L };
@@ -128,32 +129,30 @@ static void give_store_a_moment(struct api *api)
 
 /* ---- Running and leaving ---- */
 
+/* All that mean "leave": multiwatch 1.0.0 sends QUIT when it is told to send TERM (-s TERM), and its
+ * default is USR1. */
 static int wait_for_signal(void)
 {
+	static const int leave_signals[] = { SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGHUP };
 	sigset_t set;
 	int got = 0;
 
 	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGUSR1);   /* FastCGI managers' own word for it */
+	for (size_t i = 0; i < sizeof(leave_signals) / sizeof(leave_signals[0]); i++)
+		sigaddset(&set, leave_signals[i]);
 	sigwait(&set, &got);
 	return got;
 }
 
-/* While we leave: a second signal, or LEAVE_SECONDS, ends it without waiting for anything. Stored jobs are safe, repair
- * finds what was not pushed. */
+/* Ends a leave that hangs. A second signal does not: service managers send one to us and one to multiwatch,
+ * which passes it on. Stored jobs are safe, and repair finds what was not pushed. */
 static void *leave_at_last(void *arg)
 {
 	struct timespec limit = { .tv_sec = LEAVE_SECONDS };
-	sigset_t set;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	while (sigtimedwait(&set, NULL, &limit) < 0 && errno == EINTR)
+	while (nanosleep(&limit, &limit) < 0 && errno == EINTR)
 		;
-	log_warn("leaving at once, something hangs or a second signal came");
+	log_warn("leaving at once, something hangs");
 	_exit(1);
 	return arg;
 }
@@ -183,9 +182,11 @@ int main(int argc, char **argv)
 	struct err_text why = { "" };
 
 	on_exit(slow_down_failure, NULL);
-	settings_load(argc, argv, "vendorfetch.fcgi", "the HTTP API, to be started by spawn-fcgi and multiwatch", &api.settings);
+	settings_load(argc, argv, "vendorfetch.fcgi", "the HTTP API, to be started by spawn-fcgi and multiwatch",
+	              &api.settings);
 	log_init("vendorfetch.fcgi", api.settings.log_level);
-	prctl(PR_SET_PDEATHSIG, SIGTERM);   /* with a killed multiwatch its children leave, too, and the next one finds the lock free */
+	/* With a killed multiwatch its children leave, too, and the next one finds its lock free. */
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	block_signals();
 	load_vendors(&api);
 	make_parts(&api);

@@ -1,7 +1,7 @@
 /* What goes back to the client: status, headers, body. Errors are problem documents (RFC 9457).
  *
- * A handler fills a struct reply; only reply_send() talks to libfcgi. So handlers can be tested without a web server.
- * ("Answer" is taken: in lib/outcome.h it is what a vendor says to us.) One thread at a time.
+ * A handler fills a struct reply; only reply_send() talks to libfcgi. So handlers can be tested without a
+ * web server. ("Answer" is taken: in lib/outcome.h it is what a vendor says to us.) One thread at a time.
  */
 #ifndef VF_REPLY_H
 #define VF_REPLY_H
@@ -40,7 +40,8 @@ void reply_problem_at(struct reply *reply, int status, const char *pointer, cons
 /* 503 with Retry-After: the store is away. The reason is for the log, not for clients. */
 void reply_unavailable(struct reply *reply);
 
-/* Writes it. head: the request was HEAD, so the body is left out and its length told. False if the web server went away. */
+/* Writes it. head: the request was HEAD, so the body is left out and its length told. False if the web
+ * server went away. */
 bool reply_send(const struct reply *reply, FCGX_Request *fcgx, bool head);
 
 #endif

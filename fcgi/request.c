@@ -17,8 +17,8 @@ static int hex_digit(char c)
 	return -1;
 }
 
-/* Decodes %XX of in[0..len) into out (size bytes, NUL-terminated). ERR_INVALID for bad encoding and for control characters,
- * written plainly or not: none of our names has any. */
+/* Decodes %XX of in[0..len) into out (size bytes, NUL-terminated). ERR_INVALID for bad encoding and for
+ * control characters, written plainly or not: none of our names has any. */
 static enum err percent_decode(const char *in, size_t len, char *out, size_t size, struct err_text *why)
 {
 	size_t n = 0;

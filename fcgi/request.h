@@ -1,7 +1,8 @@
 /* One HTTP request, as a handler sees it: method, path, query, headers, and on demand the body.
  *
- * The strings of libfcgi die with the FCGX_Request, so a struct request lives no longer than that; what must live longer
- * is copied by whoever keeps it. Everything from outside is bounded or refused here. One thread at a time.
+ * The strings of libfcgi die with the FCGX_Request, so a struct request lives no longer than that; what
+ * must live longer is copied by whoever keeps it. Everything from outside is bounded or refused here. One
+ * thread at a time.
  */
 #ifndef VF_REQUEST_H
 #define VF_REQUEST_H
@@ -25,24 +26,28 @@ struct request {
 	size_t body_len;
 };
 
-/* Fills all but the body from the parameters of a FastCGI request. ERR_INVALID: the path is not one (bad percent-encoding, an encoded
- * slash, a control character, over REQUEST_PATH_MAX). request_deinit() is due in any case. */
+/* Fills all but the body from the parameters of a FastCGI request. ERR_INVALID: the path is not one (bad
+ * percent-encoding, an encoded slash, a control character, over REQUEST_PATH_MAX). request_deinit() is due
+ * in any case. */
 enum err request_init(struct request *request, FCGX_Request *fcgx, struct err_text *why) __attribute__((warn_unused_result));
 void request_deinit(struct request *request);
 
-/* The path and query part of a request target, e.g. "/jobs/1?a=b"; borrows target. Errors as request_init(). */
+/* The path and query part of a request target, e.g. "/jobs/1?a=b"; borrows target. Errors as
+ * request_init(). */
 enum err request_set_target(struct request *request, const char *target, struct err_text *why)
 	__attribute__((warn_unused_result));
 
-/* Reads the body. ERR_TOO_BIG: longer than max_bytes (nothing was read). ERR_INVALID: Content-Length is no number, or fewer bytes
- * than it says came. */
+/* Reads the body. ERR_TOO_BIG: longer than max_bytes (nothing was read). ERR_INVALID: Content-Length is no
+ * number, or fewer bytes than it says came. */
 enum err request_read_body(struct request *request, size_t max_bytes, struct err_text *why)
 	__attribute__((warn_unused_result));
 
-/* A header by its CGI name (CONTENT_TYPE, HTTP_IDEMPOTENCY_KEY); NULL if it was not sent. An empty CONTENT_TYPE counts as not sent. */
+/* A header by its CGI name (CONTENT_TYPE, HTTP_IDEMPOTENCY_KEY); NULL if it was not sent. An empty
+ * CONTENT_TYPE counts as not sent. */
 const char *request_header(const struct request *request, const char *cgi_name);
 
-/* The first value of this name in the query, percent-decoded. ERR_NOT_FOUND; ERR_INVALID if it is badly encoded or does not fit. */
+/* The first value of this name in the query, percent-decoded. ERR_NOT_FOUND; ERR_INVALID if it is badly
+ * encoded or does not fit. */
 enum err request_query(const struct request *request, const char *name, char value[REQUEST_QUERY_VALUE_SIZE])
 	__attribute__((warn_unused_result));
 

@@ -22,7 +22,8 @@ struct route {
 	route_fn handle;
 };
 
-/* The route of this request in a NULL-terminated table, with request->params filled; or NULL, then reply is (404, 405, 204). */
+/* The route of this request in a NULL-terminated table, with request->params filled; or NULL, then reply is
+ * (404, 405, 204). */
 const struct route *route_find(const struct route *const *routes, struct request *request, struct reply *reply);
 
 #endif

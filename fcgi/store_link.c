@@ -149,7 +149,8 @@ static void set_there(struct store_link *link)
 	pthread_mutex_unlock(&link->lock);
 }
 
-/* Sleeps ms, or less when poked. True if it is time to leave. A report while it was there cuts the sleep to PROBE_AWAY_MS. */
+/* Sleeps ms, or less when poked. True if it is time to leave. A report while it was there cuts the sleep to
+ * PROBE_AWAY_MS. */
 static bool pause_ms(struct store_link *link, int ms)
 {
 	int64_t until = clock_mono_ms() + ms;

@@ -1,7 +1,8 @@
 /* POST /vendor-webhook/{vendor}: a vendor brings what it was asked for.
  *
- * It may come before the vendor's own answer was stored, twice, late, or for somebody else's job; none of these changes a
- * finished job. A success may finish any unfinished job, a failure only the attempt that it belongs to.
+ * It may come before the vendor's own answer was stored, twice, late, or for somebody else's job; none of
+ * these changes a finished job. A success may finish any unfinished job, a failure only the attempt that it
+ * belongs to.
  */
 #include "api.h"
 
@@ -89,7 +90,8 @@ static bool parse_body(struct callback *c)
 	struct err_text why;
 
 	limits.max_bytes = (size_t)c->api->settings.max_body_bytes;
-	if (json_strict_parse(c->request->body, c->request->body_len, &limits, &c->body, pointer, sizeof(pointer), &why) == ERR_OK)
+	if (json_strict_parse(c->request->body, c->request->body_len, &limits, &c->body, pointer, sizeof(pointer),
+	                      &why) == ERR_OK)
 		return true;
 	reply_problem_at(c->reply, 400, pointer, "%s", why.text);
 	return false;
@@ -97,8 +99,9 @@ static bool parse_body(struct callback *c)
 
 /* ---- Which job ---- */
 
-/* By the id in the body if that is one of ours, else by the one in the URL that we gave the vendor, else by the
- * vendor's own id in the body. A vendor's own ids may look like ours, so an unknown one is looked up as its own, too. */
+/* By the id in the body if that is one of ours, else by the one in the URL that we gave the vendor, else by
+ * the vendor's own id in the body. A vendor's own ids may look like ours, so an unknown one is looked up as
+ * its own, too. */
 static enum err look_up(struct callback *c, struct err_text *why)
 {
 	const char *own = c->vendor->callback_job_id ? json_string_at(c->body, c->vendor->callback_job_id) : NULL;
@@ -142,7 +145,8 @@ static bool check_token(struct callback *c)
 	if (err == ERR_NOT_FOUND)
 		return true;
 	c->has_token = true;
-	if (!err && callback_token_check(c->api->callback_key, c->vendor->name, c->job->request_id, token, &c->token_fence) == ERR_OK)
+	if (!err && callback_token_check(c->api->callback_key, c->vendor->name, c->job->request_id, token,
+	                                 &c->token_fence) == ERR_OK)
 		return true;
 	log_warn("refused a callback vendor=%s request_id=%s reason=\"bad token\"", c->vendor->name, c->job->request_id);
 	reply_problem(c->reply, 401, "the token in the URL is not one of this job's");
@@ -163,7 +167,8 @@ static bool decide_outcome(struct callback *c)
 	return true;
 }
 
-/* A failure counts for the attempt whose token it carries; without one, only for a job that waits to be called back. */
+/* A failure counts for the attempt whose token it carries; without one, only for a job that waits to be
+ * called back. */
 static bool failure_counts(const struct callback *c)
 {
 	if (c->has_token)
@@ -244,7 +249,8 @@ static void handle(struct api *api, const struct request *request, struct reply 
 {
 	struct callback c = { .api = api, .request = request, .reply = reply };
 
-	if (find_vendor(&c) && check_signature(&c) && parse_body(&c) && find_job(&c) && check_token(&c) && decide_outcome(&c))
+	if (find_vendor(&c) && check_signature(&c) && parse_body(&c) && find_job(&c) && check_token(&c) &&
+	    decide_outcome(&c))
 		apply(&c);
 	if (c.has_outcome)
 		outcome_deinit(&c.outcome);

@@ -13,7 +13,17 @@ enum {
 	CONNECTION_MAX_IDLE_SECONDS = 25,   /* below the keep-alive of common servers (60 s and more, but some 30) */
 	TEXT_MAX = 8 << 10,
 	HEADER_VALUE_MAX = 128,
+	HEADERS_BYTES_MAX = 256 << 10,      /* of an answer; curl 7.88 keeps them all and has no limit of its own */
 };
+
+/* Within the guard, where there is a limit to break; always early enough for it to end, and be committed, within its lease: a worker
+ * that was stopped for long must not call for a job that another has by now. */
+static int64_t leave_within_ms(const struct vendor *vendor, const struct queue_take *take)
+{
+	int64_t lease = take->lease_ms - vendor->timeout_ms - COMMIT_ALLOWANCE_MS / 2;
+
+	return vendor->n_limits && take->guard_ms < lease ? take->guard_ms : lease;
+}
 
 struct call *call_new(struct lane *lane, struct job *job, const struct queue_take *take, const struct queue_grant *grant)
 {
@@ -24,9 +34,9 @@ struct call *call_new(struct lane *lane, struct job *job, const struct queue_tak
 	memcpy(call->entry_id, grant->entry_id, sizeof(call->entry_id));
 	call->granted_mono_us = take->asked_mono_ms * 1000;
 	call->granted_us = take->granted_us;
-	/* Without limits there is nothing that a late call could break; the lease bounds it. */
-	call->leave_by_mono_us = lane->vendor->n_limits ? (take->asked_mono_ms + take->guard_ms) * 1000 : INT64_MAX;
+	call->leave_by_mono_us = (take->asked_mono_ms + leave_within_ms(lane->vendor, take)) * 1000;
 	buffer_init(&call->body, (size_t)lane->vendor->max_response_bytes);
+	atomic_fetch_add(&lane->calls, 1);
 	atomic_fetch_add(lane->in_flight, 1);
 	return call;
 }
@@ -35,6 +45,7 @@ void call_free(struct call *call)
 {
 	if (!call)
 		return;
+	atomic_fetch_sub(&call->lane->calls, 1);
 	atomic_fetch_sub(call->lane->in_flight, 1);
 	job_free(call->job);
 	buffer_deinit(&call->body);
@@ -73,7 +84,7 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *arg)
 	struct call *call = arg;
 
 	buffer_append(&call->body, bytes, size * n);
-	return call->body.overflowed ? CURL_WRITEFUNC_ERROR : size * n;
+	return call->body.overflowed ? 0 : size * n;
 }
 
 static size_t on_header(char *line, size_t size, size_t n, void *arg)
@@ -83,6 +94,9 @@ static size_t on_header(char *line, size_t size, size_t n, void *arg)
 	char value[HEADER_VALUE_MAX];
 	size_t len = size * n, start = sizeof(name) - 1;
 
+	call->header_bytes += len;
+	if (call->header_bytes > HEADERS_BYTES_MAX)
+		return 0;
 	if (len <= start || strncasecmp(line, name, start) != 0)
 		return len;
 	while (start < len && (line[start] == ' ' || line[start] == '\t'))
@@ -198,7 +212,6 @@ void call_prepare(struct call *call, CURL *easy, const struct call_context *cont
 {
 	call->easy = easy;
 	call->answer.retry_after_ms = -1;
-	curl_easy_reset(easy);
 	add_headers(call, context);
 	set_request(call, easy);
 	set_bounds(call, easy);
@@ -220,7 +233,10 @@ static enum transport transport_of(const struct call *call, CURLcode code)
 		return TRANSPORT_NOT_SENT;
 	if (code == CURLE_OK)
 		return TRANSPORT_ANSWERED;
-	if (call->body.overflowed)
+	/* What a refusal says beside its status is of little interest. */
+	if (call->body.overflowed && call->answer.http_status >= 300)
+		return TRANSPORT_ANSWERED;
+	if (call->body.overflowed || call->header_bytes > HEADERS_BYTES_MAX)
 		return TRANSPORT_TOO_BIG;
 	if (call->asked)
 		return code == CURLE_OPERATION_TIMEDOUT ? TRANSPORT_TIMEOUT : TRANSPORT_CONNECTION_LOST;
@@ -255,6 +271,8 @@ void call_finish(struct call *call, CURLcode code)
 	call->answer.http_status = (int)http_status;
 	if (call->sent_twice)
 		detail = "the connection closed before the answer";
+	else if (call->refused)
+		detail = "its grant was over, or the vendor is on hold";
 	else if (code != CURLE_OK)
 		detail = call->curl_text[0] ? call->curl_text : curl_easy_strerror(code);
 	fill_answer(call, transport_of(call, code), detail);

@@ -15,6 +15,9 @@
 #include <curl/curl.h>
 #include <stdbool.h>
 
+/* From the end of a call to its commit. A lease is longer than the longest call by so much. */
+enum { COMMIT_ALLOWANCE_MS = 15000 };
+
 struct call {
 	struct call *next;          /* in a mailbox or a list */
 	struct lane *lane;
@@ -29,6 +32,7 @@ struct call {
 	int place;                  /* in the loop's list of running calls */
 	struct curl_slist *headers;
 	struct buffer body;
+	size_t header_bytes;
 	char curl_text[CURL_ERROR_SIZE];
 	bool asked;                 /* the request was about to be written once */
 	bool refused;               /* it did not leave: too late, on hold, or we are leaving */
@@ -50,7 +54,7 @@ struct call_context {
 /* Makes the easy handle (fresh or reset) carry out this call. call keeps it in call->easy. */
 void call_prepare(struct call *call, CURL *easy, const struct call_context *context);
 
-/* curl is done with it: fills call->answer. The easy handle is free for the next call afterwards. */
+/* curl is done with it: fills call->answer. Afterwards the easy handle is the caller's again. */
 void call_finish(struct call *call, CURLcode code);
 
 /* It never got to curl, or was stopped before: fills call->answer with TRANSPORT_NOT_SENT or, if it had left, TRANSPORT_CONNECTION_LOST. */

@@ -19,6 +19,7 @@ struct commit_item {
 	struct call *call;
 	struct outcome outcome;
 	enum err written;
+	bool unsure;           /* written more than once: ERR_STALE may be our own first write, whose answer was lost */
 };
 
 struct commit {
@@ -28,6 +29,7 @@ struct commit {
 	struct job_change changes[BATCH_MAX];
 	struct queue_op ops[BATCH_MAX * OPS_A_CALL];
 	int n;
+	bool gave_up;          /* the store was away and we have to leave: nothing more is written */
 };
 
 static uint32_t random32(void)
@@ -50,9 +52,15 @@ static void tell_redis(struct commit *c, size_t n, const char *what)
 
 /* ---- Outcome ---- */
 
-static void hold_lane(struct call *call, int64_t hold_ms)
+/* A hold is never shortened by a later one. */
+static void hold_lane(struct lane *lane, int64_t hold_ms)
 {
-	atomic_store(&call->lane->hold_until_mono_us, clock_mono_us() + hold_ms * 1000);
+	int64_t now = clock_mono_us(), until = now + hold_ms * 1000, before = atomic_load(&lane->hold_until_mono_us);
+
+	if (before <= now)
+		log_info("commit: the vendor asked to be left alone vendor=%s hold_ms=%lld", lane->vendor->name, (long long)hold_ms);
+	if (before < until)
+		atomic_store(&lane->hold_until_mono_us, until);
 }
 
 /* Decides what becomes of each call; a vendor that asked to be left alone is, before anything else happens. */
@@ -68,9 +76,7 @@ static void decide(struct commit *c)
 		outcome_of_answer(call->lane->vendor, call->job, &call->answer, now, random32(), &item->outcome);
 		if (item->outcome.hold_ms <= 0)
 			continue;
-		hold_lane(call, item->outcome.hold_ms);
-		log_info("commit: the vendor asked to be left alone vendor=%s hold_ms=%lld", call->job->vendor,
-		         (long long)item->outcome.hold_ms);
+		hold_lane(call->lane, item->outcome.hold_ms);
 		c->ops[n_ops++] = (struct queue_op){
 			.kind = QUEUE_HOLD, .vendor = call->lane->vendor->name, .at = item->outcome.hold_ms };
 	}
@@ -85,31 +91,40 @@ static bool must_give_up(const struct commit *c)
 	       clock_mono_ms() >= atomic_load(&c->worker->give_up_mono_ms);
 }
 
-/* Writes n changes, waiting for the store if it is away. Their outcomes stay ERR_UNAVAILABLE only if the worker has to leave. */
-static void write_changes(struct commit *c, int n)
+/* Writes n changes, waiting for the store if it is away; true if they had to be written again. Their outcomes stay
+ * ERR_UNAVAILABLE only if the worker has to leave. */
+static bool write_changes(struct commit *c, int n)
 {
 	struct err_text why = { "" };
-	bool warned = false;
+	bool again = false;
 
-	while (store_change(c->worker->store, c->changes, (size_t)n, &why) != ERR_OK && !must_give_up(c)) {
-		if (!warned)
+	for (int i = 0; i < n; i++)
+		c->changes[i].outcome = ERR_UNAVAILABLE;
+	while (!c->gave_up && store_change(c->worker->store, c->changes, (size_t)n, &why) != ERR_OK) {
+		if (!again)
 			log_warn("commit: the store is away, answers are kept n=%d error=\"%s\"", n, why.text);
-		warned = true;
-		poll(NULL, 0, STORE_AWAY_WAIT_MS);
+		again = true;
+		c->gave_up = must_give_up(c);
+		if (!c->gave_up)
+			poll(NULL, 0, STORE_AWAY_WAIT_MS);
 	}
-	if (warned && !must_give_up(c))
+	if (again && !c->gave_up)
 		log_info("commit: the store is back n=%d", n);
+	return again;
 }
 
 static void write_outcomes(struct commit *c)
 {
 	int64_t now = clock_now_ms();
+	bool unsure;
 
 	for (int i = 0; i < c->n; i++)
 		outcome_to_change(&c->items[i].outcome, c->items[i].call->job, now, c->worker->retention_ms, &c->changes[i]);
-	write_changes(c, c->n);
-	for (int i = 0; i < c->n; i++)
+	unsure = write_changes(c, c->n);
+	for (int i = 0; i < c->n; i++) {
 		c->items[i].written = c->changes[i].outcome;
+		c->items[i].unsure = unsure;
+	}
 }
 
 /* What the first write could not settle: a success whose attempt was given up meanwhile may still finish the job, and a
@@ -157,7 +172,10 @@ static size_t add_ops(const struct commit_item *item, struct queue_op *ops)
 	const char *vendor = call->lane->vendor->name;
 	size_t n = 0;
 
-	if (item->written == ERR_OK && (item->outcome.kind == OUTCOME_RETRY || item->outcome.kind == OUTCOME_RETURNED))
+	bool queued = item->outcome.kind == OUTCOME_RETRY || item->outcome.kind == OUTCOME_RETURNED;
+
+	/* An entry too many does no harm: its claim fails. */
+	if (queued && (item->written == ERR_OK || (item->written == ERR_STALE && item->unsure)))
 		ops[n++] = (struct queue_op){ .kind = QUEUE_DELAY, .vendor = vendor,
 		                              .request_id = call->job->request_id, .at = item->outcome.retry_at };
 	ops[n++] = (struct queue_op){ .kind = QUEUE_RELEASE, .vendor = vendor, .entry_id = call->entry_id };
@@ -171,10 +189,10 @@ static void log_written(const struct commit_item *item)
 {
 	const struct job *job = item->call->job;
 
-	if (item->written == ERR_STALE)
+	if (item->written == ERR_STALE && !item->unsure)
 		log_info("commit: came too late, the job has moved on vendor=%s request_id=%s fence=%lld", job->vendor,
 		         job->request_id, (long long)job->fence);
-	else if (item->written != ERR_OK)
+	else if (item->written != ERR_OK && item->written != ERR_STALE)
 		log_error("commit: not written, its lease will bring it back vendor=%s request_id=%s reason=%s", job->vendor,
 		          job->request_id, err_str(item->written));
 	else if (item->outcome.error)
@@ -201,9 +219,13 @@ static void finish_batch(struct commit *c)
 	mailbox_poke(&c->worker->intake_poke);
 }
 
+/* As much of the list as one batch of the store may hold; returns the rest. */
 static struct call *commit_some(struct commit *c, struct call *list)
 {
-	for (c->n = 0; list && c->n < BATCH_MAX; c->n++) {
+	size_t bytes = 0;
+
+	for (c->n = 0; list && c->n < BATCH_MAX && (c->n == 0 || bytes + list->body.len <= STORE_BATCH_BYTES); c->n++) {
+		bytes += list->body.len;
 		c->items[c->n].call = list;
 		list = list->next;
 	}

@@ -19,6 +19,8 @@ enum {
 	GRANTS_A_TURN = 512,        /* bounds a claim, and the payloads that it brings into memory */
 	SLOW_LOOK_MS = 3000,        /* every lane is looked at this often, in case a wake-up message was lost */
 	AWAY_WAIT_MS = 250,         /* between tries while Redis or the store is away */
+	PROBE_GRANTS = 8,           /* taken at most after a claim failed, until one succeeds */
+	LANE_SHARE = 8,             /* a lane may have so many times the calls that are still free */
 };
 
 struct intake {
@@ -28,6 +30,7 @@ struct intake {
 	int wake_fd;                /* as polled last; a new one means that messages may have been lost */
 	size_t first_lane;          /* where the next turn begins, so that no lane is always last */
 	bool store_away;
+	bool claim_failed;          /* the last one did */
 	bool redis_away;
 	struct queue_take takes[LANES_A_TURN];
 	struct lane *lanes[LANES_A_TURN];
@@ -44,9 +47,27 @@ static void look_at_all(struct intake *in)
 
 static bool is_due(struct lane *lane, int64_t now)
 {
+	int64_t hold_until = atomic_load(&lane->hold_until_mono_us) / 1000;
+
 	if (atomic_exchange(&lane->look, false))
 		lane->next_take_mono_ms = 0;
+	/* Redis knows of the hold, too, unless it was away then: what we took would not be let out. */
+	if (lane->next_take_mono_ms < hold_until)
+		lane->next_take_mono_ms = hold_until;
 	return lane->next_take_mono_ms <= now;
+}
+
+static int free_calls(const struct intake *in)
+{
+	return in->worker->calls_max - atomic_load(&in->worker->in_flight);
+}
+
+/* Of the calls that are still free only so many, that vendors that hang never have them all: one gets 8/9, two get 8/17 each. */
+static int lane_room(const struct intake *in, struct lane *lane)
+{
+	int64_t room = (int64_t)LANE_SHARE * free_calls(in) - atomic_load(&lane->calls);
+
+	return room < 0 ? 0 : room > GRANTS_A_TURN ? GRANTS_A_TURN : (int)room;
 }
 
 static int find_due_lanes(struct intake *in, int64_t now)
@@ -57,27 +78,31 @@ static int find_due_lanes(struct intake *in, int64_t now)
 	for (size_t i = 0; i < n_lanes && n < LANES_A_TURN; i++) {
 		struct lane *lane = &in->worker->lanes[(in->first_lane + i) % n_lanes];
 
-		if (is_due(lane, now))
+		if (!is_due(lane, now))
+			continue;
+		if (lane_room(in, lane) > 0)
 			in->lanes[n++] = lane;
+		else
+			lane->next_take_mono_ms = now + SLOW_LOOK_MS;   /* a commit of its own has us look again */
 	}
 	in->first_lane = (in->first_lane + 1) % n_lanes;
 	return n;
 }
 
 /* Shares the room among the due lanes; returns how many of them get some. */
-static int fill_takes(struct intake *in, int n_due, int room)
+static int fill_takes(struct intake *in, int n_due)
 {
-	int share, n = 0;
+	int room = free_calls(in), most = in->claim_failed ? PROBE_GRANTS : GRANTS_A_TURN, share, n = 0;
 
-	if (room > GRANTS_A_TURN)
-		room = GRANTS_A_TURN;
+	if (room > most)
+		room = most;
 	share = n_due ? room / n_due : 0;
 	if (share < 1)
 		share = 1;
 	for (int used = 0; n < n_due && used + share <= room; n++, used += share)
 		in->takes[n] = (struct queue_take){
 			.vendor = in->lanes[n]->vendor,
-			.want = share,
+			.want = share < lane_room(in, in->lanes[n]) ? share : lane_room(in, in->lanes[n]),
 			.guard_ms = atomic_load(&in->lanes[n]->guard_ms),
 			.lease_ms = in->worker->lease_ms,
 			.grants = in->grants + used,
@@ -102,9 +127,10 @@ static void begin_limits(struct intake *in, struct lane *lane)
 	lane->next_take_mono_ms = marked == ERR_OK ? 0 : clock_mono_ms() + AWAY_WAIT_MS;
 }
 
-static void set_next_take(struct intake *in, struct lane *lane, const struct queue_take *take)
+/* answered_at: when the waits were told; the claim took its time since then. */
+static void set_next_take(struct intake *in, struct lane *lane, const struct queue_take *take, int64_t answered_at)
 {
-	int64_t now = clock_mono_ms(), wait = take->wait_ms;
+	int64_t wait = take->wait_ms;
 
 	if (take->outcome == ERR_STALE) {
 		begin_limits(in, lane);
@@ -114,7 +140,7 @@ static void set_next_take(struct intake *in, struct lane *lane, const struct que
 		wait = AWAY_WAIT_MS;
 	else if (wait < 0 || wait > SLOW_LOOK_MS)
 		wait = SLOW_LOOK_MS;
-	lane->next_take_mono_ms = wait ? now + wait : 0;
+	lane->next_take_mono_ms = wait ? answered_at + wait : 0;
 }
 
 static size_t fill_claims(struct intake *in, int n_takes, struct claim_item *items)
@@ -148,10 +174,10 @@ static bool take_once(struct intake *in)
 	struct worker *worker = in->worker;
 	struct claim_item items[GRANTS_A_TURN];
 	struct err_text why = { "" };
-	int n = find_due_lanes(in, clock_mono_ms());
+	int n = fill_takes(in, find_due_lanes(in, clock_mono_ms()));
+	int64_t answered_at;
 	size_t n_items;
 
-	n = fill_takes(in, n, worker->calls_max - atomic_load(&worker->in_flight));
 	if (n == 0)
 		return false;
 	if (queue_take(in->queue, worker->consumer, in->takes, (size_t)n, &why) != ERR_OK) {
@@ -159,11 +185,12 @@ static bool take_once(struct intake *in)
 		return false;
 	}
 	redis_is(in, false, "");
+	answered_at = clock_mono_ms();
 	n_items = fill_claims(in, n, items);
 	if (n_items)
-		in->store_away = claim_and_call(worker, in->queue, items, n_items) != ERR_OK;
+		in->store_away = in->claim_failed = claim_and_call(worker, in->queue, items, n_items) != ERR_OK;
 	for (int i = 0; i < n; i++)
-		set_next_take(in, in->lanes[i], &in->takes[i]);
+		set_next_take(in, in->lanes[i], &in->takes[i], answered_at);
 	return !in->store_away;
 }
 
@@ -197,7 +224,7 @@ static void sleep_until_needed(struct intake *in)
 	int fd = queue_wake_fd(in->wake);
 	struct pollfd fds[2] = {
 		{ .fd = in->worker->intake_poke.fd, .events = POLLIN },
-		{ .fd = fd, .events = POLLIN },
+		{ .fd = fd, .events = POLLIN | POLLRDHUP },
 	};
 	int wait = next_wait_ms(in);
 
@@ -212,6 +239,8 @@ static void sleep_until_needed(struct intake *in)
 	mailbox_take(&in->worker->intake_poke);
 	if (fds[1].revents)
 		queue_wake_read(in->wake, on_wake, in);
+	if (fds[1].revents & ~POLLIN)
+		in->wake_fd = -1;   /* the next connection may well have the same number */
 }
 
 /* While the store is away nothing is taken: what could not be claimed would only pile up as pending. */

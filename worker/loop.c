@@ -72,8 +72,10 @@ static void finish(struct loop *loop, struct call *call)
 	loop->finished_tail = &call->next;
 }
 
+/* Reset, so that nothing of a call that will be freed stays in it. */
 static void keep_easy(struct loop *loop, CURL *easy)
 {
+	curl_easy_reset(easy);
 	if (loop->n_spare < EASY_KEPT)
 		loop->spare[loop->n_spare++] = easy;
 	else
@@ -112,8 +114,14 @@ static void begin(struct loop *loop, struct call *call)
 		return;
 	}
 	call_prepare(call, easy, loop->context);
+	if (curl_multi_add_handle(loop->multi, easy) != CURLM_OK) {
+		log_error("loop: curl does not take the call request_id=%s", call->job->request_id);
+		keep_easy(loop, easy);
+		call_abandon(call);
+		finish(loop, call);
+		return;
+	}
 	add_running(loop, call);
-	curl_multi_add_handle(loop->multi, easy);
 }
 
 static void begin_submitted(struct loop *loop)
@@ -126,10 +134,10 @@ static void begin_submitted(struct loop *loop)
 	}
 }
 
-static void detach(struct loop *loop, struct call *call)
+static void detach(struct loop *loop, struct call *call, CURL *easy)
 {
-	curl_multi_remove_handle(loop->multi, call->easy);
-	keep_easy(loop, call->easy);
+	curl_multi_remove_handle(loop->multi, easy);
+	keep_easy(loop, easy);
 	remove_running(loop, call);
 }
 
@@ -139,12 +147,12 @@ static void collect(struct loop *loop)
 	int left;
 
 	while ((message = curl_multi_info_read(loop->multi, &left))) {
-		CURLcode code = message->data.result;
+		CURL *easy = message->easy_handle;
 		struct call *call;
 
-		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&call);
-		detach(loop, call);
-		call_finish(call, code);
+		curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&call);
+		call_finish(call, message->data.result);   /* reads from the handle, so it comes first */
+		detach(loop, call, easy);
 		finish(loop, call);
 	}
 }
@@ -170,7 +178,7 @@ static void stop_calls(struct loop *loop)
 
 		if (call->asked && !give_up)
 			continue;
-		detach(loop, call);
+		detach(loop, call, call->easy);
 		call_abandon(call);
 		finish(loop, call);
 	}
@@ -241,7 +249,7 @@ static enum err watch_inbox(struct loop *loop, struct err_text *why)
 	return ERR_OK;
 }
 
-enum err loop_new(const struct call_context *context, struct mailbox *done, struct loop **out, struct err_text *why)
+enum err loop_new(const struct call_context *context, int calls_max, struct mailbox *done, struct loop **out, struct err_text *why)
 {
 	struct loop *loop = mem_calloc(1, sizeof(*loop));
 
@@ -259,6 +267,7 @@ enum err loop_new(const struct call_context *context, struct mailbox *done, stru
 		loop_free(loop);
 		return err_set(why, ERR_SYSTEM, "curl_multi_init failed");
 	}
+	curl_multi_setopt(loop->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)calls_max);
 	curl_multi_setopt(loop->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
 	curl_multi_setopt(loop->multi, CURLMOPT_SOCKETDATA, loop);
 	curl_multi_setopt(loop->multi, CURLMOPT_TIMERFUNCTION, on_timer);

@@ -13,8 +13,9 @@
 
 struct loop;
 
-/* Borrows context and done for its life. */
-enum err loop_new(const struct call_context *context, struct mailbox *done, struct loop **loop, struct err_text *why)
+/* Borrows context and done for its life. calls_max: no more will be in flight at once; idle connections are closed rather than that
+ * there are more connections than this. */
+enum err loop_new(const struct call_context *context, int calls_max, struct mailbox *done, struct loop **loop, struct err_text *why)
 	__attribute__((warn_unused_result));
 enum err loop_start(struct loop *loop, struct err_text *why) __attribute__((warn_unused_result));
 

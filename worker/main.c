@@ -26,7 +26,6 @@
 
 enum {
 	FILES_KEPT_BACK = 256,         /* descriptors for everything but calls */
-	COMMIT_ALLOWANCE_MS = 15000,   /* from the end of a call to its commit */
 	STORE_WAIT_MS = 500,
 };
 
@@ -168,7 +167,7 @@ static void make_threads_parts(struct worker *worker)
 
 	if (mailbox_init(&worker->done) < 0 || mailbox_init(&worker->intake_poke) < 0 || mailbox_init(&worker->repair_poke) < 0)
 		fatal("eventfd", strerror(errno));
-	if (loop_new(&worker->context, &worker->done, &worker->loop, &why) != ERR_OK)
+	if (loop_new(&worker->context, worker->calls_max, &worker->done, &worker->loop, &why) != ERR_OK)
 		fatal("loop", why.text);
 }
 

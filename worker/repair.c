@@ -56,12 +56,11 @@ static void tell_redis(struct repair *r, size_t n)
 
 /* ---- Jobs whose time has come ---- */
 
-static void expire(struct repair *r, struct job_change *change, const struct job_ref *ref, char text[160])
+static void expire(struct repair *r, struct job_change *change, char text[160])
 {
 	change->event = EVENT_EXPIRE;
 	change->error = text;
 	change->expire_at = change->now + r->worker->retention_ms;
-	log_info("repair: failed vendor=%s request_id=%s error=\"%s\"", ref->vendor, ref->request_id, text);
 }
 
 /* The worker that called is gone. The vendor may have received the call: the attempt counts. */
@@ -79,7 +78,7 @@ static bool lease_is_over(struct repair *r, const struct job_ref *ref, struct jo
 	if (ref->attempts + 1 >= max_attempts || change->now >= ref->deadline_at) {
 		snprintf(text, 160, "the worker was lost during the call (attempt %d of %d); the vendor may have received it",
 		         ref->attempts + 1, max_attempts);
-		expire(r, change, ref, text);
+		expire(r, change, text);
 		return true;
 	}
 	change->event = EVENT_LEASE_LOST;
@@ -87,8 +86,6 @@ static bool lease_is_over(struct repair *r, const struct job_ref *ref, struct jo
 	change->next_attempt_at = change->queued_at =
 		change->now + retry_wait_ms(&lane->vendor->retry, ref->attempts + 1, -1, (uint32_t)clock_mono_us() * 2654435761u);
 	change->due_at = ref->deadline_at;
-	log_info("repair: lease over, queued again vendor=%s request_id=%s fence=%lld", ref->vendor, ref->request_id,
-	         (long long)ref->fence);
 	return true;
 }
 
@@ -113,8 +110,18 @@ static bool judge_due(struct repair *r, const struct job_ref *ref, int64_t now, 
 	if (ref->phase == PHASE_CALLING)
 		return lease_is_over(r, ref, change, text);
 	say_why_expired(r, ref, text);
-	expire(r, change, ref, text);
+	expire(r, change, text);
 	return true;
+}
+
+/* What became of it. */
+static void log_moved(const struct job_change *change, const char *vendor)
+{
+	if (change->event == EVENT_LEASE_LOST)
+		log_info("repair: lease over, queued again vendor=%s request_id=%s fence=%lld", vendor, change->request_id,
+		         (long long)change->fence);
+	else
+		log_info("repair: failed vendor=%s request_id=%s error=\"%s\"", vendor, change->request_id, change->error);
 }
 
 static void change_due_page(struct repair *r, const struct job_ref *refs, size_t n_refs)
@@ -128,11 +135,15 @@ static void change_due_page(struct repair *r, const struct job_ref *refs, size_t
 			r->vendors[n++] = refs[i].vendor;
 	if (n == 0 || !store_answered(r, store_change(r->worker->store, r->changes, n, &why), &why))
 		return;
-	for (size_t i = 0; i < n; i++)
-		if (r->changes[i].outcome == ERR_OK && r->changes[i].event == EVENT_LEASE_LOST)
+	for (size_t i = 0; i < n; i++) {
+		if (r->changes[i].outcome != ERR_OK)
+			continue;
+		log_moved(&r->changes[i], r->vendors[i]);
+		if (r->changes[i].event == EVENT_LEASE_LOST)
 			r->ops[n_ops++] = (struct queue_op){ .kind = QUEUE_DELAY, .vendor = r->vendors[i],
 			                                     .request_id = r->changes[i].request_id,
 			                                     .at = r->changes[i].next_attempt_at };
+	}
 	tell_redis(r, n_ops);
 }
 
@@ -161,8 +172,8 @@ static void look_at_due(struct repair *r)
 
 /* ---- Jobs whose stream entry is lost ---- */
 
-/* Moves queued_at first, then adds the entry: a crash in between is found again by the same rule. */
-static void requeue_page(struct repair *r, const struct lane *lane, const struct job_ref *refs, size_t n_refs)
+/* Moves queued_at first, then adds the entry: a crash in between is found again by the same rule. False: the same page would come again. */
+static bool requeue_page(struct repair *r, const struct lane *lane, const struct job_ref *refs, size_t n_refs)
 {
 	struct queue_entry entries[PAGE];
 	bool delayed[PAGE] = { false };
@@ -173,7 +184,7 @@ static void requeue_page(struct repair *r, const struct lane *lane, const struct
 	for (size_t i = 0; i < n_refs; i++)
 		entries[i] = (struct queue_entry){ .vendor = lane->vendor->name, .request_id = refs[i].request_id };
 	if (queue_is_delayed(r->queue, entries, n_refs, delayed, &why) != ERR_OK)
-		return;
+		return false;
 	for (size_t i = 0; i < n_refs; i++)
 		if (!delayed[i])
 			r->changes[n++] = (struct job_change){
@@ -181,39 +192,39 @@ static void requeue_page(struct repair *r, const struct lane *lane, const struct
 				.queued_at_guard = refs[i].queued_at, .now = now, .queued_at = now,
 				.next_attempt_at = refs[i].queued_at, .due_at = refs[i].deadline_at };
 	if (n == 0 || !store_answered(r, store_change(r->worker->store, r->changes, n, &why), &why))
-		return;
+		return false;
 	for (size_t i = 0; i < n; i++)
 		if (r->changes[i].outcome == ERR_OK)
 			entries[n_push++] = (struct queue_entry){ .vendor = lane->vendor->name, .request_id = r->changes[i].request_id };
 	if (n_push == 0)
-		return;
-	if (queue_push(r->queue, entries, n_push, &why) == ERR_OK)
+		return true;
+	if (queue_push(r->queue, entries, n_push, &why) == ERR_OK) {
 		log_info("repair: lost from the stream, queued again vendor=%s jobs=%zu", lane->vendor->name, n_push);
-	else
-		log_warn("repair: Redis is away, a later round will queue vendor=%s jobs=%zu error=\"%s\"", lane->vendor->name,
-		         n_push, why.text);
+		return true;
+	}
+	log_warn("repair: Redis is away, a later round will queue vendor=%s jobs=%zu error=\"%s\"", lane->vendor->name, n_push,
+	         why.text);
+	return false;
 }
 
 static void look_for_lost(struct repair *r, const struct lane *lane)
 {
 	struct err_text why = { "" };
 	struct job_ref *refs;
+	bool more = true;
 	int64_t until;
 	size_t n;
 
 	if (queue_delivered_until(r->queue, lane->vendor->name, &until, &why) != ERR_OK)
 		return;
-	for (int page = 0; page < PAGES_A_ROUND && !r->store_away && !atomic_load(&r->worker->leaving); page++) {
+	for (int page = 0; more && page < PAGES_A_ROUND && !r->store_away && !atomic_load(&r->worker->leaving); page++) {
 		refs = NULL;
 		n = 0;
 		if (!store_answered(r, store_find_queued(r->worker->store, lane->vendor->name,
 		                                         until - r->worker->settings.repair_grace_ms, PAGE, &refs, &n, &why), &why))
 			return;
-		if (n)
-			requeue_page(r, lane, refs, n);
+		more = n > 0 && requeue_page(r, lane, refs, n) && n == PAGE;
 		job_refs_free(refs, n);
-		if (n < PAGE)
-			return;
 	}
 }
 
