@@ -1,9 +1,9 @@
 /* One time for all processes (invariant I9).
  *
- * Instants are milliseconds since 1970 UTC. They come from CLOCK_BOOTTIME plus an offset learnt from Redis TIME: the
- * last one learnt while Redis is away, the wall clock's before first contact. So a wrong or jumping wall clock
- * on one machine moves no deadline, lease or limit. Durations come from the monotonic clock.
- * Only this module reads the wall clock. All functions are thread-safe.
+ * Instants are milliseconds since 1970 UTC. They come from CLOCK_BOOTTIME plus an offset learnt from Redis TIME:
+ * the last one learnt while Redis is away, the wall clock's before first contact. So a wrong or jumping wall
+ * clock on one machine moves no deadline, lease or limit. Durations come from the monotonic clock. Only this
+ * module reads the wall clock. All functions are thread-safe.
  */
 #ifndef VF_CLOCK_H
 #define VF_CLOCK_H
@@ -23,8 +23,8 @@ int64_t clock_mono_us(void);
 /* The wall clock of this machine, for log lines only. */
 int64_t clock_wall_ms(void);
 
-/* Redis said its TIME is redis_ms; asked_at and answered_at are clock_boot_ms() around the question. The middle is taken.
- * An answer that took longer than a second teaches nothing. */
+/* Redis said its TIME is redis_ms; asked_at and answered_at are clock_boot_ms() around the question. The middle
+ * is taken. An answer that took longer than a second teaches nothing. */
 void clock_learn(int64_t redis_ms, int64_t asked_at, int64_t answered_at);
 int64_t clock_boot_ms(void);
 

@@ -7,8 +7,8 @@
  *     |---lease_lost----|
  *   queued --requeue--> queued             any unfinished phase --expire / cancel--> done
  *
- * Both stores build the guard of every write from a row of this table, so no other file decides what may follow what.
- * A finished job never changes again (invariant I2): no row leaves PHASE_DONE. Pure; thread-safe.
+ * Both stores build the guard of every write from a row of this table, so no other file decides what may follow
+ * what. A finished job never changes again (invariant I2): no row leaves PHASE_DONE. Pure; thread-safe.
  */
 #ifndef VF_JOB_STATE_H
 #define VF_JOB_STATE_H

@@ -1,9 +1,9 @@
 /* JSON from outside: RFC 8259 to the letter, with bounds, into json-c values.
  *
  * json-c's own parser, strict or not, accepts what is not JSON (single quotes, NaN, raw control characters, lone
- * surrogates), lets the last of two equal names win, and clamps big integers. This one refuses the former and keeps numbers
- * that fit no machine type as they were written. Everything after parsing (reading, pointers, printing) is json-c's.
- * Reentrant.
+ * surrogates), lets the last of two equal names win, and clamps big integers. This one refuses the former and
+ * keeps numbers that fit no machine type as they were written. Everything after parsing (reading, pointers,
+ * printing) is json-c's. Reentrant.
  */
 #ifndef VF_JSON_STRICT_H
 #define VF_JSON_STRICT_H
@@ -23,24 +23,27 @@ struct json_limits {
 /* What requests, callbacks and vendor answers are held to unless said otherwise. */
 extern const struct json_limits JSON_LIMITS_DEFAULT;
 
-/* Parses one JSON text with nothing but white space around it. *value is owned by the caller (json_object_put); the
- * JSON text `null` gives *value == NULL with ERR_OK.
- * ERR_INVALID or ERR_TOO_BIG: why names the byte offset, and the JSON Pointer (RFC 6901) of the place in `pointer` (cut to its size; may be NULL). */
+/* Parses one JSON text with nothing but white space around it. *value is owned by the caller (json_object_put);
+ * the JSON text `null` gives *value == NULL with ERR_OK. ERR_INVALID or ERR_TOO_BIG: why names the byte offset,
+ * and the JSON Pointer (RFC 6901) of the place in `pointer` (cut to its size; may be NULL). */
 enum err json_strict_parse(const char *text, size_t len, const struct json_limits *limits, struct json_object **value,
                            char *pointer, size_t pointer_size, struct err_text *why) __attribute__((warn_unused_result));
 
 /* Compact text of a value (NULL gives `null`), numbers as they came in; the caller owns it. len may be NULL. */
 char *json_text(struct json_object *value, size_t *len);
 
-/* The value at a JSON Pointer ("" = the whole). True if there is one (it may be null, *found NULL). Borrowed from value. */
+/* The value at a JSON Pointer ("" = the whole). True if there is one (it may be null, *found NULL). Borrowed
+ * from value. */
 bool json_at(struct json_object *value, const char *pointer, struct json_object **found);
 
-/* Its steps: json_pointer_next() copies the first token of a pointer that begins with '/', its escapes resolved, into
- * token (room for the pointer) and gives the rest of the pointer; json_step() finds the member or item of that name. */
+/* Its steps: json_pointer_next() copies the first token of a pointer that begins with '/', its escapes resolved,
+ * into token (room for the pointer) and gives the rest of the pointer; json_step() finds the member or item of
+ * that name. */
 const char *json_pointer_next(const char *pointer, char *token);
 bool json_step(struct json_object *value, const char *token, struct json_object **found);
 
-/* The string (or the number's text) at a pointer, borrowed until value goes or is printed again; NULL if it is not there or neither. */
+/* The string (or the number's text) at a pointer, borrowed until value goes or is printed again; NULL if it is
+ * not there or neither. */
 const char *json_string_at(struct json_object *value, const char *pointer);
 
 #endif

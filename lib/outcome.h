@@ -1,7 +1,7 @@
 /* What becomes of a job after its vendor answered: a pure function of (vendor's rules, job, answer, now, random).
  *
- * The worker calls it for answers, the webhook handler for callbacks, so both decide alike, and both clean the result with
- * the same code (clean.h). Nothing here touches the store, Redis or a clock. Reentrant.
+ * The worker calls it for answers, the webhook handler for callbacks, so both decide alike, and both clean the
+ * result with the same code (clean.h). Nothing here touches the store, Redis or a clock. Reentrant.
  */
 #ifndef VF_OUTCOME_H
 #define VF_OUTCOME_H
@@ -59,19 +59,21 @@ struct outcome {
 void outcome_of_answer(const struct vendor *vendor, const struct job *job, const struct answer *answer, int64_t now,
                        uint32_t random, struct outcome *outcome);
 
-/* A callback's body (already parsed): OUTCOME_COMPLETE or OUTCOME_FAILED. ERR_INVALID: it carries neither a result nor an error. */
+/* A callback's body (already parsed): OUTCOME_COMPLETE or OUTCOME_FAILED. ERR_INVALID: it carries neither a
+ * result nor an error. */
 enum err outcome_of_callback(const struct vendor *vendor, struct json_object *body, struct outcome *outcome,
                              struct err_text *why) __attribute__((warn_unused_result));
 
 void outcome_deinit(struct outcome *outcome);
 
-/* The guarded change that writes this outcome of a call, with the fence of its attempt. (A success that comes back ERR_STALE may be
- * written again with FENCE_ANY and without counting the attempt; see worker/commit.c.) Borrows from outcome and job.
- * retention_ms: how long a finished job stays. */
+/* The guarded change that writes this outcome of a call, with the fence of its attempt. (A success that comes
+ * back ERR_STALE may be written again with FENCE_ANY and without counting the attempt; see worker/commit.c.)
+ * Borrows from outcome and job. retention_ms: how long a finished job stays. */
 void outcome_to_change(const struct outcome *outcome, const struct job *job, int64_t now, int64_t retention_ms,
                        struct job_change *change);
 
-/* Retry-After (RFC 9110, 10.2.3): seconds or an HTTP-date, as a wait from now_ms in ms; -1 if it is neither. Never negative otherwise. */
+/* Retry-After (RFC 9110, 10.2.3): seconds or an HTTP-date, as a wait from now_ms in ms; -1 if it is neither.
+ * Never negative otherwise. */
 int64_t retry_after_parse(const char *value, int64_t now_ms);
 
 #endif

@@ -1,16 +1,18 @@
 /* The queue in Redis: one stream per vendor, its delayed set, its limits and its calls in flight.
  *
- * Everything here can be rebuilt from the store (invariant I8). Keys, each with the prefix setting in front and the vendor's name as
- * the tag in literal braces, so that all keys of a vendor share a cluster slot:
+ * Everything here can be rebuilt from the store (invariant I8). Keys, each with the prefix setting in front and
+ * the vendor's name as the tag in literal braces, so that all keys of a vendor share a cluster slot:
  *   job-queue:{vendor}   stream, group "workers": entries with the one field `id`, the request id
  *   job-delayed:{vendor} zset: request ids by the time they are due
  *   rate_limit:{vendor}  hash: the limiter (queue_take.lua says how), hold-until, the run_id it was written under
  *   in_flight:{vendor}   zset: entry ids of open calls by the end of their lease
  *   workers              hash: worker name -> time of its last heartbeat
- * Scripts are lib/queue_*.lua, embedded by make (queue_scripts.h), run with EVALSHA, EVAL after NOSCRIPT. Time in scripts is Redis TIME.
+ * Scripts are lib/queue_*.lua, embedded by make (queue_scripts.h), run with EVALSHA, EVAL after NOSCRIPT. Time
+ * in scripts is Redis TIME.
  *
- * A struct queue is one connection: one thread at a time. All functions answer ERR_UNAVAILABLE when Redis is away, read-only, full or
- * too slow, and work again by themselves later; a missing stream or group is made on the way.
+ * A struct queue is one connection: one thread at a time. All functions answer ERR_UNAVAILABLE when Redis is
+ * away, read-only, full or too slow, and work again by themselves later; a missing stream or group is made on
+ * the way.
  */
 #ifndef VF_QUEUE_H
 #define VF_QUEUE_H
@@ -40,8 +42,8 @@ struct queue_entry {
 	const char *request_id;    /* borrowed */
 };
 
-/* XADD of each in one pipeline, ended with one PUBLISH <prefix>vendorfetch:wake <vendor> per vendor in the batch. After an error any of them may
- * have been added; adding one twice is harmless (its second claim fails). */
+/* XADD of each in one pipeline, ended with one PUBLISH <prefix>vendorfetch:wake <vendor> per vendor in the
+ * batch. After an error any of them may have been added; adding one twice is harmless (its second claim fails). */
 enum err queue_push(struct queue *queue, const struct queue_entry *entries, size_t n, struct err_text *why)
 	__attribute__((warn_unused_result));
 
@@ -66,14 +68,15 @@ struct queue_take {
 	                                 queue_limits_begin() first; ERR_UNAVAILABLE */
 };
 
-/* Atomically per vendor (one script, all vendors in one pipeline): moves due delayed jobs into the stream, applies hold, limits and max_in_flight,
- * and reads exactly as many entries as may be called now. consumer is "w<slot>". The return value is ERR_OK when every item has its outcome. */
+/* Atomically per vendor (one script, all vendors in one pipeline): moves due delayed jobs into the stream,
+ * applies hold, limits and max_in_flight, and reads exactly as many entries as may be called now. consumer is
+ * "w<slot>". The return value is ERR_OK when every item has its outcome. */
 enum err queue_take(struct queue *queue, const char *consumer, struct queue_take *takes, size_t n, struct err_text *why)
 	__attribute__((warn_unused_result));
 
-/* Starts the limiter of a vendor after ERR_STALE. fresh: the vendor was never called before, so its limits start unused; else they start
- * used up, so that a restarted, wiped or restored Redis grants no second burst (invariant I3). Does nothing if it has been started under
- * this run_id by now. */
+/* Starts the limiter of a vendor after ERR_STALE. fresh: the vendor was never called before, so its limits start
+ * unused; else they start used up, so that a restarted, wiped or restored Redis grants no second burst
+ * (invariant I3). Does nothing if it has been started under this run_id by now. */
 enum err queue_limits_begin(struct queue *queue, const struct vendor *vendor, bool fresh, struct err_text *why)
 	__attribute__((warn_unused_result));
 
@@ -102,13 +105,14 @@ enum err queue_apply(struct queue *queue, const struct queue_op *ops, size_t n, 
 
 /* ---- Repair ---- */
 
-/* The stream has been delivered up to this time: a queued job whose entry could exist earlier, less some grace, has lost it. The time part of the group's
- * last-delivered-id; now, if the stream is missing, empty or fully delivered. */
+/* The stream has been delivered up to this time: a queued job whose entry could exist earlier, less some grace,
+ * has lost it. The time part of the group's last-delivered-id; now, if the stream is missing, empty or fully
+ * delivered. */
 enum err queue_delivered_until(struct queue *queue, const char *vendor, int64_t *at, struct err_text *why)
 	__attribute__((warn_unused_result));
 
-/* Entries that were taken min_idle_ms ago and never acknowledged go to the end of the stream again, to the end of XAUTOCLAIM's cursor (bounded per call).
- * Their grants stay spent. */
+/* Entries that were taken min_idle_ms ago and never acknowledged go to the end of the stream again, to the end
+ * of XAUTOCLAIM's cursor (bounded per call). Their grants stay spent. */
 enum err queue_reclaim(struct queue *queue, const char *vendor, const char *consumer, int64_t min_idle_ms, int *n,
                        struct err_text *why) __attribute__((warn_unused_result));
 

@@ -1,9 +1,10 @@
 /* One connection to Redis that comes back by itself.
  *
- * hiredis 0.14 ends a context at any error; this module opens a new one (with timeout, AUTH, SELECT, and the facts below learnt
- * again) at the next call, but not more often than every REDIS_RETRY_MS, so a dead Redis costs its callers nothing.
- * The program must ignore SIGPIPE: hiredis writes without MSG_NOSIGNAL.
- * Not thread-safe: one connection belongs to one thread at a time. The only other modules that know hiredis: queue, result_cache.
+ * hiredis 0.14 ends a context at any error; this module opens a new one (with timeout, AUTH, SELECT, and the
+ * facts below learnt again) at the next call, but not more often than every REDIS_RETRY_MS, so a dead Redis
+ * costs its callers nothing. The program must ignore SIGPIPE: hiredis writes without MSG_NOSIGNAL. Not
+ * thread-safe: one connection belongs to one thread at a time. The only other modules that know hiredis: queue,
+ * result_cache.
  */
 #ifndef VF_REDIS_H
 #define VF_REDIS_H
@@ -17,8 +18,9 @@ enum { REDIS_RETRY_MS = 250 };
 
 struct redis;
 
-/* Does not connect yet. url: redis://[[user]:password@]host[:port][/db] or unix:///path[?db=N]. ERR_UNSUPPORTED with the reason for rediss://
- * and cluster URLs, ERR_INVALID for the rest. timeout_ms bounds connecting and every answer. */
+/* Does not connect yet. url: redis://[[user]:password@]host[:port][/db] or unix:///path[?db=N]. ERR_UNSUPPORTED
+ * with the reason for rediss:// and cluster URLs, ERR_INVALID for the rest. timeout_ms bounds connecting and
+ * every answer. */
 enum err redis_new(const char *url, int timeout_ms, struct redis **redis, struct err_text *why)
 	__attribute__((warn_unused_result));
 void redis_free(struct redis *redis);
@@ -36,8 +38,8 @@ enum err redis_learn_time(struct redis *redis, struct err_text *why);
 /* Appends a command to the pipeline. Only after redis_ready() said ERR_OK. */
 void redis_append(struct redis *redis, int argc, const char **argv, const size_t *lens);
 
-/* The next answer of the pipeline, owned by the caller (freeReplyObject). An error reply (-ERR...) is an answer, too. ERR_UNAVAILABLE: the
- * connection is gone, and with it all answers that were still to come. */
+/* The next answer of the pipeline, owned by the caller (freeReplyObject). An error reply (-ERR...) is an answer,
+ * too. ERR_UNAVAILABLE: the connection is gone, and with it all answers that were still to come. */
 enum err redis_next(struct redis *redis, redisReply **reply, struct err_text *why) __attribute__((warn_unused_result));
 
 /* append + next for a single command. */
@@ -46,7 +48,8 @@ enum err redis_command(struct redis *redis, int argc, const char **argv, const s
 
 /* The socket of the current connection for poll(), or -1. */
 int redis_fd(const struct redis *redis);
-/* The next message if one has arrived already, without waiting for more: ERR_OK and *reply (NULL: none yet); or ERR_UNAVAILABLE. */
+/* The next message if one has arrived already, without waiting for more: ERR_OK and *reply (NULL: none yet); or
+ * ERR_UNAVAILABLE. */
 enum err redis_poll(struct redis *redis, redisReply **reply, struct err_text *why) __attribute__((warn_unused_result));
 
 /* Closes the connection; the next redis_ready() opens a new one. */

@@ -1,8 +1,8 @@
 /* Finished answers, ready to send: only they are cached, for they never change.
  *
- * Two layers: a small one in this process (least recently used goes), then `job:<request_id>` in Redis (SET EX 3600, up to
- * RESULT_CACHE_BYTES_MAX a piece). Redis away: this process's layer alone, without waiting for Redis again for a second.
- * Thread-safe: Redis connections come from a small pool inside.
+ * Two layers: a small one in this process (least recently used goes), then `job:<request_id>` in Redis (SET EX
+ * 3600, up to RESULT_CACHE_BYTES_MAX a piece). Redis away: this process's layer alone, without waiting for Redis
+ * again for a second. Thread-safe: Redis connections come from a small pool inside.
  */
 #ifndef VF_RESULT_CACHE_H
 #define VF_RESULT_CACHE_H

@@ -1,9 +1,10 @@
 /* Settings: flag > environment > settings file > default. One table in settings.c (name, type, default, min, max,
  * unit, help) makes the parser, --help and docs/settings.md.
  *
- * The file has KEY=VALUE lines (# starts a comment line; a value may stand in double quotes), as systemd, compose's env_file and cron wrappers read
- * them. Keys that the table does not know are put into the environment if they are not there yet, for ${env:NAME} in vendor files.
- * For every secret NAME, NAME_FILE names a file that holds it.
+ * The file has KEY=VALUE lines (# starts a comment line; a value may stand in double quotes), as systemd,
+ * compose's env_file and cron wrappers read them. Keys that the table does not know are put into the environment
+ * if they are not there yet, for ${env:NAME} in vendor files. For every secret NAME, NAME_FILE names a file that
+ * holds it.
  */
 #ifndef VF_SETTINGS_H
 #define VF_SETTINGS_H
@@ -40,8 +41,9 @@ struct settings {
 };
 
 /* Which options a program takes beyond --config, --help, --version and one --flag for each setting (STORE_URI ->
- * --store-uri, VENDORFETCH_API_THREADS -> --api-threads). Prints and exits on --help and --version (status 0), on a bad option
- * or value with one clear line (status 2). Frees nothing on exit. Call once, before threads are made. */
+ * --store-uri, VENDORFETCH_API_THREADS -> --api-threads). Prints and exits on --help and --version (status 0),
+ * on a bad option or value with one clear line (status 2). Frees nothing on exit. Call once, before threads are
+ * made. */
 void settings_load(int argc, char **argv, const char *program, const char *summary, struct settings *settings);
 void settings_free(struct settings *settings);
 

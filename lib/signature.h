@@ -1,5 +1,5 @@
-/* Who may call back: per-attempt tokens in the callback URL, and signed callbacks. Digests are compared in constant time.
- * Pure; reentrant. */
+/* Who may call back: per-attempt tokens in the callback URL, and signed callbacks. Digests are compared in
+ * constant time. Pure; reentrant. */
 #ifndef VF_SIGNATURE_H
 #define VF_SIGNATURE_H
 
@@ -19,8 +19,9 @@ void callback_token(const unsigned char key[STORE_SECRET_SIZE], const char *vend
 enum err callback_token_check(const unsigned char key[STORE_SECRET_SIZE], const char *vendor, const char *request_id,
                               const char *token, int64_t *fence) __attribute__((warn_unused_result));
 
-/* Standard Webhooks 1.0: webhook-id, webhook-timestamp (seconds), webhook-signature ("v1,<base64> ..."; several, any may match).
- * secret: raw, or "whsec_" followed by base64. The timestamp may differ from now_ms by five minutes either way. */
+/* Standard Webhooks 1.0: webhook-id, webhook-timestamp (seconds), webhook-signature ("v1,<base64> ..."; several,
+ * any may match). secret: raw, or "whsec_" followed by base64. The timestamp may differ from now_ms by five
+ * minutes either way. */
 enum err signature_check(const char *secret, const char *id, const char *timestamp, const char *signatures,
                          const char *body, size_t body_len, int64_t now_ms, struct err_text *why)
 	__attribute__((warn_unused_result));

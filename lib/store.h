@@ -6,7 +6,8 @@
  * Rules for all functions:
  * - Thread-safe. Calls block, but no longer than the time limit given to store_open().
  * - A write that returns ERR_OK is durable (journaled, on a majority of a replica set).
- * - Batches are unordered and answer per item: one bad item never takes its neighbours down. The return value is ERR_OK
+ * - Batches are unordered and answer per item: one bad item never takes its neighbours down. The return value is
+ *   ERR_OK
  *   when every item carries an answer, else the error of the whole batch (then each item carries ERR_UNAVAILABLE,
  *   and each may or may not have been written: all writes can be repeated safely).
  * - Callers bound a batch to STORE_BATCH_MAX items and STORE_BATCH_BYTES of text.
@@ -31,9 +32,10 @@ enum {
 
 struct store;
 
-/* Opens (and creates what is missing: file, collections, indexes, schema version).
- * timeout_ms bounds every later call. ERR_UNAVAILABLE: not reachable now, try again; ERR_UNSUPPORTED: engine not in this
- * build, or a schema version this program does not know; ERR_INVALID: the URI, or a directory that is not there. *store is set on ERR_OK only. */
+/* Opens (and creates what is missing: file, collections, indexes, schema version). timeout_ms bounds every later
+ * call. ERR_UNAVAILABLE: not reachable now, try again; ERR_UNSUPPORTED: engine not in this build, or a schema
+ * version this program does not know; ERR_INVALID: the URI, or a directory that is not there. *store is set on
+ * ERR_OK only. */
 enum err store_open(const char *uri, int timeout_ms, struct store **store, struct err_text *why)
 	__attribute__((warn_unused_result));
 /* NULL is fine. No other call may be running. */
@@ -78,8 +80,8 @@ struct store_claim {
 	                           or past its deadline), ERR_NOT_FOUND, ERR_UNAVAILABLE */
 };
 
-/* queued -> calling for jobs with next_attempt_at <= now < deadline_at: fence + 1, due_at = lease_until, status processing.
- * The same id twice in a batch: at most one of the two gets it. */
+/* queued -> calling for jobs with next_attempt_at <= now < deadline_at: fence + 1, due_at = lease_until, status
+ * processing. The same id twice in a batch: at most one of the two gets it. */
 enum err store_claim(struct store *store, struct store_claim *items, size_t n, int64_t now, int64_t lease_until,
                      struct err_text *why) __attribute__((warn_unused_result));
 
@@ -89,8 +91,8 @@ enum err store_change(struct store *store, struct job_change *items, size_t n, s
 
 /* ---- What repair asks for: one page each, by index ---- */
 
-/* Unfinished jobs with due_at <= now, in order of (due_at, request_id), after the given pair (0, "" = from the start).
- * *refs (owned by the caller, job_refs_free) holds *n <= limit. */
+/* Unfinished jobs with due_at <= now, in order of (due_at, request_id), after the given pair (0, "" = from the
+ * start). *refs (owned by the caller, job_refs_free) holds *n <= limit. */
 enum err store_find_due(struct store *store, int64_t now, int64_t after_due_at, const char *after_id, size_t limit,
                         struct job_ref **refs, size_t *n, struct err_text *why) __attribute__((warn_unused_result));
 /* Queued jobs of a vendor with queued_at < before, oldest first. */

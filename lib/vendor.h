@@ -1,7 +1,7 @@
 /* A vendor is data: one JSON file in vendors.d, read and checked at start.
  *
- * One table in vendor.c (member, type, default, bounds, help) drives reading, checking and docs/vendors.md. A set of
- * vendors is immutable once loaded, so every function that reads it is thread-safe.
+ * One table in vendor.c (member, type, default, bounds, help) drives reading, checking and docs/vendors.md. A
+ * set of vendors is immutable once loaded, so every function that reads it is thread-safe.
  */
 #ifndef VF_VENDOR_H
 #define VF_VENDOR_H
@@ -17,7 +17,8 @@ enum vendor_mode { VENDOR_SYNC, VENDOR_ASYNC };
 
 enum { VENDOR_LIMITS_MAX = 8, VENDOR_NAME_MAX = 64 };
 
-/* burst 0: a window, never more than `calls` in any `per_ms`. Else a token bucket: rate calls/per_ms, capacity burst. */
+/* burst 0: a window, never more than `calls` in any `per_ms`. Else a token bucket: rate calls/per_ms, capacity
+ * burst. */
 struct vendor_limit {
 	int64_t calls;
 	int64_t per_ms;
@@ -60,11 +61,12 @@ struct vendor {
 
 struct vendor_set;
 
-/* Gives the value of ${env:NAME}; NULL if there is none. Settings answer first, so that SYNC_VENDOR_URL has its default. */
+/* Gives the value of ${env:NAME}; NULL if there is none. Settings answer first, so that SYNC_VENDOR_URL has its
+ * default. */
 typedef const char *(*vendor_env_fn)(const char *name);
 
-/* Reads every *.json file of dir. ERR_INVALID with "file: member: reason" for the first bad one; also for a name or an
- * alias that two files claim. An empty directory is an error: nothing could ever be called. */
+/* Reads every *.json file of dir. ERR_INVALID with "file: member: reason" for the first bad one; also for a name
+ * or an alias that two files claim. An empty directory is an error: nothing could ever be called. */
 enum err vendor_set_load(const char *dir, vendor_env_fn env, struct vendor_set **set, struct err_text *why)
 	__attribute__((warn_unused_result));
 /* NULL is fine. Secrets are wiped. */

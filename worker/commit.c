@@ -6,13 +6,14 @@
 #include "clock.h"
 #include "log.h"
 #include "mem.h"
+#include "untold.h"
 #include "worker.h"
 
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
-enum { BATCH_MAX = 256, OPS_A_CALL = 4, STORE_AWAY_WAIT_MS = 250, IDLE_WAIT_MS = 1000 };
+enum { BATCH_MAX = 256, STORE_AWAY_WAIT_MS = 250, IDLE_WAIT_MS = 1000 };
 
 /* A call on its way into the store. */
 struct commit_item {
@@ -25,9 +26,9 @@ struct commit_item {
 struct commit {
 	struct worker *worker;
 	struct queue *queue;
+	struct untold *untold;
 	struct commit_item items[BATCH_MAX];
 	struct job_change changes[BATCH_MAX];
-	struct queue_op ops[BATCH_MAX * OPS_A_CALL];
 	int n;
 	bool gave_up;          /* the store was away and we have to leave: nothing more is written */
 };
@@ -42,13 +43,7 @@ static uint32_t random32(void)
 	return r;
 }
 
-static void tell_redis(struct commit *c, size_t n, const char *what)
-{
-	struct err_text why = { "" };
-
-	if (n && queue_apply(c->queue, c->ops, n, &why) != ERR_OK)
-		log_warn("commit: Redis could not be told of %s, repair will mend it n=%zu error=\"%s\"", what, n, why.text);
-}
+static bool tell_redis(struct commit *c) { return untold_tell(c->untold, c->queue, clock_mono_ms()); }
 
 /* ---- Outcome ---- */
 
@@ -67,7 +62,7 @@ static void hold_lane(struct lane *lane, int64_t hold_ms)
 static void decide(struct commit *c)
 {
 	int64_t now = clock_now_ms();
-	size_t n_ops = 0;
+	bool any_hold = false;
 
 	for (int i = 0; i < c->n; i++) {
 		struct commit_item *item = &c->items[i];
@@ -77,10 +72,12 @@ static void decide(struct commit *c)
 		if (item->outcome.hold_ms <= 0)
 			continue;
 		hold_lane(call->lane, item->outcome.hold_ms);
-		c->ops[n_ops++] = (struct queue_op){
-			.kind = QUEUE_HOLD, .vendor = call->lane->vendor->name, .at = item->outcome.hold_ms };
+		untold_add(c->untold, &(struct queue_op){
+			.kind = QUEUE_HOLD, .vendor = call->lane->vendor->name, .at = item->outcome.hold_ms });
+		any_hold = true;
 	}
-	tell_redis(c, n_ops, "a hold");
+	if (any_hold)
+		tell_redis(c);
 }
 
 /* ---- Store ---- */
@@ -139,6 +136,8 @@ static bool second_change(const struct commit_item *item, struct job_change *cha
 		return true;
 	}
 	if (item->written == ERR_TOO_BIG) {
+		log_warn("commit: the result is too large for the store, the job fails vendor=%s request_id=%s",
+		         item->call->job->vendor, item->call->job->request_id);
 		change->event = EVENT_FAIL;
 		change->result = NULL;
 		change->error = "result too large for the store";
@@ -166,23 +165,22 @@ static void write_the_rest(struct commit *c)
 
 /* ---- Redis, and the end ---- */
 
-static size_t add_ops(const struct commit_item *item, struct queue_op *ops)
+static void add_ops(struct commit *c, const struct commit_item *item)
 {
 	const struct call *call = item->call;
 	const char *vendor = call->lane->vendor->name;
-	size_t n = 0;
 
 	bool queued = item->outcome.kind == OUTCOME_RETRY || item->outcome.kind == OUTCOME_RETURNED;
 
 	/* An entry too many does no harm: its claim fails. */
 	if (queued && (item->written == ERR_OK || (item->written == ERR_STALE && item->unsure)))
-		ops[n++] = (struct queue_op){ .kind = QUEUE_DELAY, .vendor = vendor,
-		                              .request_id = call->job->request_id, .at = item->outcome.retry_at };
-	ops[n++] = (struct queue_op){ .kind = QUEUE_RELEASE, .vendor = vendor, .entry_id = call->entry_id };
-	if (call->answer.transport == TRANSPORT_NOT_SENT)
-		ops[n++] = (struct queue_op){ .kind = QUEUE_REFUND, .vendor = vendor, .at = 1,
-		                              .granted_us = call->granted_us };
-	return n;
+		untold_add(c->untold, &(struct queue_op){ .kind = QUEUE_DELAY, .vendor = vendor, .request_id = call->job->request_id,
+		                                          .at = item->outcome.retry_at });
+	if (call->lane->vendor->max_in_flight > 0)
+		untold_add(c->untold, &(struct queue_op){ .kind = QUEUE_RELEASE, .vendor = vendor, .entry_id = call->entry_id });
+	if (call->answer.transport == TRANSPORT_NOT_SENT && call->lane->vendor->n_limits > 0)
+		untold_add(c->untold, &(struct queue_op){ .kind = QUEUE_REFUND, .vendor = vendor, .at = 1,
+		                                          .granted_us = call->granted_us });
 }
 
 static void log_written(const struct commit_item *item)
@@ -195,6 +193,9 @@ static void log_written(const struct commit_item *item)
 	else if (item->written != ERR_OK && item->written != ERR_STALE)
 		log_error("commit: not written, its lease will bring it back vendor=%s request_id=%s reason=%s", job->vendor,
 		          job->request_id, err_str(item->written));
+	else if (item->outcome.kind == OUTCOME_RETURNED && item->call->answer.transport == TRANSPORT_NOT_SENT)
+		log_debug("commit: not sent, back to the queue vendor=%s request_id=%s reason=\"%s\"", job->vendor, job->request_id,
+		          item->call->answer.detail);
 	else if (item->outcome.error)
 		log_info("commit: %s vendor=%s request_id=%s attempts=%d error=\"%s\"",
 		         item->outcome.kind == OUTCOME_FAILED ? "failed" : "will be tried again", job->vendor, job->request_id,
@@ -203,11 +204,9 @@ static void log_written(const struct commit_item *item)
 
 static void finish_batch(struct commit *c)
 {
-	size_t n_ops = 0;
-
 	for (int i = 0; i < c->n; i++)
-		n_ops += add_ops(&c->items[i], c->ops + n_ops);
-	tell_redis(c, n_ops, "finished calls");
+		add_ops(c, &c->items[i]);
+	tell_redis(c);
 	for (int i = 0; i < c->n; i++) {
 		struct commit_item *item = &c->items[i];
 
@@ -246,6 +245,7 @@ void *commit_run(void *arg)
 	s = &c->worker->settings;
 	if (queue_new(s->redis_url, s->redis_prefix, (int)s->redis_timeout_ms, &c->queue, &why) != ERR_OK)
 		abort();   /* main() has checked the URL: this cannot be */
+	c->untold = untold_new();
 	for (;;) {
 		bool last = atomic_load(&c->worker->commit_may_end);
 		struct call *list = mailbox_take(&c->worker->done);
@@ -255,8 +255,9 @@ void *commit_run(void *arg)
 		while (list)
 			list = commit_some(c, list);
 		if (!last)
-			mailbox_wait(&c->worker->done, IDLE_WAIT_MS);
+			mailbox_wait(&c->worker->done, tell_redis(c) ? -1 : IDLE_WAIT_MS);
 	}
+	untold_free(c->untold);
 	queue_free(c->queue);
 	free(c);
 	return NULL;

@@ -228,13 +228,16 @@ static void look_for_lost(struct repair *r, const struct lane *lane)
 	}
 }
 
-static void reclaim(struct repair *r, const struct lane *lane)
+/* False: Redis is away. (It may also refuse this vendor's keys alone, which is no reason to leave the others.) */
+static bool reclaim(struct repair *r, const struct lane *lane)
 {
 	struct err_text why = { "" };
 	int n = 0;
+	enum err err = queue_reclaim(r->queue, lane->vendor->name, r->worker->consumer, r->worker->settings.repair_grace_ms, &n, &why);
 
-	if (queue_reclaim(r->queue, lane->vendor->name, r->worker->consumer, r->worker->settings.repair_grace_ms, &n, &why) == ERR_OK && n)
+	if (n)
 		log_info("repair: taken but never claimed, queued again vendor=%s entries=%d", lane->vendor->name, n);
+	return err == ERR_OK || queue_ping(r->queue, &why) == ERR_OK;
 }
 
 static void remove_expired(struct repair *r)
@@ -256,9 +259,8 @@ static void repair_round(struct repair *r)
 	look_at_due(r);
 	suspects_end_round(r->suspects);
 	for (size_t i = 0; i < worker->n_lanes && !atomic_load(&worker->leaving) && !r->store_away; i++) {
-		if (queue_ping(r->queue, &why) != ERR_OK)
+		if (!reclaim(r, &worker->lanes[i]))
 			break;
-		reclaim(r, &worker->lanes[i]);
 		look_for_lost(r, &worker->lanes[i]);
 	}
 	if (!atomic_load(&worker->leaving))

@@ -45,13 +45,19 @@ else:
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "slow: takes half a minute or more; only run when asked for")
+    config.addinivalue_line("markers", "only(store): says nothing about other stores")
+
+
+def is_wanted(item, everything):
+    only = item.get_closest_marker("only")
+    if only and item.callspec.params["store"] not in only.args:
+        return False
+    return everything or not item.get_closest_marker("slow")
 
 
 def pytest_collection_modifyitems(config, items):
-    if config.option.markexpr:
-        return
-    wanted = [item for item in items if "slow" not in item.keywords]
-    config.hook.pytest_deselected(items=[item for item in items if "slow" in item.keywords])
+    wanted = [item for item in items if is_wanted(item, config.option.markexpr)]
+    config.hook.pytest_deselected(items=[item for item in items if item not in wanted])
     items[:] = wanted
 
 

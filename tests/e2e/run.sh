@@ -16,4 +16,4 @@ PYTHONPATH=$here/../support${PYTHONPATH:+:$PYTHONPATH}
 PYTHONDONTWRITEBYTECODE=1
 export VENDORFETCH_BUILD PYTHONPATH PYTHONDONTWRITEBYTECODE
 # shellcheck disable=SC2086 # E2E_ARGS is a list of words
-exec /usr/bin/python3 -m pytest -p tap_plugin -p no:cacheprovider --no-header -q "$here" ${E2E_ARGS:-}
+exec /usr/bin/python3 -m pytest -p tap_plugin -p no:cacheprovider -p no:terminal "$here" ${E2E_ARGS:-}

@@ -12,7 +12,8 @@ from api import assert_complete
 from load import Load
 from waiting import wait_for
 
-SERVICES = ["api-handler", "multiwatch", "lighttpd", "mock", "redis", "mongod"]
+SERVICES = ["api-handler", "multiwatch", "lighttpd", "mock", "redis",
+            pytest.param("mongod", marks=pytest.mark.only("mongodb"))]
 VENDORS = ["sturdy", "sturdy-callback"]
 END_SECONDS = 60
 
@@ -26,8 +27,6 @@ def kill_one(stack, service):
 @pytest.mark.parametrize("service", SERVICES)
 def test_comes_back_and_every_job_ends(rough_stack, service):
     stack = rough_stack
-    if service == "mongod" and stack.store != "mongodb":
-        pytest.skip("this stack has no mongod")
     stack.sync_mock.configure(latency_ms=100)
     stack.async_mock.configure(latency_ms=50, webhook_delay_ms=200)
     running_before = len(stack.pids(service))

@@ -13,8 +13,6 @@ ORDER = {"customer_id": 12345, "options": {"priority": "high", "verify_address":
 @pytest.fixture
 def jobs(stack):
     """The collection `jobs`."""
-    if stack.store != "mongodb":
-        pytest.skip("for MongoDB")
     import pymongo
 
     with pymongo.MongoClient(stack.env["STORE_URI"], serverSelectionTimeoutMS=3000) as client:
@@ -24,8 +22,6 @@ def jobs(stack):
 @pytest.fixture
 def database(stack):
     """The SQLite file, read-only and while the system has it open."""
-    if stack.store != "sqlite":
-        pytest.skip("for SQLite")
     path = stack.env["STORE_URI"].removeprefix("sqlite:")
     connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)
     connection.row_factory = sqlite3.Row
@@ -33,6 +29,7 @@ def database(stack):
     connection.close()
 
 
+@pytest.mark.only("mongodb")
 def test_mongodb_finds_jobs_by_members_of_the_payload(stack, jobs):
     request_id = stack.api.post_job({"payload": ORDER, "vendor": "sync"})
     stack.api.wait(request_id, status="complete")
@@ -48,6 +45,7 @@ def test_mongodb_finds_jobs_by_members_of_the_payload(stack, jobs):
         assert document.get(name) is None, name
 
 
+@pytest.mark.only("mongodb")
 def test_mongodb_has_the_indexes(jobs):
     by_keys = {tuple(index["key"]): index for index in jobs.index_information().values()}
     assert by_keys[(("requestId", 1),)]["unique"] is True
@@ -58,6 +56,7 @@ def test_mongodb_has_the_indexes(jobs):
     assert any(keys[:2] == (("vendor", 1), ("vendorJobIds", 1)) for keys in by_keys)
 
 
+@pytest.mark.only("mongodb")
 def test_mongodb_shows_a_waiting_job(stack, jobs):
     stack.async_mock.configure(webhook_delay_ms=1500)
     request_id = stack.api.submit("callback")
@@ -67,6 +66,7 @@ def test_mongodb_shows_a_waiting_job(stack, jobs):
     stack.api.wait(request_id, status="complete")
 
 
+@pytest.mark.only("sqlite")
 def test_sqlite_has_the_same_columns(stack, database):
     request_id = stack.api.post_job({"payload": ORDER, "vendor": "sync"})
     stack.api.wait(request_id, status="complete")
@@ -82,6 +82,7 @@ def test_sqlite_has_the_same_columns(stack, database):
     assert database.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
 
 
+@pytest.mark.only("sqlite")
 def test_sqlite_shows_a_waiting_job(stack, database):
     stack.async_mock.configure(webhook_delay_ms=1500)
     request_id = stack.api.submit("callback")

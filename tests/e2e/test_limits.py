@@ -10,6 +10,10 @@ import pytest
 from api import assert_complete
 
 CALLS_A_SECOND = 50
+FULL_COUNT = 2000
+SHORT_COUNT = 500
+# Allowed over the ideal time. A short run ends before its first and last second are made up for.
+SLACK = {FULL_COUNT: 1.1, SHORT_COUNT: 1.25}
 FULL = ("mongodb", 3)  # where the default run takes all 2,000 jobs
 
 
@@ -23,13 +27,13 @@ def run_limited(stack, vendor, count):
         posted = time.monotonic()
         stack.api.wait(stack.api.submit("callback"), seconds=3, status="complete")
         assert time.monotonic() - posted < 1.5, "another vendor's job had to wait"
-    jobs = stack.api.wait_all(ids, ideal * 1.1 + 10)
+    jobs = stack.api.wait_all(ids, ideal * 1.3 + 10)
     assert_complete(jobs)
     stats = stack.sync_mock.stats()
     took = stats["last_call_at_us"] / 1e6 - began
     assert stats["violations"] == 0 and stats["max_in_window"] <= CALLS_A_SECOND, stats
     assert stats["by_status"] == {"200": count} and stats["repeated_ids"] == 0, stats
-    assert took <= 1.1 * ideal, f"{took:.2f} s for {count} calls, ideal {ideal:.0f} s"
+    assert took <= SLACK[count] * ideal, f"{took:.2f} s for {count} calls, ideal {ideal:.0f} s"
 
 
 def with_workers(stack, workers, vendor, count):
@@ -42,13 +46,14 @@ def with_workers(stack, workers, vendor, count):
 
 @pytest.mark.parametrize("workers", [1, 3])
 def test_many_jobs_at_once(stack, workers):
-    with_workers(stack, workers, f"limited-{workers}", 2000 if (stack.store, workers) == FULL else 500)
+    with_workers(stack, workers, f"limited-{workers}",
+                 FULL_COUNT if (stack.store, workers) == FULL else SHORT_COUNT)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 3])
 def test_two_thousand_jobs_at_once(stack, workers):
-    with_workers(stack, workers, f"limited-{workers}", 2000)
+    with_workers(stack, workers, f"limited-{workers}", FULL_COUNT)
 
 
 def test_a_token_bucket(stack):
