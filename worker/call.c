@@ -37,6 +37,7 @@ struct call *call_new(struct lane *lane, struct job *job, const struct queue_tak
 	call->leave_by_mono_us = (take->asked_mono_ms + leave_within_ms(lane->vendor, take)) * 1000;
 	buffer_init(&call->body, (size_t)lane->vendor->max_response_bytes);
 	atomic_fetch_add(&lane->calls, 1);
+	atomic_fetch_add(&lane->not_left, 1);
 	atomic_fetch_add(lane->in_flight, 1);
 	return call;
 }
@@ -45,6 +46,8 @@ void call_free(struct call *call)
 {
 	if (!call)
 		return;
+	if (!call->asked)
+		atomic_fetch_sub(&call->lane->not_left, 1);
 	atomic_fetch_sub(&call->lane->calls, 1);
 	atomic_fetch_sub(call->lane->in_flight, 1);
 	job_free(call->job);
@@ -74,6 +77,7 @@ static int on_request_ready(void *arg, char *remote_ip, char *local_ip, int remo
 		return CURL_PREREQFUNC_ABORT;
 	}
 	call->asked = true;
+	atomic_fetch_sub(&call->lane->not_left, 1);
 	call->left_mono_us = now;
 	call->answer.sent_at = clock_now_ms();
 	return CURL_PREREQFUNC_OK;

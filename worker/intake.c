@@ -21,6 +21,8 @@ enum {
 	AWAY_WAIT_MS = 250,         /* between tries while Redis or the store is away */
 	PROBE_GRANTS = 8,           /* taken at most after a claim failed, until one succeeds */
 	LANE_SHARE = 8,             /* a lane may have so many times the calls that are still free */
+	NOT_LEFT_MAX = 256,         /* of a lane: each may be a thread that looks up the vendor's name, or a connection being opened */
+	NOT_LEFT_WAIT_MS = 10,
 };
 
 struct intake {
@@ -66,8 +68,17 @@ static int free_calls(const struct intake *in)
 static int lane_room(const struct intake *in, struct lane *lane)
 {
 	int64_t room = (int64_t)LANE_SHARE * free_calls(in) - atomic_load(&lane->calls);
+	int leaving = NOT_LEFT_MAX - atomic_load(&lane->not_left);
 
-	return room < 0 ? 0 : room > GRANTS_A_TURN ? GRANTS_A_TURN : (int)room;
+	if (room > leaving)
+		room = leaving;
+	return room < 0 ? 0 : (int)room;
+}
+
+/* For a lane without room. When calls end, their commit has us look again; when they leave, nobody says so. */
+static int room_wait_ms(struct lane *lane)
+{
+	return atomic_load(&lane->not_left) < NOT_LEFT_MAX ? SLOW_LOOK_MS : NOT_LEFT_WAIT_MS;
 }
 
 static int find_due_lanes(struct intake *in, int64_t now)
@@ -83,7 +94,7 @@ static int find_due_lanes(struct intake *in, int64_t now)
 		if (lane_room(in, lane) > 0)
 			in->lanes[n++] = lane;
 		else
-			lane->next_take_mono_ms = now + SLOW_LOOK_MS;   /* a commit of its own has us look again */
+			lane->next_take_mono_ms = now + room_wait_ms(lane);
 	}
 	in->first_lane = (in->first_lane + 1) % n_lanes;
 	return n;

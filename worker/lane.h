@@ -16,6 +16,7 @@ struct lane {
 	const struct vendor *vendor;
 	_Atomic int *in_flight;             /* the worker's count of calls from claim to commit */
 	_Atomic int calls;                  /* those of this lane */
+	_Atomic int not_left;               /* of them: their requests were not written yet */
 	int64_t next_take_mono_ms;          /* intake's: not before this */
 	struct guard guard;                 /* the loop's */
 	_Atomic int guard_ms;               /* loop writes, intake reads */

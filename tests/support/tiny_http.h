@@ -1,0 +1,30 @@
+/* A vendor for tests of the loop: an HTTP server of a few dozen lines whose path says how it behaves. A thread a connection.
+ *
+ *   /ok       200 with {"data":1}, keeps the connection
+ *   /slow     the same after TINY_HTTP_SLOW_MS
+ *   /once     200, but closes without an answer at the second request of a connection
+ *   /hang     never answers
+ *   /endless  200 and a body without end
+ *   /refuse   500 and a body without end
+ *   /headers  200 and headers without end
+ *   /later    429 with Retry-After: 7
+ */
+#ifndef VF_TEST_TINY_HTTP_H
+#define VF_TEST_TINY_HTTP_H
+
+enum { TINY_HTTP_SLOW_MS = 300 };
+
+struct tiny_http;
+
+/* Ends the test program if it cannot be started. */
+struct tiny_http *tiny_http_start(void);
+/* Ends its threads and connections. */
+void tiny_http_free(struct tiny_http *http);
+
+/* http://127.0.0.1:<port><path>; owned by the server, good until the next call. */
+const char *tiny_http_url(struct tiny_http *http, const char *path);
+/* Requests that arrived in whole. */
+int tiny_http_requests(struct tiny_http *http);
+int tiny_http_connections(struct tiny_http *http);
+
+#endif

@@ -1,0 +1,412 @@
+/* loop.c and call.c against a small HTTP server (tests/support/tiny_http.h). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include "../../worker/loop.h"
+#include "../support/tiny_http.h"
+
+#include "clock.h"
+#include "mem.h"
+#include "store.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { CALLS_MAX = 2000, ANSWER_WAIT_MS = 20000, BODY_MAX = 1000, GUARD_MS = 5000, LEASE_MS = 60000, DRAIN_MS = 10000 };
+
+struct fixture {
+	struct tiny_http *http;
+	struct loop *loop;
+	bool running;
+	struct mailbox done;
+	struct call_context context;
+	unsigned char key[STORE_SECRET_SIZE];
+	struct vendor vendor;
+	struct lane lane;
+	_Atomic int in_flight;
+	struct call *ended;   /* of all that were waited for */
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = mem_calloc(1, sizeof(*f));
+
+	*state = f;
+	f->http = tiny_http_start();
+	f->context = (struct call_context){ .api_base_url = "http://127.0.0.1:1", .callback_key = f->key };
+	f->vendor = (struct vendor){ .name = "v", .method = "POST", .timeout_ms = 10000, .connect_timeout_ms = 5000,
+		.max_response_bytes = BODY_MAX, .n_limits = 1, .limits = { { .calls = 10, .per_ms = 1000 } } };
+	f->lane.vendor = &f->vendor;
+	f->lane.in_flight = &f->in_flight;
+	guard_init(&f->lane.guard, 0);
+	if (mailbox_init(&f->done) < 0 || loop_new(&f->context, CALLS_MAX, &f->done, &f->loop, NULL) != ERR_OK)
+		return -1;
+	return 0;
+}
+
+static void start(struct fixture *f)
+{
+	assert_int_equal(loop_start(f->loop, NULL), ERR_OK);
+	f->running = true;
+}
+
+static void stop(struct fixture *f, int64_t drain_ms)
+{
+	loop_stop(f->loop, clock_mono_ms() + drain_ms);
+	f->running = false;
+}
+
+static void free_calls(struct call *call)
+{
+	struct call *next;
+
+	for (; call; call = next) {
+		next = call->next;
+		call_free(call);
+	}
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	if (f->running)
+		stop(f, 0);
+	free_calls(mailbox_take(&f->done));
+	free_calls(f->ended);
+	loop_free(f->loop);
+	mailbox_deinit(&f->done);
+	tiny_http_free(f->http);
+	free(f);
+	return 0;
+}
+
+static struct call *new_call(struct fixture *f, const struct queue_take *take)
+{
+	static const struct queue_grant grant = { .entry_id = "1-1" };
+
+	return call_new(&f->lane, job_new(clock_now_ms(), "v", mem_strdup("{\"n\":1}"), INT64_MAX), take, &grant);
+}
+
+static struct call *call_granted_ago(struct fixture *f, int64_t ms)
+{
+	struct queue_take take = { .asked_mono_ms = clock_mono_ms() - ms, .guard_ms = GUARD_MS, .lease_ms = LEASE_MS };
+
+	return new_call(f, &take);
+}
+
+static void set_url(struct fixture *f, const char *path) { f->vendor.url = (char *)tiny_http_url(f->http, path); }
+
+/* Waits for n more calls; the first of them. The fixture owns them all. */
+static struct call *wait_for(struct fixture *f, int n)
+{
+	int64_t give_up = clock_mono_ms() + ANSWER_WAIT_MS;
+	struct call *first = NULL, **last = &first;
+
+	while (n > 0 && clock_mono_ms() < give_up) {
+		mailbox_wait(&f->done, 100);
+		for (*last = mailbox_take(&f->done); *last; last = &(*last)->next)
+			n--;
+	}
+	*last = f->ended;
+	f->ended = first;
+	assert_int_equal(n, 0);
+	return first;
+}
+
+static struct call *do_call(struct fixture *f, const char *path)
+{
+	set_url(f, path);
+	if (!f->running)
+		start(f);
+	loop_submit(f->loop, call_granted_ago(f, 0));
+	return wait_for(f, 1);
+}
+
+static void wait_for_requests(struct fixture *f, int n)
+{
+	for (int64_t give_up = clock_mono_ms() + ANSWER_WAIT_MS; tiny_http_requests(f->http) < n;) {
+		assert_true(clock_mono_ms() < give_up);
+		usleep(1000);
+	}
+}
+
+/* ---- Answers ---- */
+
+static void an_answer_comes_back_whole(void **state)
+{
+	struct call *call = do_call(*state, "/ok");
+
+	assert_int_equal(call->answer.transport, TRANSPORT_ANSWERED);
+	assert_int_equal(call->answer.http_status, 200);
+	assert_string_equal(call->answer.body, "{\"data\":1}");
+	assert_int_equal(call->answer.retry_after_ms, -1);
+	assert_true(call->answer.sent_at > 0);
+}
+
+static void connections_are_reused(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(do_call(f, "/ok")->answer.transport, TRANSPORT_ANSWERED);
+	assert_int_equal(tiny_http_requests(f->http), 5);
+	assert_int_equal(tiny_http_connections(f->http), 1);
+}
+
+static void a_retry_after_is_read(void **state)
+{
+	struct call *call = do_call(*state, "/later");
+
+	assert_int_equal(call->answer.http_status, 429);
+	assert_int_equal(call->answer.retry_after_ms, 7000);
+}
+
+static void a_connection_that_dies_before_the_answer_is_not_used_again_by_curl(void **state)
+{
+	struct fixture *f = *state;
+	struct call *call;
+
+	assert_int_equal(do_call(f, "/once")->answer.transport, TRANSPORT_ANSWERED);
+	call = do_call(f, "/once");
+	assert_int_equal(call->answer.transport, TRANSPORT_CONNECTION_LOST);
+	assert_true(call->answer.sent_at > 0);
+	assert_int_equal(tiny_http_requests(f->http), 2);
+}
+
+static void nobody_there_is_no_call(void **state)
+{
+	struct fixture *f = *state;
+	struct call *call;
+
+	f->vendor.url = "http://127.0.0.1:1/";
+	start(f);
+	loop_submit(f->loop, call_granted_ago(f, 0));
+	call = wait_for(f, 1);
+	assert_int_equal(call->answer.transport, TRANSPORT_CONNECT_FAILED);
+	assert_int_equal(call->answer.sent_at, 0);
+}
+
+static void more_calls_than_handles_are_kept_end_at_once(void **state)
+{
+	struct fixture *f = *state;
+	struct call *list = NULL;
+
+	f->vendor.url = "http://127.0.0.1:1/";
+	for (int i = 0; i < CALLS_MAX; i++) {
+		struct call *call = call_granted_ago(f, 0);
+
+		call->next = list;
+		list = call;
+	}
+	start(f);
+	loop_submit(f->loop, list);
+	for (struct call *call = wait_for(f, CALLS_MAX); call; call = call->next)
+		assert_int_equal(call->answer.transport, TRANSPORT_CONNECT_FAILED);
+	assert_int_equal(f->in_flight, CALLS_MAX);
+	assert_int_equal(f->lane.calls, CALLS_MAX);
+	assert_int_equal(f->lane.not_left, CALLS_MAX);
+}
+
+/* ---- Bounds ---- */
+
+static void a_body_over_the_maximum_is_too_big(void **state)
+{
+	struct call *call = do_call(*state, "/endless");
+
+	assert_int_equal(call->answer.transport, TRANSPORT_TOO_BIG);
+	assert_true(call->answer.body_len <= BODY_MAX);
+}
+
+static void a_refusal_with_a_big_body_is_a_refusal(void **state)
+{
+	struct call *call = do_call(*state, "/refuse");
+
+	assert_int_equal(call->answer.transport, TRANSPORT_ANSWERED);
+	assert_int_equal(call->answer.http_status, 500);
+}
+
+static void headers_without_end_are_too_big(void **state)
+{
+	assert_int_equal(do_call(*state, "/headers")->answer.transport, TRANSPORT_TOO_BIG);
+}
+
+static void a_vendor_that_does_not_answer_times_out(void **state)
+{
+	struct fixture *f = *state;
+	int64_t began = clock_mono_ms();
+	struct call *call;
+
+	f->vendor.timeout_ms = 200;
+	call = do_call(f, "/hang");
+	assert_int_equal(call->answer.transport, TRANSPORT_TIMEOUT);
+	assert_in_range(clock_mono_ms() - began, 190, 5000);
+	assert_true(call->answer.latency_ms <= clock_mono_ms() - began);
+}
+
+/* ---- Grants ---- */
+
+static void a_grant_that_is_too_old_does_not_leave(void **state)
+{
+	struct fixture *f = *state;
+	int before = guard_ms(&f->lane.guard);
+	struct call *call;
+
+	set_url(f, "/ok");
+	start(f);
+	loop_submit(f->loop, call_granted_ago(f, GUARD_MS + 1));
+	call = wait_for(f, 1);
+	assert_int_equal(call->answer.transport, TRANSPORT_NOT_SENT);
+	assert_int_equal(call->answer.sent_at, 0);
+	assert_int_equal(tiny_http_requests(f->http), 0);
+	assert_true(f->lane.guard_ms > before);
+}
+
+static void without_limits_the_lease_is_the_bound(void **state)
+{
+	struct fixture *f = *state;
+
+	f->vendor.n_limits = 0;
+	set_url(f, "/ok");
+	start(f);
+	loop_submit(f->loop, call_granted_ago(f, GUARD_MS + 1));
+	assert_int_equal(wait_for(f, 1)->answer.transport, TRANSPORT_ANSWERED);
+	loop_submit(f->loop, call_granted_ago(f, LEASE_MS - f->vendor.timeout_ms));
+	assert_int_equal(wait_for(f, 1)->answer.transport, TRANSPORT_NOT_SENT);
+	assert_int_equal(tiny_http_requests(f->http), 1);
+}
+
+static void a_hold_stops_a_granted_call(void **state)
+{
+	struct fixture *f = *state;
+
+	atomic_store(&f->lane.hold_until_mono_us, clock_mono_us() + 60000000);
+	assert_int_equal(do_call(f, "/ok")->answer.transport, TRANSPORT_NOT_SENT);
+	assert_int_equal(tiny_http_requests(f->http), 0);
+	atomic_store(&f->lane.hold_until_mono_us, clock_mono_us() - 1);
+	assert_int_equal(do_call(f, "/ok")->answer.transport, TRANSPORT_ANSWERED);
+}
+
+/* ---- Stopping ---- */
+
+static void stop_gives_back_what_was_never_begun(void **state)
+{
+	struct fixture *f = *state;
+
+	set_url(f, "/ok");
+	start(f);
+	stop(f, DRAIN_MS);
+	assert_null(mailbox_take(&f->done));
+	loop_submit(f->loop, call_granted_ago(f, 0));
+	start(f);   /* it is told to stop already */
+	stop(f, DRAIN_MS);
+	assert_int_equal(wait_for(f, 1)->answer.transport, TRANSPORT_NOT_SENT);
+	assert_int_equal(tiny_http_requests(f->http), 0);
+}
+
+/* A listener whose queue is full lets nobody connect, and refuses nobody. */
+struct full_listener { int fd, clients[3]; char url[64]; };
+
+static void full_listener_open(struct full_listener *full)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(at);
+
+	full->fd = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(bind(full->fd, (struct sockaddr *)&at, len), 0);
+	assert_int_equal(listen(full->fd, 0), 0);
+	assert_int_equal(getsockname(full->fd, (struct sockaddr *)&at, &len), 0);
+	for (size_t i = 0; i < sizeof(full->clients) / sizeof(full->clients[0]); i++) {
+		full->clients[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		(void)!connect(full->clients[i], (struct sockaddr *)&at, len);
+	}
+	snprintf(full->url, sizeof(full->url), "http://127.0.0.1:%d/", ntohs(at.sin_port));
+}
+
+static void full_listener_close(struct full_listener *full)
+{
+	for (size_t i = 0; i < sizeof(full->clients) / sizeof(full->clients[0]); i++)
+		close(full->clients[i]);
+	close(full->fd);
+}
+
+static void stop_gives_back_what_has_not_left(void **state)
+{
+	struct fixture *f = *state;
+	int64_t began = clock_mono_ms();
+	struct full_listener full;
+
+	full_listener_open(&full);
+	f->vendor.url = full.url;
+	start(f);
+	loop_submit(f->loop, call_granted_ago(f, 0));
+	usleep(100000);
+	assert_null(mailbox_take(&f->done));
+	stop(f, DRAIN_MS);
+	assert_int_equal(wait_for(f, 1)->answer.transport, TRANSPORT_NOT_SENT);
+	assert_true(clock_mono_ms() - began < f->vendor.connect_timeout_ms);
+	full_listener_close(&full);
+}
+
+static void stop_waits_for_what_has_left(void **state)
+{
+	struct fixture *f = *state;
+
+	set_url(f, "/slow");
+	start(f);
+	loop_submit(f->loop, call_granted_ago(f, 0));
+	wait_for_requests(f, 1);
+	stop(f, DRAIN_MS);
+	assert_int_equal(wait_for(f, 1)->answer.transport, TRANSPORT_ANSWERED);
+}
+
+static void stop_gives_up_at_the_last_moment(void **state)
+{
+	struct fixture *f = *state;
+	int64_t began = clock_mono_ms();
+
+	set_url(f, "/hang");
+	start(f);
+	loop_submit(f->loop, call_granted_ago(f, 0));
+	wait_for_requests(f, 1);
+	stop(f, 100);
+	assert_true(clock_mono_ms() - began < f->vendor.timeout_ms);
+	assert_int_equal(wait_for(f, 1)->answer.transport, TRANSPORT_CONNECTION_LOST);
+}
+
+int main(void)
+{
+#define LOOP_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		LOOP_TEST(an_answer_comes_back_whole),
+		LOOP_TEST(connections_are_reused),
+		LOOP_TEST(a_retry_after_is_read),
+		LOOP_TEST(a_connection_that_dies_before_the_answer_is_not_used_again_by_curl),
+		LOOP_TEST(nobody_there_is_no_call),
+		LOOP_TEST(more_calls_than_handles_are_kept_end_at_once),
+		LOOP_TEST(a_body_over_the_maximum_is_too_big),
+		LOOP_TEST(a_refusal_with_a_big_body_is_a_refusal),
+		LOOP_TEST(headers_without_end_are_too_big),
+		LOOP_TEST(a_vendor_that_does_not_answer_times_out),
+		LOOP_TEST(a_grant_that_is_too_old_does_not_leave),
+		LOOP_TEST(without_limits_the_lease_is_the_bound),
+		LOOP_TEST(a_hold_stops_a_granted_call),
+		LOOP_TEST(stop_gives_back_what_was_never_begun),
+		LOOP_TEST(stop_gives_back_what_has_not_left),
+		LOOP_TEST(stop_waits_for_what_has_left),
+		LOOP_TEST(stop_gives_up_at_the_last_moment),
+	};
+	int failed;
+
+	curl_global_init(CURL_GLOBAL_DEFAULT);
+	failed = cmocka_run_group_tests_name("loop", tests, NULL, NULL);
+	curl_global_cleanup();
+	return failed;
+}
