@@ -22,8 +22,6 @@ local granted_us = now_us()
 local now = granted_us / 1000
 local stored = hash_get(hash)
 
-if has_limits and stored.run_id ~= run_id then return { 'stale' } end
-
 local function answer(wait, bad, grants)
 	local out = { 'ok', wait < 0 and -1 or math.ceil(wait), granted_us, bad or {} }
 	for i, v in ipairs(grants or {}) do out[4 + i] = v end
@@ -40,6 +38,17 @@ end
 local function wait_for_first(key)
 	local first = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')
 	return first[2] and math.max(0, first[2] - now) or -1
+end
+
+local function nothing_to_do()
+	return redis.call('XLEN', stream) == 0 and redis.call('ZCOUNT', delayed, '-inf', math.floor(now)) == 0
+end
+
+-- A vendor that Redis knows nothing of is asked about when there is something to call it for: only then is it
+-- on record as called, so that until then a new or wiped Redis costs it nothing.
+if has_limits and stored.run_id ~= run_id then
+	if stored.run_id or not nothing_to_do() then return { 'stale' } end
+	return answer(wait_for_first(delayed))
 end
 
 local function read(n)

@@ -114,6 +114,8 @@ static enum err find_refs(struct store *store, bson_t *filter, bson_t *opts, siz
 		return err;
 	}
 	BSON_APPEND_INT64(opts, "limit", (int64_t)limit);
+	/* Without it a single batch holds 101 documents at most. */
+	BSON_APPEND_INT64(opts, "batchSize", (int64_t)limit);
 	BSON_APPEND_BOOL(opts, "singleBatch", true);
 	mongo_append_ref_projection(opts);
 	*refs = mem_calloc(limit, sizeof(**refs));

@@ -16,8 +16,8 @@ enum {
 	HEADERS_BYTES_MAX = 256 << 10,      /* of an answer; curl 7.88 keeps them all and has no limit of its own */
 };
 
-/* Within the guard, where there is a limit to break; always early enough for it to end, and be committed, within its lease: a worker
- * that was stopped for long must not call for a job that another has by now. */
+/* Within the guard, where there is a limit to break; always early enough for it to end, and be committed,
+ * within its lease: a worker that was stopped for long must not call for a job that another has by now. */
 static int64_t leave_within_ms(const struct vendor *vendor, const struct queue_take *take)
 {
 	int64_t lease = take->lease_ms - vendor->timeout_ms - COMMIT_ALLOWANCE_MS / 2;
@@ -25,7 +25,8 @@ static int64_t leave_within_ms(const struct vendor *vendor, const struct queue_t
 	return vendor->n_limits && take->guard_ms < lease ? take->guard_ms : lease;
 }
 
-struct call *call_new(struct lane *lane, struct job *job, const struct queue_take *take, const struct queue_grant *grant)
+struct call *call_new(struct lane *lane, struct job *job, const struct queue_take *take,
+                      const struct queue_grant *grant)
 {
 	struct call *call = mem_calloc(1, sizeof(*call));
 
@@ -58,8 +59,9 @@ void call_free(struct call *call)
 
 /* ---- What curl asks while it works ---- */
 
-/* Asked just before the request is written. The second time in one transfer means that a reused connection died and curl is about to send the
- * POST again by itself; the vendor may have received it, so that is our decision, not curl's. */
+/* Asked just before the request is written. The second time in one transfer means that a reused connection
+ * died and curl is about to send the POST again by itself; the vendor may have received it, so that is our
+ * decision, not curl's. */
 static int on_request_ready(void *arg, char *remote_ip, char *local_ip, int remote_port, int local_port)
 {
 	struct call *call = arg;
@@ -127,7 +129,8 @@ static void append_callback_url(struct buffer *out, const struct call *call, con
 }
 
 /* A header value of the vendor file with ${job:...} put in; the validator lets only these two names through. */
-static void append_header_value(struct buffer *out, const char *value, const struct call *call, const struct call_context *context)
+static void append_header_value(struct buffer *out, const char *value, const struct call *call,
+                                const struct call_context *context)
 {
 	static const char request_id[] = "${job:request_id}", callback_url[] = "${job:callback_url}";
 

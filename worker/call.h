@@ -1,7 +1,7 @@
 /* One call to a vendor: a claimed job on its way through the worker's threads.
  *
- * intake makes it, loop carries it out, commit writes what came of it and frees it. One thread holds it at a time; it is handed on
- * through mailboxes.
+ * intake makes it, loop carries it out, commit writes what came of it and frees it. One thread holds it at a
+ * time; it is handed on through mailboxes.
  */
 #ifndef VF_CALL_H
 #define VF_CALL_H
@@ -42,7 +42,8 @@ struct call {
 };
 
 /* A claimed job (taken over) with the grant that it came with. */
-struct call *call_new(struct lane *lane, struct job *job, const struct queue_take *take, const struct queue_grant *grant);
+struct call *call_new(struct lane *lane, struct job *job, const struct queue_take *take,
+                      const struct queue_grant *grant);
 void call_free(struct call *call);
 
 /* What call_prepare needs to know of the worker. */
@@ -57,7 +58,8 @@ void call_prepare(struct call *call, CURL *easy, const struct call_context *cont
 /* curl is done with it: fills call->answer. Afterwards the easy handle is the caller's again. */
 void call_finish(struct call *call, CURLcode code);
 
-/* It never got to curl, or was stopped before: fills call->answer with TRANSPORT_NOT_SENT or, if it had left, TRANSPORT_CONNECTION_LOST. */
+/* It never got to curl, or was stopped before: fills call->answer with TRANSPORT_NOT_SENT or, if it had left,
+ * TRANSPORT_CONNECTION_LOST. */
 void call_abandon(struct call *call);
 
 #endif

@@ -47,7 +47,8 @@ static bool any_unavailable(const struct store_claim *claims, size_t n)
 }
 
 /* The calls that came of it, in order; fills the list with what Redis has to know. */
-static struct call *make_calls(const struct claim_item *items, struct store_claim *claims, size_t n, struct op_list *list)
+static struct call *make_calls(const struct claim_item *items, struct store_claim *claims, size_t n,
+                               struct op_list *list)
 {
 	struct call *first = NULL, **tail = &first;
 

@@ -1,7 +1,9 @@
-/* The thread that writes what came of the calls: outcome, then the store, then Redis, in batches of whatever has gathered.
+/* The thread that writes what came of the calls: outcome, then the store, then Redis, in batches of whatever
+ * has gathered.
  *
- * A vendor's answer costs money, so it is kept and written again for as long as the store is away (the number of calls in
- * flight bounds what can gather); only a worker that has to leave gives up, and then the lease brings the job back.
+ * A vendor's answer costs money, so it is kept and written again for as long as the store is away (the number
+ * of calls in flight bounds what can gather); only a worker that has to leave gives up, and then the lease
+ * brings the job back.
  */
 #include "clock.h"
 #include "log.h"
@@ -88,8 +90,8 @@ static bool must_give_up(const struct commit *c)
 	       clock_mono_ms() >= atomic_load(&c->worker->give_up_mono_ms);
 }
 
-/* Writes n changes, waiting for the store if it is away; true if they had to be written again. Their outcomes stay
- * ERR_UNAVAILABLE only if the worker has to leave. */
+/* Writes n changes, waiting for the store if it is away; true if they had to be written again. Their outcomes
+ * stay ERR_UNAVAILABLE only if the worker has to leave. */
 static bool write_changes(struct commit *c, int n)
 {
 	struct err_text why = { "" };
@@ -124,8 +126,8 @@ static void write_outcomes(struct commit *c)
 	}
 }
 
-/* What the first write could not settle: a success whose attempt was given up meanwhile may still finish the job, and a
- * result that the store cannot hold fails it. */
+/* What the first write could not settle: a success whose attempt was given up meanwhile may still finish the
+ * job, and a result that the store cannot hold fails it. */
 static bool second_change(const struct commit_item *item, struct job_change *change)
 {
 	if (item->written == ERR_STALE && change->event == EVENT_SUCCEED) {

@@ -1,8 +1,9 @@
 /* How long a grant is good for: long enough for this worker to get the call out, no longer.
  *
- * The limiter counts a granted call until its window plus this guard is over (lib/queue.h), so a wide guard wastes some of the
- * limit, and a narrow one sends calls back unsent. It follows the delays that this worker measures between asking for a grant and
- * the moment just before the request is written. Pure; one thread at a time.
+ * The limiter counts a granted call until its window plus this guard is over (lib/queue.h), so a wide guard
+ * wastes some of the limit, and a narrow one sends calls back unsent. It follows the delays that this worker
+ * measures between asking for a grant and the moment just before the request is written. Pure; one thread at
+ * a time.
  */
 #ifndef VF_GUARD_H
 #define VF_GUARD_H

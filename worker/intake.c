@@ -1,7 +1,8 @@
 /* The thread that takes jobs from the queue: which vendor, when, how many.
  *
- * One turn: find the lanes whose time has come, ask Redis for all of them in one pipeline, claim what was granted, sleep until
- * the earliest next time, a wake-up message or a poke. It never calls a vendor and never waits for one.
+ * One turn: find the lanes whose time has come, ask Redis for all of them in one pipeline, claim what was
+ * granted, sleep until the earliest next time, a wake-up message or a poke. It never calls a vendor and never
+ * waits for one.
  */
 #include "claim.h"
 #include "clock.h"
@@ -21,7 +22,7 @@ enum {
 	AWAY_WAIT_MS = 250,         /* between tries while Redis or the store is away */
 	PROBE_GRANTS = 8,           /* taken at most after a claim failed, until one succeeds */
 	LANE_SHARE = 8,             /* a lane may have so many times the calls that are still free */
-	NOT_LEFT_MAX = 256,         /* of a lane: each may be a thread that looks up the vendor's name, or a connection being opened */
+	NOT_LEFT_MAX = 256,         /* of a lane: each may be a thread that looks up a name, or a connecting socket */
 	NOT_LEFT_WAIT_MS = 10,
 };
 
@@ -64,7 +65,8 @@ static int free_calls(const struct intake *in)
 	return in->worker->calls_max - atomic_load(&in->worker->in_flight);
 }
 
-/* Of the calls that are still free only so many, that vendors that hang never have them all: one gets 8/9, two get 8/17 each. */
+/* Of the calls that are still free only so many, that vendors that hang never have them all: one gets 8/9,
+ * two get 8/17 each. */
 static int lane_room(const struct intake *in, struct lane *lane)
 {
 	int64_t room = (int64_t)LANE_SHARE * free_calls(in) - atomic_load(&lane->calls);

@@ -1,4 +1,5 @@
-/* What a worker knows of one vendor while it runs: when to take next, how long its grants are good for, what is in flight.
+/* What a worker knows of one vendor while it runs: when to take next, how long its grants are good for, what
+ * is in flight.
  *
  * Lanes keep vendors apart (invariant I6): nothing that is waited for in one is waited for in another.
  */

@@ -249,7 +249,8 @@ static enum err watch_inbox(struct loop *loop, struct err_text *why)
 	return ERR_OK;
 }
 
-enum err loop_new(const struct call_context *context, int calls_max, struct mailbox *done, struct loop **out, struct err_text *why)
+enum err loop_new(const struct call_context *context, int calls_max, struct mailbox *done, struct loop **out,
+                  struct err_text *why)
 {
 	struct loop *loop = mem_calloc(1, sizeof(*loop));
 

@@ -1,5 +1,6 @@
-/* Hands calls from one thread to another: a list under a mutex and an eventfd that is readable while it is not empty, so that the
- * receiver can wait for it together with its sockets. Bounded by the number of calls that a worker may have in flight. */
+/* Hands calls from one thread to another: a list under a mutex and an eventfd that is readable while it is
+ * not empty, so that the receiver can wait for it together with its sockets. Bounded by the number of calls
+ * that a worker may have in flight. */
 #ifndef VF_MAILBOX_H
 #define VF_MAILBOX_H
 

@@ -1,7 +1,8 @@
 /* vendorfetch-worker: takes jobs from the queue, calls vendors within their limits, writes what came of it.
  *
- * One process, four threads (worker.h). Runs in the foreground; cron, systemd or scripts/stack keep it alive. The first TERM
- * or INT stops the intake and lets calls in flight end (drain_ms); the second leaves at once, and leases bring the rest back.
+ * One process, four threads (worker.h). Runs in the foreground; cron, systemd or scripts/stack keep it alive.
+ * The first TERM or INT stops the intake and lets calls in flight end (drain_ms); the second leaves at once,
+ * and leases bring the rest back.
  */
 #ifdef HAVE_CONFIG_H
 #include <config.h>
@@ -120,7 +121,8 @@ static void check_redis_url(const struct settings *s)
 	queue_free(queue);
 }
 
-/* Waits for a store that is away; a URI or schema that cannot be used ends the program. False: TERM came first. */
+/* Waits for a store that is away; a URI or schema that cannot be used ends the program. False: TERM came
+ * first. */
 static bool open_store(struct worker *worker, const sigset_t *signals)
 {
 	const struct settings *s = &worker->settings;
@@ -165,7 +167,8 @@ static void make_threads_parts(struct worker *worker)
 {
 	struct err_text why = { "" };
 
-	if (mailbox_init(&worker->done) < 0 || mailbox_init(&worker->intake_poke) < 0 || mailbox_init(&worker->repair_poke) < 0)
+	if (mailbox_init(&worker->done) < 0 || mailbox_init(&worker->intake_poke) < 0 ||
+	    mailbox_init(&worker->repair_poke) < 0)
 		fatal("eventfd", strerror(errno));
 	if (loop_new(&worker->context, worker->calls_max, &worker->done, &worker->loop, &why) != ERR_OK)
 		fatal("loop", why.text);

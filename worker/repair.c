@@ -1,7 +1,8 @@
-/* The thread that finds what was left behind: by a worker that died, by Redis that forgot, by a vendor that never called back.
+/* The thread that finds what was left behind: by a worker that died, by Redis that forgot, by a vendor that
+ * never called back.
  *
- * Every worker runs it; there is no leader. Each step can be repeated and raced, works by index, a page at a time, and moves a job only by a
- * guarded change, so two repairers can at worst do nothing twice.
+ * Every worker runs it; there is no leader. Each step can be repeated and raced, works by index, a page at a
+ * time, and moves a job only by a guarded change, so two repairers can at worst do nothing twice.
  */
 #include "clock.h"
 #include "log.h"
@@ -103,7 +104,8 @@ static void say_why_expired(struct repair *r, const struct job_ref *ref, char te
 }
 
 /* Fills a change for a job that is due; false if it is left alone for now. */
-static bool judge_due(struct repair *r, const struct job_ref *ref, int64_t now, struct job_change *change, char text[160])
+static bool judge_due(struct repair *r, const struct job_ref *ref, int64_t now, struct job_change *change,
+                      char text[160])
 {
 	*change = (struct job_change){
 		.request_id = ref->request_id, .from = PHASE_BIT(ref->phase), .fence = ref->fence, .now = now };
@@ -165,14 +167,15 @@ static void look_at_due(struct repair *r)
 			change_due_page(r, refs, n);
 		}
 		job_refs_free(refs, n);
-		if (n < PAGE || r->store_away || atomic_load(&r->worker->leaving))
+		if (n == 0 || r->store_away || atomic_load(&r->worker->leaving))
 			return;
 	}
 }
 
 /* ---- Jobs whose stream entry is lost ---- */
 
-/* Moves queued_at first, then adds the entry: a crash in between is found again by the same rule. False: the same page would come again. */
+/* Moves queued_at first, then adds the entry: a crash in between is found again by the same rule. False: the
+ * same page would come again. */
 static bool requeue_page(struct repair *r, const struct lane *lane, const struct job_ref *refs, size_t n_refs)
 {
 	struct queue_entry entries[PAGE];
@@ -223,7 +226,7 @@ static void look_for_lost(struct repair *r, const struct lane *lane)
 		if (!store_answered(r, store_find_queued(r->worker->store, lane->vendor->name,
 		                                         until - r->worker->settings.repair_grace_ms, PAGE, &refs, &n, &why), &why))
 			return;
-		more = n > 0 && requeue_page(r, lane, refs, n) && n == PAGE;
+		more = n > 0 && requeue_page(r, lane, refs, n);
 		job_refs_free(refs, n);
 	}
 }
@@ -232,9 +235,11 @@ static void look_for_lost(struct repair *r, const struct lane *lane)
 static bool reclaim(struct repair *r, const struct lane *lane)
 {
 	struct err_text why = { "" };
+	enum err err;
 	int n = 0;
-	enum err err = queue_reclaim(r->queue, lane->vendor->name, r->worker->consumer, r->worker->settings.repair_grace_ms, &n, &why);
 
+	err = queue_reclaim(r->queue, lane->vendor->name, r->worker->consumer, r->worker->settings.repair_grace_ms, &n,
+	                    &why);
 	if (n)
 		log_info("repair: taken but never claimed, queued again vendor=%s entries=%d", lane->vendor->name, n);
 	return err == ERR_OK || queue_ping(r->queue, &why) == ERR_OK;

@@ -14,7 +14,8 @@ struct suspect {
 	struct suspect *next;    /* all of a round */
 };
 
-/* Two generations of a search tree (POSIX tsearch): what is seen in a round moves to the new one, the old one is dropped. */
+/* Two generations of a search tree (POSIX tsearch): what is seen in a round moves to the new one, the old one
+ * is dropped. */
 struct generation {
 	void *tree;
 	struct suspect *all;

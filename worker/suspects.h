@@ -1,7 +1,8 @@
 /* Jobs whose lease was seen over: since when, in this process's own monotonic time, and with which fence.
  *
- * A lease is written with one machine's idea of time and read with another's; a job is taken from its worker only if it was seen over with the same
- * fence for a while of our own. Forgets what was not seen again in a round. Not thread-safe.
+ * A lease is written with one machine's idea of time and read with another's; a job is taken from its worker
+ * only if it was seen over with the same fence for a while of our own. Forgets what was not seen again in a
+ * round. Not thread-safe.
  */
 #ifndef VF_SUSPECTS_H
 #define VF_SUSPECTS_H

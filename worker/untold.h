@@ -1,8 +1,10 @@
-/* What Redis has yet to be told. Ops that could not be applied wait here and are told again, so that a short absence of Redis costs neither a
- * vendor its room (calls that ended would count as in flight until their lease ends) nor a retry its time.
+/* What Redis has yet to be told. Ops that could not be applied wait here and are told again, so that a short
+ * absence of Redis costs neither a vendor its room (calls that ended would count as in flight until their
+ * lease ends) nor a retry its time.
  *
- * Bounded by count and age: what is dropped, repair and the leases mend. A refund is told once at most, for it may have been carried out
- * although its answer was lost. While Redis hangs, its time-out is paid once in a while only. Not thread-safe.
+ * Bounded by count and age: what is dropped, repair and the leases mend. A refund is told once at most, for
+ * it may have been carried out although its answer was lost. While Redis hangs, its time-out is paid once in
+ * a while only. Not thread-safe.
  */
 #ifndef VF_UNTOLD_H
 #define VF_UNTOLD_H
@@ -18,7 +20,8 @@ void untold_free(struct untold *untold);
 
 /* Copies the op but for its vendor's name, which is borrowed for good. */
 void untold_add(struct untold *untold, const struct queue_op *op);
-/* Tells Redis everything, unless it failed less than UNTOLD_RETRY_MS before now (clock_mono_ms()). True if nothing is left. */
+/* Tells Redis everything, unless it failed less than UNTOLD_RETRY_MS before now (clock_mono_ms()). True if
+ * nothing is left. */
 bool untold_tell(struct untold *untold, struct queue *queue, int64_t now_mono_ms);
 
 #endif

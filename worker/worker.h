@@ -1,5 +1,5 @@
-/* What the threads of a worker share. Made by main.c before they start, freed after they have ended; immutable but for the
- * atomics, the mailboxes and what is thread-safe by itself.
+/* What the threads of a worker share. Made by main.c before they start, freed after they have ended;
+ * immutable but for the atomics, the mailboxes and what is thread-safe by itself.
  *
  *   intake --(loop inbox)--> loop --(done)--> commit --(poke)--> intake          repair, beside them
  */

@@ -5,8 +5,8 @@
     /usr/bin/python3 -m pytest tests/e2e -k sqlite         one store only
 
 VENDORFETCH_BUILD names the build folder if it is not the top of the tree. Everything runs over both stores. A tool that
-is missing skips with the reason; VENDORFETCH_NO_SKIP=1 makes that a failure. VENDORFETCH_KEEP_STACKS=1 keeps the folders
-of the stacks (data, logs). A failed test shows the ends of all logs.
+is missing skips with the reason; VENDORFETCH_NO_SKIP=1 makes that a failure. VENDORFETCH_KEEP_STACKS=1 keeps the
+folders of the stacks (data, logs). A failed test shows the ends of all logs.
 """
 
 import os

@@ -54,7 +54,10 @@ def test_too_deep_is_400(stack):
     assert_problem(stack.api.post("/jobs", body), 400)
 
 
-@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "application/jsonx", "json"])
+NOT_JSON_TYPES = ["text/plain", "application/x-www-form-urlencoded", "application/jsonx", "json"]
+
+
+@pytest.mark.parametrize("content_type", NOT_JSON_TYPES)
 def test_another_content_type_is_415(stack, content_type):
     response = stack.api.post("/jobs", {"vendor": "quick", "payload": {}}, {"Content-Type": content_type})
     assert_problem(response, 415)
@@ -122,12 +125,18 @@ def test_a_wrong_method_is_405_with_allow(stack, method, path, allowed):
     assert allowed in response.headers["Allow"].replace(" ", "").split(",")
 
 
-@pytest.mark.parametrize("path", ["/", "/nothing", "/jobs/a/b", "/jobsx", "/vendor-webhook", "/index.html", "/health/x"])
+NO_PATHS = ["/", "/nothing", "/jobs/a/b", "/jobsx", "/vendor-webhook", "/index.html", "/health/x"]
+
+
+@pytest.mark.parametrize("path", NO_PATHS)
 def test_a_path_that_is_not_there_is_404(stack, path):
     assert_problem(stack.api.get(path), 404)
 
 
-@pytest.mark.parametrize("request_id", [UNKNOWN_ID, "x", "%00", "a%20b", "'%20OR%201=1", "{}", "%F0%9F%92%A9", "x" * 500])
+NO_IDS = [UNKNOWN_ID, "x", "%00", "a%20b", "'%20OR%201=1", "{}", "%F0%9F%92%A9", "x" * 500]
+
+
+@pytest.mark.parametrize("request_id", NO_IDS)
 def test_an_id_that_is_not_there_is_404(stack, request_id):
     response = stack.api.get("/jobs/" + request_id)
     assert response.status_code in (400, 404) if request_id == "%00" else response.status_code == 404, response.text
@@ -144,7 +153,8 @@ def test_head_is_get_without_a_body(stack):
 
 def test_garbage_instead_of_http_does_no_harm(stack):
     url = urllib.parse.urlsplit(stack.base_url)
-    for garbage in (b"\x16\x03\x01\x02\x00\x01", b"GET\r\n\r\n", b"POST /jobs HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n"):
+    for garbage in (b"\x16\x03\x01\x02\x00\x01", b"GET\r\n\r\n",
+                    b"POST /jobs HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n"):
         with socket.create_connection((url.hostname, url.port), timeout=5) as connection:
             connection.sendall(garbage)
             connection.shutdown(socket.SHUT_WR)
@@ -156,7 +166,8 @@ def test_garbage_instead_of_http_does_no_harm(stack):
 def test_a_body_that_breaks_off_is_no_job(stack):
     url = urllib.parse.urlsplit(stack.base_url)
     with socket.create_connection((url.hostname, url.port), timeout=5) as connection:
-        connection.sendall(b"POST /jobs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n"
+        connection.sendall(b"POST /jobs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                           b"Content-Length: 100\r\n\r\n"
                            b'{"vendor": "quick", "payload": {}}')
     assert stack.api.get("/health").status_code == 200
     assert stack.sync_mock.stats()["calls"] == 0

@@ -1,4 +1,5 @@
-"""TERM: a worker finishes what it has begun, a handler answers what it has taken. Nothing is lost, nothing is done twice."""
+"""TERM: a worker finishes what it has begun, a handler answers what it has taken. Nothing is lost, and
+nothing is done twice."""
 
 import os
 import signal

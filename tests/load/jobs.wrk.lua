@@ -28,8 +28,8 @@ function request()
 		return wrk.format("GET", "/jobs/" .. ids[next_id])
 	end
 	posted = posted + 1
-	local body = string.format('{"vendor":"%s","payload":{"customer_id":%d,"options":{"priority":"high","verify_address":true}}}',
-		vendor, number * 10000000 + posted)
+	local body = string.format('{"vendor":"%s","payload":{"customer_id":%d,' ..
+		'"options":{"priority":"high","verify_address":true}}}', vendor, number * 10000000 + posted)
 	return wrk.format("POST", "/jobs", { ["Content-Type"] = "application/json" }, body)
 end
 
@@ -69,7 +69,8 @@ function done(summary, latency)
 	local errors = summary.errors
 	local seconds = summary.duration / 1e6
 	io.write(string.format(
-		"jobs.wrk: accepted=%d found=%d missing=%d refused=%d broken=%d unanswered=%d p50_ms=%.1f p95_ms=%.1f p99_ms=%.1f posts_per_s=%.0f reads_per_s=%.0f\n",
+		"jobs.wrk: accepted=%d found=%d missing=%d refused=%d broken=%d unanswered=%d " ..
+		"p50_ms=%.1f p95_ms=%.1f p99_ms=%.1f posts_per_s=%.0f reads_per_s=%.0f\n",
 		sums.accepted, sums.found, sums.missing, sums.refused, sums.broken,
 		errors.connect + errors.read + errors.write + errors.timeout,
 		latency:percentile(50) / 1000, latency:percentile(95) / 1000, latency:percentile(99) / 1000,

@@ -15,8 +15,8 @@ command -v wrk >/dev/null || { echo "run-wrk: wrk is missing (apt-get install wr
 base_url=${BASE_URL:-http://127.0.0.1:3000}
 here=$(cd "$(dirname "$0")" && pwd)
 
-report=$(wrk --threads "${THREADS:-2}" --connections "${USERS:-200}" --duration "${DURATION:-60s}" --timeout 10s --latency \
-	--script "$here/jobs.wrk.lua" "${base_url%/}") || { printf '%s\n' "$report"; exit 1; }
+report=$(wrk --threads "${THREADS:-2}" --connections "${USERS:-200}" --duration "${DURATION:-60s}" \
+	--timeout 10s --latency --script "$here/jobs.wrk.lua" "${base_url%/}") || { printf '%s\n' "$report"; exit 1; }
 printf '%s\n' "$report"
 
 printf '%s\n' "$report" | awk -v max_p95="${MAX_P95_MS:-500}" -v max_p99="${MAX_P99_MS:-1500}" '

@@ -3,6 +3,7 @@
 import concurrent.futures
 import json
 import threading
+import time
 
 import requests
 
@@ -10,6 +11,7 @@ from waiting import wait_for
 
 FINAL = ("complete", "failed", "cancelled")
 REQUEST_SECONDS = 10
+IDLE_SECONDS = 10  # lighttpd closes a connection that was idle for 30 s, at the worst just as it is used again
 
 
 class Api:
@@ -20,8 +22,10 @@ class Api:
         self._local = threading.local()
 
     def session(self):
-        if not hasattr(self._local, "session"):
+        now = time.monotonic()
+        if now - getattr(self._local, "used_at", -IDLE_SECONDS) >= IDLE_SECONDS:
             self._local.session = requests.Session()
+        self._local.used_at = now
         return self._local.session
 
     # ---- Requests ----

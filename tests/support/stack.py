@@ -88,7 +88,8 @@ class Stack:
         done = subprocess.run([TOP / "scripts/stack", command, self.folder, *arguments], env=environment,
                               capture_output=True, text=True, timeout=seconds, check=False)
         if done.returncode != 0 and command != "status":
-            raise StackError(f"stack {command} {' '.join(arguments)}: status {done.returncode}\n{done.stdout}{done.stderr}")
+            said = done.stdout + done.stderr
+            raise StackError(f"stack {command} {' '.join(arguments)}: status {done.returncode}\n{said}")
         return done.stdout
 
     def down(self, keep=False):

@@ -161,8 +161,8 @@ static void *accept_all(void *arg)
 
 		must(http->n_connections < CONNECTIONS_MAX, "too many connections");
 		*connection = (struct connection){ .http = http, .fd = fd };
+		atomic_fetch_add(&http->n_connections, 1);   /* before the client can have an answer */
 		must(pthread_create(&connection->thread, NULL, serve, connection) == 0, "pthread_create");
-		atomic_fetch_add(&http->n_connections, 1);
 	}
 	return NULL;
 }

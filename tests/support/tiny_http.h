@@ -1,4 +1,5 @@
-/* A vendor for tests of the loop: an HTTP server of a few dozen lines whose path says how it behaves. A thread a connection.
+/* A vendor for tests of the loop: an HTTP server of a few dozen lines whose path says how it behaves. A
+ * thread a connection.
  *
  *   /ok       200 with {"data":1}, keeps the connection
  *   /slow     the same after TINY_HTTP_SLOW_MS

@@ -343,6 +343,25 @@ static void restarted_redis_grants_no_second_burst(void **state)
 	queue_free(queue);
 }
 
+static void an_unknown_vendor_is_asked_about_when_there_is_a_call_to_make(void **state)
+{
+	static const struct vendor_limit limits[] = { { 5, 86400000, 0 } };
+	struct vendor vendor = fixture_vendor("unknown", limits, 1);
+	struct queue *queue = fixture_queue(server);
+	struct queue_grant grants[5];
+	struct queue_take take;
+
+	(void)state;
+	private_redis_flush(server);
+	take = fixture_take(queue, &vendor, 5, grants);
+	assert_int_equal(take.outcome, ERR_OK);
+	assert_int_equal(take.n, 0);
+	assert_int_equal(take.wait_ms, -1);
+	fixture_push(queue, "unknown", 1);
+	assert_int_equal(fixture_take(queue, &vendor, 5, grants).outcome, ERR_STALE);
+	queue_free(queue);
+}
+
 static void fresh_is_not_believed_across_a_restart(void **state)
 {
 	static const struct vendor_limit limits[] = { { 5, 200, 0 } };
@@ -352,6 +371,7 @@ static void fresh_is_not_believed_across_a_restart(void **state)
 
 	(void)state;
 	private_redis_flush(server);
+	fixture_push(queue, "fresh", 1);
 	assert_int_equal(fixture_take(queue, &vendor, 5, grants).outcome, ERR_STALE);
 	private_redis_restart(server);
 	fixture_wait_for_redis(queue);
@@ -524,6 +544,7 @@ int main(void)
 		cmocka_unit_test(refund_gives_back_while_the_call_counts),
 		cmocka_unit_test(late_refund_gives_nothing_back),
 		cmocka_unit_test(restarted_redis_grants_no_second_burst),
+		cmocka_unit_test(an_unknown_vendor_is_asked_about_when_there_is_a_call_to_make),
 		cmocka_unit_test(fresh_is_not_believed_across_a_restart),
 		cmocka_unit_test(quota_is_kept_or_used_up_but_never_forgotten),
 		cmocka_unit_test(changed_limits_count_what_was_called_under_the_old_ones),
