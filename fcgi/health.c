@@ -7,7 +7,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { FRESH_MS = 500, HEARTBEAT_MAX_AGE_MS = 15000 };
+enum { FRESH_MS = 500, HEARTBEAT_MAX_AGE_MS = 15000, QUICK_FAILURE_MS = 100 };
 
 struct health {
 	pthread_mutex_t asking;      /* held by the one who uses the connection */
@@ -55,13 +55,22 @@ static bool last_known(struct health *health, struct health_facts *facts)
 	return fresh;
 }
 
+static bool count_workers(struct health *health, int *alive)
+{
+	return queue_ping(health->queue, NULL) == ERR_OK &&
+	       queue_workers(health->queue, HEARTBEAT_MAX_AGE_MS, alive, NULL) == ERR_OK;
+}
+
+/* Asked again after a quick failure: it may only tell that the connection is an old one, of a Redis restarted since. */
 static void ask_redis(struct health *health, struct health_facts *facts)
 {
+	int64_t began_ms = clock_mono_ms();
+
 	*facts = (struct health_facts){ .workers_alive = -1 };
-	if (queue_ping(health->queue, NULL) == ERR_OK &&
-	    queue_workers(health->queue, HEARTBEAT_MAX_AGE_MS, &facts->workers_alive, NULL) == ERR_OK)
-		facts->redis_there = true;
-	else
+	facts->redis_there = count_workers(health, &facts->workers_alive);
+	if (!facts->redis_there && clock_mono_ms() - began_ms < QUICK_FAILURE_MS)
+		facts->redis_there = count_workers(health, &facts->workers_alive);
+	if (!facts->redis_there)
 		facts->workers_alive = -1;
 	pthread_mutex_lock(&health->lock);
 	health->facts = *facts;

@@ -21,7 +21,7 @@ enum err callback_token_check(const unsigned char key[STORE_SECRET_SIZE], const 
 
 /* Standard Webhooks 1.0: webhook-id, webhook-timestamp (seconds), webhook-signature ("v1,<base64> ..."; several,
  * any may match). secret: raw, or "whsec_" followed by base64. The timestamp may differ from now_ms by five
- * minutes either way. */
+ * minutes either way. No argument but why may be NULL: a header that is not there is "". */
 enum err signature_check(const char *secret, const char *id, const char *timestamp, const char *signatures,
                          const char *body, size_t body_len, int64_t now_ms, struct err_text *why)
 	__attribute__((warn_unused_result));
