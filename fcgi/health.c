@@ -61,7 +61,8 @@ static bool count_workers(struct health *health, int *alive)
 	       queue_workers(health->queue, HEARTBEAT_MAX_AGE_MS, alive, NULL) == ERR_OK;
 }
 
-/* Asked again after a quick failure: it may only tell that the connection is an old one, of a Redis restarted since. */
+/* Asked again after a quick failure: it may only tell that the connection is an old one, of a Redis restarted
+ * since. */
 static void ask_redis(struct health *health, struct health_facts *facts)
 {
 	int64_t began_ms = clock_mono_ms();

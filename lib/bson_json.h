@@ -18,9 +18,9 @@ enum {
 };
 
 /* Appends the JSON value of len bytes at text (compact: no white space; need not end in NUL) to doc under key.
- * False, and doc unchanged, if it cannot be kept exactly: too large or deep, numbers or escapes that would be printed
- * differently, member names that are empty, start with $, or contain a dot or NUL, or text that is not compact JSON.
- * Bytes over 0x7f are taken as they are: the caller has checked UTF-8. */
+ * False, and doc unchanged, if it cannot be kept exactly: too large or deep, numbers or escapes that would be
+ * printed differently, member names that are empty, start with $, or contain a dot or NUL, or text that is not
+ * compact JSON. Bytes over 0x7f are taken as they are: the caller has checked UTF-8. */
 bool bson_json_append(bson_t *doc, const char *key, const char *text, size_t len) __attribute__((warn_unused_result));
 
 /* Appends the value at iter as compact JSON text. False if it holds a type that bson_json_append() never writes

@@ -1,5 +1,6 @@
-/* A recursive-descent parser of RFC 8259. What it accepts is JSON and nothing else; what it builds are json-c values.
- * Recursion is bounded by limits->max_depth, which also bounds json-c's own when it prints or frees the value. */
+/* A recursive-descent parser of RFC 8259. What it accepts is JSON and nothing else; what it builds are json-c
+ * values. Recursion is bounded by limits->max_depth, which also bounds json-c's own when it prints or frees the
+ * value. */
 #include "json_strict.h"
 
 #include "json_parser.h"
@@ -101,8 +102,8 @@ static void skip_space(struct json_parser *p)
 
 /* ---- Containers ---- */
 
-/* json-c gives every object room for 16 members: 800 bytes for two bytes of text. So objects in a text of many values
- * are cut to what they hold, else a small text could take gigabytes. */
+/* json-c gives every object room for 16 members: 800 bytes for two bytes of text. So objects in a text of many
+ * values are cut to what they hold, else a small text could take gigabytes. */
 static void shrink(const struct json_parser *p, struct json_object *object)
 {
 	int members = json_object_object_length(object);

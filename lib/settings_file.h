@@ -1,7 +1,8 @@
 /* The settings file: KEY=VALUE lines as systemd, compose's env_file and cron wrappers read them. Reentrant.
  *
- * Blank lines and lines that begin with # or ; are skipped. White space around name and value goes. A value may stand in
- * double quotes, where \" and \\ mean " and \; nothing is expanded. Of two lines with the same name the later one counts.
+ * Blank lines and lines that begin with # or ; are skipped. White space around name and value goes. A value may
+ * stand in double quotes, where \" and \\ mean " and \; nothing is expanded. Of two lines with the same name the
+ * later one counts.
  */
 #ifndef VF_SETTINGS_FILE_H
 #define VF_SETTINGS_FILE_H

@@ -1,8 +1,9 @@
 /* The MongoDB engine: opening, time limits, errors.
  *
- * One pool of clients per store; every call takes a client for as long as it runs. The driver watches the servers in
- * threads of its own, so open the store after fork(), never before. The driver's own memory is left to the end of the
- * process: mongoc_cleanup() must not run while another store is open, and nobody could use the driver again after it.
+ * One pool of clients per store; every call takes a client for as long as it runs. The driver watches the
+ * servers in threads of its own, so open the store after fork(), never before. The driver's own memory is left
+ * to the end of the process: mongoc_cleanup() must not run while another store is open, and nobody could use the
+ * driver again after it.
  */
 #include "store_mongo_priv.h"
 
@@ -253,8 +254,8 @@ static void set_timeouts(mongoc_uri_t *uri, int timeout_ms, struct store_mongo *
 		mongoc_uri_set_option_as_int32(uri, MONGOC_URI_MAXPOOLSIZE, DEFAULT_POOL_SIZE);
 }
 
-/* Majority and journal, unless the URI names a tag or more nodes than any majority. Retryable writes are the driver's
- * default: it uses them where the server has them (a replica set) and not with a standalone server. */
+/* Majority and journal, unless the URI names a tag or more nodes than any majority. Retryable writes are the
+ * driver's default: it uses them where the server has them (a replica set) and not with a standalone server. */
 static void set_concerns(mongoc_uri_t *uri)
 {
 	mongoc_write_concern_t *write = mongoc_write_concern_copy(mongoc_uri_get_write_concern(uri));

@@ -1,11 +1,12 @@
 /* Claim and change: every write that moves a job from phase to phase, guarded by the transition table.
  *
- * How a batch of changes learns which of its items matched, exactly and in one round trip: MongoDB answers a bulk of
- * updates with totals, not per item, but it answers errors per item. So each update is an upsert whose insert cannot
- * succeed: its $setOnInsert makes _id an array, which no MongoDB version allows. An item whose guards match is updated
- * and $setOnInsert plays no part; an item whose guards do not match (job gone, other phase, other fence) would be
- * inserted, and gets error 53 (InvalidIdField) instead, or 11000 from the unique requestId. Nothing is ever inserted.
- * Reading the jobs back by a stamp instead would be wrong for a job that somebody else moved on in between.
+ * How a batch of changes learns which of its items matched, exactly and in one round trip: MongoDB answers a
+ * bulk of updates with totals, not per item, but it answers errors per item. So each update is an upsert whose
+ * insert cannot succeed: its $setOnInsert makes _id an array, which no MongoDB version allows. An item whose
+ * guards match is updated and $setOnInsert plays no part; an item whose guards do not match (job gone, other
+ * phase, other fence) would be inserted, and gets error 53 (InvalidIdField) instead, or 11000 from the unique
+ * requestId. Nothing is ever inserted. Reading the jobs back by a stamp instead would be wrong for a job that
+ * somebody else moved on in between.
  */
 #include "store_mongo_priv.h"
 
@@ -161,7 +162,8 @@ static void classify(struct store_claim *item, const bson_t *doc, const struct c
 	job_free(job);
 }
 
-/* Finds out about the items that were not claimed. An id twice in the batch finds its job taken by the other: stale. */
+/* Finds out about the items that were not claimed. An id twice in the batch finds its job taken by the other:
+ * stale. */
 static enum err classify_rest(struct claim *claim, struct err_text *why)
 {
 	bson_t *filter = bson_new(), *opts = bson_new(), projection;

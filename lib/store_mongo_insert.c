@@ -1,9 +1,9 @@
 /* Insert: first the idempotency keys, then the jobs, each as one durable unordered batch.
  *
  * A key belongs to whoever inserted its document (the _id decides, atomically, also within one batch), and that
- * document names the job. Whoever finds the key taken inserts the job under the first one's id: if the first died
- * between key and job, the job is stored now; if not, the unique index refuses the copy. So a refused copy is never an
- * error here, and the same holds for a batch that is sent again because its answer was lost.
+ * document names the job. Whoever finds the key taken inserts the job under the first one's id: if the first
+ * died between key and job, the job is stored now; if not, the unique index refuses the copy. So a refused copy
+ * is never an error here, and the same holds for a batch that is sent again because its answer was lost.
  */
 #include "store_mongo_priv.h"
 
@@ -86,8 +86,8 @@ static size_t keep_taken(struct batch *batch, size_t n)
 	return taken;
 }
 
-/* The key documents of the items in index. Read concern local: what made the insert fail may not be on a majority yet,
- * and the durable insert of the job that follows waits until it is. */
+/* The key documents of the items in index. Read concern local: what made the insert fail may not be on a
+ * majority yet, and the durable insert of the job that follows waits until it is. */
 static mongoc_cursor_t *find_keys(struct batch *batch, mongoc_collection_t *keys, size_t n)
 {
 	bson_t *filter = bson_new(), *opts = bson_new(), in, list, concern;

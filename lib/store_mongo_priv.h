@@ -66,11 +66,11 @@ enum err mongo_failed(struct err_text *why, const char *what, const bson_error_t
 
 /* An unordered bulk write; mongo_bulk_run() or mongoc_bulk_operation_destroy() ends it. */
 mongoc_bulk_operation_t *mongo_bulk_new(mongoc_collection_t *collection);
-/* Runs and destroys the bulk of n inserts or single updates. ERR_OK: the server answered each item with codes[i], 0 =
- * done, and what was written is durable. Else codes mean nothing. */
+/* Runs and destroys the bulk of n inserts or single updates. ERR_OK: the server answered each item with
+ * codes[i], 0 = done, and what was written is durable. Else codes mean nothing. */
 enum err mongo_bulk_run(mongoc_bulk_operation_t *bulk, const char *what, int *codes, size_t n, struct err_text *why);
-/* ERR_TOO_BIG for the codes that say so; ERR_UNAVAILABLE, with a line in the log, for all others: a code that has no
- * meaning to the caller. */
+/* ERR_TOO_BIG for the codes that say so; ERR_UNAVAILABLE, with a line in the log, for all others: a code that
+ * has no meaning to the caller. */
 enum err mongo_item_refused(const char *what, const char *request_id, int code);
 
 /* Finds with the engine's time limit. Destroys filter and opts (which may be NULL); the caller destroys the cursor. */
@@ -79,8 +79,8 @@ mongoc_cursor_t *mongo_find(const struct mongo_call *call, mongoc_collection_t *
 
 /* ---- store_mongo_facts.c ---- */
 
-/* Reads the document of this _id; if there is none, stores it with these fields first. *doc (the caller destroys it)
- * is set on ERR_OK only. All callers get the same document. */
+/* Reads the document of this _id; if there is none, stores it with these fields first. *doc (the caller destroys
+ * it) is set on ERR_OK only. All callers get the same document. */
 enum err mongo_get_or_insert(const struct mongo_call *call, const char *collection, const char *id,
                              const bson_t *fields, bson_t **doc, struct err_text *why);
 

@@ -140,7 +140,8 @@ static enum err sqlite_open(const char *uri, int timeout_ms, struct store **open
 
 /* ---- Small facts ---- */
 
-/* Runs a statement with one text parameter on a reader. *found: it gave a row, whose blob goes to out (if not NULL). */
+/* Runs a statement with one text parameter on a reader. *found: it gave a row, whose blob goes to out (if not
+ * NULL). */
 static enum err read_fact(struct sqlite_store *store, enum statement which, const char *key, bool *found,
                           unsigned char *out, struct err_text *why)
 {

@@ -15,8 +15,8 @@
 
 enum { STATEMENT_MAX_BYTES = 4096 };
 
-/* synchronous=FULL: a commit is on the disk when it returns. The log is checkpointed every 2,000 pages (8 MiB), which
- * writes a page that many commits touched once, and is cut back to 64 MiB after a burst. */
+/* synchronous=FULL: a commit is on the disk when it returns. The log is checkpointed every 2,000 pages (8 MiB),
+ * which writes a page that many commits touched once, and is cut back to 64 MiB after a burst. */
 static const char settings[] =
 	"PRAGMA synchronous = FULL;"
 	"PRAGMA wal_autocheckpoint = 2000;"

@@ -1,14 +1,17 @@
 /* One writer at a time on this host.
  *
- * SQLite's busy handler sleeps and tries again, so that under load a writer can be passed over for seconds. Therefore
- * every writer takes <db>.lock first, and SQLite's handler is left for those who do not (the sqlite3 shell).
+ * SQLite's busy handler sleeps and tries again, so that under load a writer can be passed over for seconds.
+ * Therefore every writer takes <db>.lock first, and SQLite's handler is left for those who do not (the sqlite3
+ * shell).
  *
  * - Within a handle threads queue up in order of arrival.
  * - Between processes (and handles) two locks on one file make it fair: a writer first becomes "next in line" (a
- *   record lock on byte 0), then takes the file itself (flock), then lets somebody else be next in line. Who has just
+ *   record lock on byte 0), then takes the file itself (flock), then lets somebody else be next in line. Who has
+ *     just
  *   written finds the line occupied and cannot overtake the one that waits. The two kinds of lock do not see each
  *   other, and both belong to the open file description: the kernel drops them when a process dies.
- * - Neither kind can wait with a time limit, so they are tried again after short sleeps. Only the next in line watches
+ * - Neither kind can wait with a time limit, so they are tried again after short sleeps. Only the next in line
+ *   watches
  *   the file; its sleep is a small part of what it has waited already.
  *
  * `flock /path/jobs.db.lock sqlite3 /path/jobs.db` keeps the services out in the same way.

@@ -38,8 +38,8 @@ struct write_lock {
 /* Opens (and creates) <db_path>.lock. ERR_UNAVAILABLE with the reason. */
 enum err write_lock_init(struct write_lock *lock, const char *db_path, struct err_text *why);
 void write_lock_deinit(struct write_lock *lock);
-/* Keeps all other writers of this file, in all processes of this host, out. ERR_UNAVAILABLE when it is not to be had
- * until deadline_at. Not recursive. Thread-safe. */
+/* Keeps all other writers of this file, in all processes of this host, out. ERR_UNAVAILABLE when it is not to be
+ * had until deadline_at. Not recursive. Thread-safe. */
 enum err write_lock_take(struct write_lock *lock, int64_t deadline_at, struct err_text *why);
 void write_lock_release(struct write_lock *lock);
 

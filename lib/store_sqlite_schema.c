@@ -8,11 +8,10 @@
 
 /* Version 1.
  *
- * jobs has a rowid: rows hold payloads of any size, and in a table WITHOUT ROWID everything over a quarter of a page
- * would overflow, the index of every other column would carry the 36 bytes of the id, and page splits would move
- * payloads. So new rows go to the table's right end, and new ids, which are ordered by time, to the right end of
- * their index.
- * Short columns come first: what reads them does not walk a long payload's overflow pages.
+ * jobs has a rowid: rows hold payloads of any size, and in a table WITHOUT ROWID everything over a quarter of a
+ * page would overflow, the index of every other column would carry the 36 bytes of the id, and page splits would
+ * move payloads. So new rows go to the table's right end, and new ids, which are ordered by time, to the right
+ * end of their index. Short columns come first: what reads them does not walk a long payload's overflow pages.
  *
  * Instants are milliseconds since 1970; not set = NULL, which keeps a row out of the partial indexes.
  * Names of columns are those that the MongoDB documents have.

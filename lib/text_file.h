@@ -6,8 +6,8 @@
 
 #include <stddef.h>
 
-/* The file as a NUL-terminated text of *len bytes (len may be NULL), owned by the caller. ERR_INVALID with the reason: it
- * cannot be read, has more than max_bytes, or a NUL byte in it. No copy of the bytes stays behind. */
+/* The file as a NUL-terminated text of *len bytes (len may be NULL), owned by the caller. ERR_INVALID with the
+ * reason: it cannot be read, has more than max_bytes, or a NUL byte in it. No copy of the bytes stays behind. */
 enum err text_file_read(const char *path, size_t max_bytes, char **text, size_t *len, struct err_text *why)
 	__attribute__((warn_unused_result));
 

@@ -12,8 +12,8 @@
 
 #include <json-c/json.h>
 
-/* Fills a vendor that is all zero from a file's JSON. ERR_INVALID: why is "member: reason". The vendor is to be given to
- * vendor__deinit() either way. */
+/* Fills a vendor that is all zero from a file's JSON. ERR_INVALID: why is "member: reason". The vendor is to be
+ * given to vendor__deinit() either way. */
 enum err vendor__read(struct vendor *vendor, struct json_object *file, vendor_env_fn env, struct err_text *why);
 void vendor__deinit(struct vendor *vendor);
 
@@ -73,8 +73,8 @@ const char *vendor__bad_secret(const char *text);
 
 /* ---- References ---- */
 
-/* Replaces ${env:NAME} and ${file:/path}. ${job:request_id} and ${job:callback_url} stay if keep_job; anything else in
- * ${} is an error. *out is owned by the caller (vendor__wipe). */
+/* Replaces ${env:NAME} and ${file:/path}. ${job:request_id} and ${job:callback_url} stay if keep_job; anything
+ * else in ${} is an error. *out is owned by the caller (vendor__wipe). */
 enum err vendor__resolve(const char *text, vendor_env_fn env, bool keep_job, char **out, struct err_text *why);
 
 #endif
