@@ -12,6 +12,9 @@
 #include "store_link.h"
 #include "vendor.h"
 
+/* JSON values in one request: as json-c values they take up to a hundred times their text. */
+enum { REQUEST_VALUES_MAX = 100000 };
+
 struct api {
 	struct settings settings;
 	struct vendor_set *vendors;

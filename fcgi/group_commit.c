@@ -12,7 +12,7 @@
 #include <time.h>
 
 /* What an item counts for beside its texts, towards STORE_BATCH_BYTES. */
-enum { ITEM_OVERHEAD_BYTES = 512 };
+enum { ITEM_OVERHEAD_BYTES = 512, FAILING_MS = 2000 };
 
 /* One job on its way. Two hold it, the waiter and the writer; who lets go last frees it, so a waiter that
  * gave up leaves nothing behind for the writer to trip over. */
@@ -40,6 +40,7 @@ struct group_commit {
 	bool leaving;
 
 	_Atomic int64_t batch_since_ms;    /* mono; 0 = no batch is running */
+	_Atomic int64_t failed_at_ms;      /* mono; when a batch failed last, 0 if the last one was written */
 	_Atomic bool stuck_told;           /* the log has been told that this batch takes too long */
 	struct item *items[STORE_BATCH_MAX];          /* the writer's: the batch, ... */
 	struct store_insert inserts[STORE_BATCH_MAX]; /* ... and as the store wants it */
@@ -111,6 +112,13 @@ enum err group_commit_ready(struct group_commit *commit, struct err_text *why)
 	if (since && clock_mono_ms() - since > commit->wait_ms)
 		return err_set(why, ERR_UNAVAILABLE, "the store has been writing a batch for more than %d ms", commit->wait_ms);
 	return store_link_get(commit->link, why) ? ERR_OK : ERR_UNAVAILABLE;
+}
+
+bool group_commit_failing(struct group_commit *commit)
+{
+	int64_t failed_at_ms = atomic_load(&commit->failed_at_ms);
+
+	return failed_at_ms && clock_mono_ms() - failed_at_ms < FAILING_MS;
 }
 
 static void enqueue(struct group_commit *commit, struct item *item)
@@ -233,6 +241,7 @@ static void insert_batch(struct group_commit *commit, size_t n)
 	atomic_store(&commit->batch_since_ms, since);
 	err = store_insert(store, commit->inserts, n, &why);
 	atomic_store(&commit->batch_since_ms, 0);
+	atomic_store(&commit->failed_at_ms, err ? clock_mono_ms() : 0);
 	log_unstuck(commit, clock_mono_ms() - since);
 	if (!err)
 		return;

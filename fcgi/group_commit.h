@@ -28,6 +28,10 @@ void group_commit_free(struct group_commit *commit);
 enum err group_commit_put(struct group_commit *commit, const struct store_insert *insert, char request_id[UUID_TEXT_SIZE],
                           struct err_text *why) __attribute__((warn_unused_result));
 
+/* Has the last batch failed, some seconds ago at most? Tells of a store that can be read but not written, which a look
+ * at the connection does not. Never blocks. */
+bool group_commit_failing(struct group_commit *commit);
+
 /* Would group_commit_put() try now? ERR_OK or ERR_UNAVAILABLE. Never blocks. */
 enum err group_commit_ready(struct group_commit *commit, struct err_text *why) __attribute__((warn_unused_result));
 

@@ -59,7 +59,7 @@ static char *job_text(const struct job *job, size_t *len)
 
 static void handle(struct api *api, const struct request *request, struct reply *reply)
 {
-	const char *request_id = request->params[0];
+	char request_id[UUID_TEXT_SIZE];
 	struct job *job = NULL;
 	struct store *store;
 	struct err_text why;
@@ -68,7 +68,7 @@ static void handle(struct api *api, const struct request *request, struct reply 
 	char *text;
 
 	reply_header(reply, "Cache-Control", "no-store");
-	if (!uuid_is_valid(request_id)) {
+	if (!uuid_parse(request->params[0], request_id)) {
 		reply_problem(reply, 404, "there is no job with this id");
 		return;
 	}

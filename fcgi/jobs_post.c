@@ -44,6 +44,7 @@ static bool parse_body(const struct request *request, size_t max_bytes, struct j
 	enum err err;
 
 	limits.max_bytes = max_bytes;
+	limits.max_members = REQUEST_VALUES_MAX;
 	err = json_strict_parse(request->body, request->body_len, &limits, body, pointer, sizeof(pointer), &why);
 	if (err) {
 		reply_problem_at(reply, 400, pointer, "%s", why.text);
@@ -152,7 +153,7 @@ static void handle(struct api *api, const struct request *request, struct reply 
 	struct json_object *body = NULL;
 
 	if (!is_json_type(request_header(request, "CONTENT_TYPE"))) {
-		reply_problem(reply, 415, "Content-Type must be application/json, in UTF-8");
+		reply_problem(reply, 415, "Content-Type must be application/json, in UTF-8 (curl: -H 'Content-Type: application/json')");
 		return;
 	}
 	if (key && !is_good_key(key)) {
@@ -162,8 +163,13 @@ static void handle(struct api *api, const struct request *request, struct reply 
 	if (!parse_body(request, (size_t)api->settings.max_body_bytes, &body, reply))
 		goto out;
 	vendor = choose_vendor(api, body, reply);
-	if (vendor)
-		store_job(api, vendor, payload_text(body), key, reply);
+	if (vendor) {
+		char *payload = payload_text(body);
+
+		json_object_put(body);   /* can be many times the text, and storing may take a while */
+		body = NULL;
+		store_job(api, vendor, payload, key, reply);
+	}
 out:
 	json_object_put(body);
 }

@@ -90,6 +90,7 @@ static bool parse_body(struct callback *c)
 	struct err_text why;
 
 	limits.max_bytes = (size_t)c->api->settings.max_body_bytes;
+	limits.max_members = REQUEST_VALUES_MAX;
 	if (json_strict_parse(c->request->body, c->request->body_len, &limits, &c->body, pointer, sizeof(pointer),
 	                      &why) == ERR_OK)
 		return true;
@@ -105,13 +106,13 @@ static bool parse_body(struct callback *c)
 static enum err look_up(struct callback *c, struct err_text *why)
 {
 	const char *own = c->vendor->callback_job_id ? json_string_at(c->body, c->vendor->callback_job_id) : NULL;
-	char in_url[REQUEST_QUERY_VALUE_SIZE];
+	char in_url[REQUEST_QUERY_VALUE_SIZE], request_id[UUID_TEXT_SIZE];
 	enum err err = ERR_NOT_FOUND;
 
-	if (own && uuid_is_valid(own))
-		err = store_get(c->store, own, &c->job, why);
-	else if (request_query(c->request, "id", in_url) == ERR_OK && uuid_is_valid(in_url))
-		return store_get(c->store, in_url, &c->job, why);
+	if (own && uuid_parse(own, request_id))
+		err = store_get(c->store, request_id, &c->job, why);
+	if (err == ERR_NOT_FOUND && request_query(c->request, "id", in_url) == ERR_OK && uuid_parse(in_url, request_id))
+		return store_get(c->store, request_id, &c->job, why);
 	if (err == ERR_NOT_FOUND && own && *own)
 		err = store_get_by_vendor_job_id(c->store, c->vendor->name, own, &c->job, why);
 	return err;

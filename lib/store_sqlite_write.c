@@ -102,11 +102,12 @@ static enum err insert_item(struct connection *conn, struct store_insert *item, 
 	}
 	if (item->idempotency_key) {
 		err = look_for_key(conn, item, why);
-		if (err != ERR_OK || item->outcome != ERR_OK)
+		if (err != ERR_OK || item->outcome == ERR_CONFLICT)
 			return err;
 	}
+	/* With a key that was used before the job is there, unless it has expired since: then it is stored again. */
 	err = insert_job(conn, item->job, why);
-	if (err == ERR_OK && item->idempotency_key)
+	if (err == ERR_OK && item->idempotency_key && item->outcome == ERR_OK)
 		err = put_key(conn, item, why);
 	return err;
 }

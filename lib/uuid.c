@@ -74,3 +74,12 @@ bool uuid_is_valid(const char *text)
 	}
 	return text[i] == '\0';
 }
+
+bool uuid_parse(const char *text, char out[UUID_TEXT_SIZE])
+{
+	if (strlen(text) != UUID_TEXT_SIZE - 1)
+		return false;
+	for (size_t i = 0; i < UUID_TEXT_SIZE; i++)
+		out[i] = (char)(text[i] >= 'A' && text[i] <= 'F' ? text[i] + ('a' - 'A') : text[i]);
+	return uuid_is_valid(out);
+}

@@ -17,4 +17,7 @@ void uuid_new(int64_t now_ms, char out[UUID_TEXT_SIZE]);
 /* True for 36 characters of lower-case hexadecimal with hyphens in the places of a UUID, any version. */
 bool uuid_is_valid(const char *text);
 
+/* Reads a UUID in either case (RFC 9562, section 4) into out as we write them, in lower case. False if it is none. */
+bool uuid_parse(const char *text, char out[UUID_TEXT_SIZE]);
+
 #endif

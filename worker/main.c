@@ -134,7 +134,7 @@ static bool open_store(struct worker *worker, const sigset_t *signals)
 
 	while (!stopped && (err = store_open(s->store_uri, (int)s->store_timeout_ms, &worker->store, &why)) != ERR_OK) {
 		if (err != ERR_UNAVAILABLE)
-			fatal("STORE_URI", why.text);
+			fatal("the store cannot be used", why.text);
 		if (!told)
 			log_warn("waiting for the store store=%s error=\"%s\"", shown, why.text);
 		told = true;

@@ -23,6 +23,12 @@ enum {
 	STORE_BACK_DOUBT_MS = 5000,    /* and not right after the store came back: its owner may be about to commit */
 };
 
+/* What a change says of its job. */
+struct words {
+	char error[160];
+	char attempt[96];              /* history entry of an attempt whose worker was lost */
+};
+
 struct repair {
 	struct worker *worker;
 	struct queue *queue;
@@ -32,7 +38,7 @@ struct repair {
 	struct queue_op ops[PAGE];
 	struct job_change changes[PAGE];
 	const char *vendors[PAGE];
-	char texts[PAGE][160];
+	struct words words[PAGE];      /* what the changes borrow */
 };
 
 static bool store_answered(struct repair *r, enum err err, const struct err_text *why)
@@ -57,29 +63,34 @@ static void tell_redis(struct repair *r, size_t n)
 
 /* ---- Jobs whose time has come ---- */
 
-static void expire(struct repair *r, struct job_change *change, char text[160])
+static void expire(struct repair *r, struct job_change *change, const struct words *words)
 {
 	change->event = EVENT_EXPIRE;
-	change->error = text;
+	change->error = words->error;
 	change->expire_at = change->now + r->worker->retention_ms;
 }
 
 /* The worker that called is gone. The vendor may have received the call: the attempt counts. */
-static bool lease_is_over(struct repair *r, const struct job_ref *ref, struct job_change *change, char text[160])
+static bool lease_is_over(struct repair *r, const struct job_ref *ref, struct job_change *change, struct words *words)
 {
 	struct lane *lane = worker_lane(r->worker, ref->vendor);
 	int max_attempts = lane ? lane->vendor->retry.max_attempts : 1;
 	int64_t mono = clock_mono_ms();
+	char at[CLOCK_TEXT_SIZE];
 
 	if (mono - r->store_back_mono_ms < STORE_BACK_DOUBT_MS ||
 	    suspects_seen_for_ms(r->suspects, ref->request_id, ref->fence, mono) < LEASE_DOUBT_MS)
 		return false;
 	change->attempts_add = 1;
-	change->history_entry = "{\"outcome\":\"worker_lost\"}";
+	clock_format(change->now, at);
+	snprintf(words->attempt, sizeof(words->attempt), "{\"attempt\":%d,\"at\":\"%s\",\"outcome\":\"worker_lost\"}",
+	         ref->attempts + 1, at);
+	change->history_entry = words->attempt;
 	if (ref->attempts + 1 >= max_attempts || change->now >= ref->deadline_at) {
-		snprintf(text, 160, "the worker was lost during the call (attempt %d of %d); the vendor may have received it",
+		snprintf(words->error, sizeof(words->error),
+		         "the worker was lost during the call (attempt %d of %d); the vendor may have received it",
 		         ref->attempts + 1, max_attempts);
-		expire(r, change, text);
+		expire(r, change, words);
 		return true;
 	}
 	change->event = EVENT_LEASE_LOST;
@@ -90,29 +101,30 @@ static bool lease_is_over(struct repair *r, const struct job_ref *ref, struct jo
 	return true;
 }
 
-static void say_why_expired(struct repair *r, const struct job_ref *ref, char text[160])
+static void say_why_expired(struct repair *r, const struct job_ref *ref, struct words *words)
 {
 	struct lane *lane = worker_lane(r->worker, ref->vendor);
 
 	if (!lane)
-		snprintf(text, 160, "deadline passed: no vendor file for \"%.64s\"", ref->vendor);
+		snprintf(words->error, sizeof(words->error), "deadline passed: no vendor file for \"%.64s\"", ref->vendor);
 	else if (ref->phase == PHASE_WAITING_CALLBACK)
-		snprintf(text, 160, "callback deadline passed: the vendor accepted the job but did not call back within %lld s",
+		snprintf(words->error, sizeof(words->error),
+		         "callback deadline passed: the vendor accepted the job but did not call back within %lld s",
 		         (long long)lane->vendor->callback_timeout_ms / 1000);
 	else
-		snprintf(text, 160, "deadline passed after %d attempts", ref->attempts);
+		snprintf(words->error, sizeof(words->error), "deadline passed after %d attempts", ref->attempts);
 }
 
 /* Fills a change for a job that is due; false if it is left alone for now. */
 static bool judge_due(struct repair *r, const struct job_ref *ref, int64_t now, struct job_change *change,
-                      char text[160])
+                      struct words *words)
 {
 	*change = (struct job_change){
 		.request_id = ref->request_id, .from = PHASE_BIT(ref->phase), .fence = ref->fence, .now = now };
 	if (ref->phase == PHASE_CALLING)
-		return lease_is_over(r, ref, change, text);
-	say_why_expired(r, ref, text);
-	expire(r, change, text);
+		return lease_is_over(r, ref, change, words);
+	say_why_expired(r, ref, words);
+	expire(r, change, words);
 	return true;
 }
 
@@ -133,7 +145,7 @@ static void change_due_page(struct repair *r, const struct job_ref *refs, size_t
 	struct err_text why = { "" };
 
 	for (size_t i = 0; i < n_refs; i++)
-		if (judge_due(r, &refs[i], now, &r->changes[n], r->texts[n]))
+		if (judge_due(r, &refs[i], now, &r->changes[n], &r->words[n]))
 			r->vendors[n++] = refs[i].vendor;
 	if (n == 0 || !store_answered(r, store_change(r->worker->store, r->changes, n, &why), &why))
 		return;

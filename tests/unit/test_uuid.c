@@ -98,9 +98,22 @@ static void only_canonical_text_is_valid(void **state)
 		assert_false(uuid_is_valid(bad[i]));
 }
 
+static void either_case_is_read_as_lower_case(void **state)
+{
+	char out[UUID_TEXT_SIZE];
+
+	(void)state;
+	assert_true(uuid_parse("01A20470-ABCD-7EF0-8000-00000000000F", out));
+	assert_string_equal(out, "01a20470-abcd-7ef0-8000-00000000000f");
+	assert_false(uuid_parse("", out));
+	assert_false(uuid_parse("01A20470-ABCD-7EF0-8000-00000000000G", out));
+	assert_false(uuid_parse("01a20470-abcd-7ef0-8000-00000000000f0", out));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(either_case_is_read_as_lower_case),
 		cmocka_unit_test(it_has_the_form_of_version_7),
 		cmocka_unit_test(later_ids_sort_later_even_within_a_millisecond),
 		cmocka_unit_test(a_clock_that_goes_back_changes_no_order),
