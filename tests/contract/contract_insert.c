@@ -209,6 +209,27 @@ static void the_same_key_with_another_body_is_a_conflict(void **state)
 	job_free(second);
 }
 
+/* A key may be kept for longer than its job. */
+static void a_key_whose_job_has_expired_stores_it_again(void **state)
+{
+	struct contract *c = *state;
+	struct job *first = contract_job(c->now, "alpha"), *second = contract_job(c->now, "alpha");
+	struct store_insert a = keyed(first, "k", 1, c->now + DAY_MS), b = keyed(second, "k", 1, c->now + DAY_MS);
+	struct job_change cancel = { .request_id = first->request_id, .event = EVENT_CANCEL, .fence = FENCE_ANY,
+		                     .now = c->now, .expire_at = c->now + 60000 };
+	size_t deleted;
+
+	assert_err(insert_one(c->store, &a), ERR_OK);
+	assert_err(store_change(c->store, &cancel, 1, NULL), ERR_OK);
+	assert_err(cancel.outcome, ERR_OK);
+	assert_err(store_expire(c->store, c->now + 60001, 10, &deleted, NULL), ERR_OK);
+	assert_err(insert_one(c->store, &b), ERR_EXISTS);
+	assert_string_equal(second->request_id, first->request_id);
+	job_free(must_get(c->store, first->request_id));
+	job_free(first);
+	job_free(second);
+}
+
 static void a_key_that_has_expired_is_free_again(void **state)
 {
 	struct contract *c = *state;
@@ -334,6 +355,7 @@ static const struct CMUnitTest tests[] = {
 	contract_test(a_too_big_payload_leaves_its_neighbours_alone),
 	contract_test(the_same_key_and_body_give_the_first_id),
 	contract_test(the_same_key_with_another_body_is_a_conflict),
+	contract_test(a_key_whose_job_has_expired_stores_it_again),
 	contract_test(a_key_that_has_expired_is_free_again),
 	contract_test(a_key_twice_in_one_batch_makes_one_job),
 	contract_test(a_key_with_two_bodies_in_one_batch_makes_one_job),

@@ -11,6 +11,7 @@ import pytest
 
 from api import assert_problem
 from vendor_files import CALLBACK_SECRET
+from waiting import wait_for
 
 UNKNOWN_ID = "01890a5d-ac96-774b-bcce-b302099a8057"
 DATA = {"score": 7, "name": "Žofie"}
@@ -31,7 +32,7 @@ def waiting_job(stack, vendor="callback"):
 
 def callback_path(stack, request_id):
     stack.api.wait(request_id, status="processing")
-    stack.async_mock.wait_calls(1)
+    wait_for(lambda: stack.async_mock.calls(request_id), 20, "the vendor is called")
     url = urllib.parse.urlsplit(stack.async_mock.calls(request_id)[-1]["headers"]["x-callback-url"])
     assert f"{url.scheme}://{url.netloc}" == stack.base_url
     return f"{url.path}?{url.query}"
@@ -128,6 +129,20 @@ def test_a_duplicate_is_ignored(silent):
         response = silent.api.post(path, body)
         assert response.status_code == 200 and response.json()["status"] == "ignored", response.text
     assert silent.api.get("/jobs/" + request_id).content == before
+
+
+def test_the_id_in_the_url_counts_when_the_vendor_sends_ids_of_its_own(silent):
+    request_id, path = waiting_job(silent)
+    response = silent.api.post(path, data_for("0192d3a0-0000-4000-8000-000000000001"))
+    assert response.status_code == 200 and response.json()["status"] == "accepted", response.text
+    assert silent.api.job(request_id)["status"] == "complete"
+
+
+def test_ids_are_read_in_either_case(silent):
+    request_id, _ = waiting_job(silent)
+    response = silent.api.post("/vendor-webhook/callback", data_for(request_id.upper()))
+    assert response.status_code == 200 and response.json()["status"] == "accepted", response.text
+    assert silent.api.job(request_id.upper())["request_id"] == request_id
 
 
 def test_a_late_webhook_does_not_change_a_failed_job(silent):
