@@ -1,6 +1,7 @@
 #include "group_commit.h"
 
 #include "clock.h"
+#include "crash_point.h"
 #include "log.h"
 #include "mem.h"
 
@@ -239,7 +240,9 @@ static void insert_batch(struct group_commit *commit, size_t n)
 		return;
 	}
 	atomic_store(&commit->batch_since_ms, since);
+	CRASH_POINT("accept_before_insert");
 	err = store_insert(store, commit->inserts, n, &why);
+	CRASH_POINT("accept_after_insert");
 	atomic_store(&commit->batch_since_ms, 0);
 	atomic_store(&commit->failed_at_ms, err ? clock_mono_ms() : 0);
 	log_unstuck(commit, clock_mono_ms() - since);

@@ -1,6 +1,7 @@
 #include "queue_pusher.h"
 
 #include "clock.h"
+#include "crash_point.h"
 #include "log.h"
 #include "mem.h"
 #include "queue.h"
@@ -174,6 +175,7 @@ static void *run(void *arg)
 	while ((n = wait_for_batch(pusher, batch)) > 0) {
 		enum err err = push(pusher, batch, n, &why);
 
+		CRASH_POINT("push_after_xadd");
 		if (err && !away)
 			log_warn("cannot tell Redis about new jobs, keeping their ids reason=\"%s\"", why.text);
 		if (!err && away)

@@ -7,6 +7,7 @@
 #include "api.h"
 
 #include "clock.h"
+#include "crash_point.h"
 #include "json_strict.h"
 #include "log.h"
 #include "mem.h"
@@ -232,6 +233,7 @@ static void apply(struct callback *c)
 			return;
 		}
 		if (change.outcome == ERR_OK) {
+			CRASH_POINT("webhook_after_finish");
 			reply_status(c, "accepted");
 			return;
 		}

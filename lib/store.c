@@ -5,6 +5,7 @@
 
 #include "store_engine.h"
 
+#include "crash_point.h"
 #include "mem.h"
 
 #include <stdlib.h>
@@ -57,9 +58,22 @@ void store_close(struct store *store)
 		store->engine->close(store);
 }
 
+/* What a test of lost answers says in place of the engine's own answer (crash_point.h). */
+static inline enum err answer_lost(struct err_text *why)
+{
+	return err_set(why, ERR_UNAVAILABLE, "the answer was lost");
+}
+
 enum err store_insert(struct store *store, struct store_insert *items, size_t n, struct err_text *why)
 {
-	return store->engine->insert(store, items, n, why);
+	enum err err = store->engine->insert(store, items, n, why);
+
+	if (FAULT_POINT("lost_insert_answer")) {
+		for (size_t i = 0; i < n; i++)
+			items[i].outcome = ERR_UNAVAILABLE;
+		err = answer_lost(why);
+	}
+	return err;
 }
 
 enum err store_get(struct store *store, const char *request_id, struct job **job, struct err_text *why)
@@ -81,12 +95,29 @@ enum err store_ping(struct store *store, struct err_text *why)
 enum err store_claim(struct store *store, struct store_claim *items, size_t n, int64_t now, int64_t lease_until,
                      struct err_text *why)
 {
-	return store->engine->claim(store, items, n, now, lease_until, why);
+	enum err err = store->engine->claim(store, items, n, now, lease_until, why);
+
+	if (FAULT_POINT("lost_claim_answer")) {
+		for (size_t i = 0; i < n; i++) {
+			job_free(items[i].job);
+			items[i].job = NULL;
+			items[i].outcome = ERR_UNAVAILABLE;
+		}
+		err = answer_lost(why);
+	}
+	return err;
 }
 
 enum err store_change(struct store *store, struct job_change *items, size_t n, struct err_text *why)
 {
-	return store->engine->change(store, items, n, why);
+	enum err err = store->engine->change(store, items, n, why);
+
+	if (FAULT_POINT("lost_change_answer")) {
+		for (size_t i = 0; i < n; i++)
+			items[i].outcome = ERR_UNAVAILABLE;
+		err = answer_lost(why);
+	}
+	return err;
 }
 
 enum err store_find_due(struct store *store, int64_t now, int64_t after_due_at, const char *after_id, size_t limit,

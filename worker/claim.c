@@ -1,6 +1,7 @@
 #include "claim.h"
 
 #include "clock.h"
+#include "crash_point.h"
 #include "log.h"
 #include "mem.h"
 
@@ -77,6 +78,7 @@ enum err claim_and_call(struct worker *worker, struct queue *queue, const struct
 	for (size_t i = 0; i < n; i++)
 		claims[i].request_id = items[i].grant->request_id;
 	err = store_claim(worker->store, claims, n, now, now + worker->lease_ms, &why);
+	CRASH_POINT("claim_after");
 	if (err != ERR_OK)
 		log_warn("claim: the store did not answer jobs=%zu error=\"%s\"", n, why.text);
 	else if (any_unavailable(claims, n))

@@ -6,6 +6,7 @@
  * brings the job back.
  */
 #include "clock.h"
+#include "crash_point.h"
 #include "log.h"
 #include "mem.h"
 #include "untold.h"
@@ -231,8 +232,10 @@ static struct call *commit_some(struct commit *c, struct call *list)
 		list = list->next;
 	}
 	decide(c);
+	CRASH_POINT("commit_before");
 	write_outcomes(c);
 	write_the_rest(c);
+	CRASH_POINT("commit_after");
 	finish_batch(c);
 	return list;
 }

@@ -6,6 +6,7 @@
  */
 #include "claim.h"
 #include "clock.h"
+#include "crash_point.h"
 #include "log.h"
 #include "mem.h"
 #include "worker.h"
@@ -200,8 +201,10 @@ static bool take_once(struct intake *in)
 	redis_is(in, false, "");
 	answered_at = clock_mono_ms();
 	n_items = fill_claims(in, n, items);
-	if (n_items)
+	if (n_items) {
+		CRASH_POINT("take_after");
 		in->store_away = in->claim_failed = claim_and_call(worker, in->queue, items, n_items) != ERR_OK;
+	}
 	for (int i = 0; i < n; i++)
 		set_next_take(in, in->lanes[i], &in->takes[i], answered_at);
 	return !in->store_away;

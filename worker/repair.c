@@ -5,6 +5,7 @@
  * time, and moves a job only by a guarded change, so two repairers can at worst do nothing twice.
  */
 #include "clock.h"
+#include "crash_point.h"
 #include "log.h"
 #include "mem.h"
 #include "queue.h"
@@ -149,6 +150,7 @@ static void change_due_page(struct repair *r, const struct job_ref *refs, size_t
 			r->vendors[n++] = refs[i].vendor;
 	if (n == 0 || !store_answered(r, store_change(r->worker->store, r->changes, n, &why), &why))
 		return;
+	CRASH_POINT("repair_after_change");
 	for (size_t i = 0; i < n; i++) {
 		if (r->changes[i].outcome != ERR_OK)
 			continue;
@@ -208,6 +210,7 @@ static bool requeue_page(struct repair *r, const struct lane *lane, const struct
 				.next_attempt_at = refs[i].queued_at, .due_at = refs[i].deadline_at };
 	if (n == 0 || !store_answered(r, store_change(r->worker->store, r->changes, n, &why), &why))
 		return false;
+	CRASH_POINT("repair_after_requeue");
 	for (size_t i = 0; i < n; i++)
 		if (r->changes[i].outcome == ERR_OK)
 			entries[n_push++] = (struct queue_entry){ .vendor = lane->vendor->name, .request_id = r->changes[i].request_id };
