@@ -145,27 +145,19 @@ static enum err sqlite_open(const char *uri, int timeout_ms, struct store **open
 static enum err read_fact(struct sqlite_store *store, enum statement which, const char *key, bool *found,
                           unsigned char *out, struct err_text *why)
 {
-	struct connection *conn;
-	sqlite3_stmt *stmt;
-	enum err err = reader_get(store, &conn, why);
-	int rc = SQLITE_ERROR;
+	struct reading reading;
+	enum err err = read_begin(store, which, "read", &reading, why);
+	int rc;
 
 	if (err != ERR_OK)
 		return err;
-	stmt = statement(conn, which);
-	if (stmt) {
-		if (key)
-			bind_text(stmt, 1, key);
-		rc = sqlite3_step(stmt);
-		*found = rc == SQLITE_ROW;
-		if (*found && out && sqlite3_column_bytes(stmt, 0) == STORE_SECRET_SIZE)
-			memcpy(out, sqlite3_column_blob(stmt, 0), STORE_SECRET_SIZE);
-		sqlite3_reset(stmt);
-	}
-	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
-		err = connection_failed(conn, "read", why);
-	reader_put(store, conn);
-	return err;
+	if (key)
+		bind_text(reading.stmt, 1, key);
+	rc = sqlite3_step(reading.stmt);
+	*found = rc == SQLITE_ROW;
+	if (*found && out && sqlite3_column_bytes(reading.stmt, 0) == STORE_SECRET_SIZE)
+		memcpy(out, sqlite3_column_blob(reading.stmt, 0), STORE_SECRET_SIZE);
+	return read_end(store, &reading, rc, why);
 }
 
 /* Inserts a row with a text and (if not NULL) a blob unless the text is there. *made: it was not. */

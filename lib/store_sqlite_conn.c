@@ -278,28 +278,44 @@ static struct connection *take_reader(struct sqlite_store *store, int64_t deadli
 	return conn;
 }
 
-enum err reader_get(struct sqlite_store *store, struct connection **conn, struct err_text *why)
-{
-	int64_t deadline_at = clock_mono_ms() + store->timeout_ms;
-	struct connection *taken = take_reader(store, deadline_at);
-	enum err err;
-
-	if (!taken)
-		return err_set(why, ERR_UNAVAILABLE, "store busy: all %d connections for reading are in use",
-		               SQLITE_READERS_MAX);
-	err = make_ready(store, taken, deadline_at, why);
-	if (err != ERR_OK)
-		reader_put(store, taken);
-	else
-		*conn = taken;
-	return err;
-}
-
-void reader_put(struct sqlite_store *store, struct connection *conn)
+static void put_reader(struct sqlite_store *store, struct connection *conn)
 {
 	pthread_mutex_lock(&store->pool_mutex);
 	conn->next = store->idle;
 	store->idle = conn;
 	pthread_cond_signal(&store->pool_cond);
 	pthread_mutex_unlock(&store->pool_mutex);
+}
+
+enum err read_begin(struct sqlite_store *store, enum statement which, const char *doing, struct reading *reading,
+                    struct err_text *why)
+{
+	int64_t deadline_at = clock_mono_ms() + store->timeout_ms;
+	struct connection *conn = take_reader(store, deadline_at);
+	enum err err;
+
+	if (!conn)
+		return err_set(why, ERR_UNAVAILABLE, "store busy: all %d connections for reading are in use",
+		               SQLITE_READERS_MAX);
+	*reading = (struct reading){ .conn = conn, .doing = doing };
+	err = make_ready(store, conn, deadline_at, why);
+	if (err == ERR_OK) {
+		reading->stmt = statement(conn, which);
+		if (!reading->stmt)
+			err = connection_failed(conn, doing, why);
+	}
+	if (err != ERR_OK)
+		put_reader(store, conn);
+	return err;
+}
+
+enum err read_end(struct sqlite_store *store, struct reading *reading, int rc, struct err_text *why)
+{
+	enum err err = ERR_OK;
+
+	sqlite3_reset(reading->stmt);
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+		err = connection_failed(reading->conn, reading->doing, why);
+	put_reader(store, reading->conn);
+	return err;
 }

@@ -114,9 +114,18 @@ enum err write_begin(struct sqlite_store *store, struct err_text *why);
 /* Commits when err is ERR_OK, else rolls back; releases the lock. err, or ERR_UNAVAILABLE when the commit fails. */
 enum err write_end(struct sqlite_store *store, enum err err, struct err_text *why);
 
-/* Lends a connection for reading; *conn goes back with reader_put(). */
-enum err reader_get(struct sqlite_store *store, struct connection **conn, struct err_text *why);
-void reader_put(struct sqlite_store *store, struct connection *conn);
+/* One statement that reads, on a connection lent by the pool. */
+struct reading {
+	struct connection *conn;
+	sqlite3_stmt *stmt;     /* to be bound and stepped */
+	const char *doing;      /* for the error text: "store: cannot <doing>" */
+};
+
+/* Lends a connection and a statement of it; both go back with read_end(). On an error nothing is held. */
+enum err read_begin(struct sqlite_store *store, enum statement which, const char *doing, struct reading *reading,
+                    struct err_text *why);
+/* rc is what the last sqlite3_step() said: ERR_OK for a row or the end of them, else ERR_UNAVAILABLE. */
+enum err read_end(struct sqlite_store *store, struct reading *reading, int rc, struct err_text *why);
 
 /* ---- The rest ---- */
 

@@ -78,28 +78,19 @@ static enum err look_up(struct store *base, enum statement which, const char *co
                         struct err_text *why)
 {
 	struct sqlite_store *store = sqlite_store(base);
-	struct connection *conn;
-	sqlite3_stmt *stmt;
-	enum err err = reader_get(store, &conn, why);
-	int rc = SQLITE_ERROR;
+	struct reading reading;
+	enum err err = read_begin(store, which, "read a job", &reading, why);
+	int rc;
 
 	if (err != ERR_OK)
 		return err;
-	stmt = statement(conn, which);
-	if (stmt) {
-		for (int i = 0; i < n_keys; i++)
-			bind_text(stmt, i + 1, keys[i]);
-		rc = sqlite3_step(stmt);
-		if (rc == SQLITE_ROW)
-			*job = row_to_job(stmt);
-		sqlite3_reset(stmt);
-	}
-	if (rc == SQLITE_DONE)
-		err = err_set(why, ERR_NOT_FOUND, "no such job");
-	else if (rc != SQLITE_ROW)
-		err = connection_failed(conn, "read a job", why);
-	reader_put(store, conn);
-	return err;
+	for (int i = 0; i < n_keys; i++)
+		bind_text(reading.stmt, i + 1, keys[i]);
+	rc = sqlite3_step(reading.stmt);
+	if (rc == SQLITE_ROW)
+		*job = row_to_job(reading.stmt);
+	err = read_end(store, &reading, rc, why);
+	return rc == SQLITE_DONE ? err_set(why, ERR_NOT_FOUND, "no such job") : err;
 }
 
 enum err sqlite_get(struct store *store, const char *request_id, struct job **job, struct err_text *why)
@@ -115,25 +106,26 @@ enum err sqlite_get_by_vendor_job_id(struct store *store, const char *vendor, co
 	return look_up(store, STMT_GET_BY_VENDOR_JOB_ID, keys, 2, job, why);
 }
 
-/* All rows of a bound statement. On an error *refs and *n are as before. */
-static enum err collect_refs(struct connection *conn, sqlite3_stmt *stmt, struct job_ref **refs, size_t *n,
+/* All rows of a bound statement, and the end of the reading. On an error *refs and *n are as before. */
+static enum err collect_refs(struct sqlite_store *store, struct reading *reading, struct job_ref **refs, size_t *n,
                              struct err_text *why)
 {
 	struct job_ref *rows = NULL;
 	size_t n_rows = 0, capacity = 0;
+	enum err err;
 	int rc;
 
-	while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+	while ((rc = sqlite3_step(reading->stmt)) == SQLITE_ROW) {
 		if (n_rows == capacity) {
 			capacity = capacity ? capacity * 2 : FIRST_REFS;
 			rows = mem_realloc(rows, capacity * sizeof(*rows));
 		}
-		rows[n_rows++] = row_to_ref(stmt);
+		rows[n_rows++] = row_to_ref(reading->stmt);
 	}
-	sqlite3_reset(stmt);
-	if (rc != SQLITE_DONE) {
+	err = read_end(store, reading, rc, why);
+	if (err != ERR_OK) {
 		job_refs_free(rows, n_rows);
-		return connection_failed(conn, "look for jobs", why);
+		return err;
 	}
 	*refs = rows;
 	*n = n_rows;
@@ -145,46 +137,28 @@ static sqlite3_int64 sql_limit(size_t limit) { return limit < INT32_MAX ? (sqlit
 enum err sqlite_find_due(struct store *base, int64_t now, int64_t after_due_at, const char *after_id, size_t limit,
                          struct job_ref **refs, size_t *n, struct err_text *why)
 {
-	struct sqlite_store *store = sqlite_store(base);
-	struct connection *conn;
-	sqlite3_stmt *stmt;
-	enum err err = reader_get(store, &conn, why);
+	struct reading reading;
+	enum err err = read_begin(sqlite_store(base), STMT_FIND_DUE, "look for due jobs", &reading, why);
 
 	if (err != ERR_OK)
 		return err;
-	stmt = statement(conn, STMT_FIND_DUE);
-	if (stmt) {
-		sqlite3_bind_int64(stmt, 1, now);
-		sqlite3_bind_int64(stmt, 2, after_due_at);
-		bind_text(stmt, 3, after_id);
-		sqlite3_bind_int64(stmt, 4, sql_limit(limit));
-		err = collect_refs(conn, stmt, refs, n, why);
-	} else {
-		err = connection_failed(conn, "look for due jobs", why);
-	}
-	reader_put(store, conn);
-	return err;
+	sqlite3_bind_int64(reading.stmt, 1, now);
+	sqlite3_bind_int64(reading.stmt, 2, after_due_at);
+	bind_text(reading.stmt, 3, after_id);
+	sqlite3_bind_int64(reading.stmt, 4, sql_limit(limit));
+	return collect_refs(sqlite_store(base), &reading, refs, n, why);
 }
 
 enum err sqlite_find_queued(struct store *base, const char *vendor, int64_t before, size_t limit, struct job_ref **refs,
                             size_t *n, struct err_text *why)
 {
-	struct sqlite_store *store = sqlite_store(base);
-	struct connection *conn;
-	sqlite3_stmt *stmt;
-	enum err err = reader_get(store, &conn, why);
+	struct reading reading;
+	enum err err = read_begin(sqlite_store(base), STMT_FIND_QUEUED, "look for queued jobs", &reading, why);
 
 	if (err != ERR_OK)
 		return err;
-	stmt = statement(conn, STMT_FIND_QUEUED);
-	if (stmt) {
-		bind_text(stmt, 1, vendor);
-		sqlite3_bind_int64(stmt, 2, before);
-		sqlite3_bind_int64(stmt, 3, sql_limit(limit));
-		err = collect_refs(conn, stmt, refs, n, why);
-	} else {
-		err = connection_failed(conn, "look for queued jobs", why);
-	}
-	reader_put(store, conn);
-	return err;
+	bind_text(reading.stmt, 1, vendor);
+	sqlite3_bind_int64(reading.stmt, 2, before);
+	sqlite3_bind_int64(reading.stmt, 3, sql_limit(limit));
+	return collect_refs(sqlite_store(base), &reading, refs, n, why);
 }

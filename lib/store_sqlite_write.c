@@ -13,6 +13,26 @@
 
 static bool is_too_big(const char *text) { return text && strnlen(text, STORE_TEXT_MAX + 1) > STORE_TEXT_MAX; }
 
+/* Writes and answers one item. Only what is wrong with the store is an error. */
+typedef enum err (*write_item_fn)(struct connection *conn, void *item, const void *arg, struct err_text *why);
+
+/* All items of a batch, of item_size bytes each, in one transaction. On an error none is written. */
+static enum err write_batch(struct store *base, write_item_fn write_item, const void *arg, void *items, size_t n,
+                            size_t item_size, struct err_text *why)
+{
+	struct sqlite_store *store = sqlite_store(base);
+	enum err err;
+
+	if (n == 0)
+		return ERR_OK;
+	err = write_begin(store, why);
+	if (err != ERR_OK)
+		return err;
+	for (size_t i = 0; i < n && err == ERR_OK; i++)
+		err = write_item(&store->writer, (char *)items + i * item_size, arg, why);
+	return write_end(store, err, why);
+}
+
 /* ---- Insert ---- */
 
 static enum err insert_job(struct connection *conn, const struct job *job, struct err_text *why)
@@ -91,10 +111,12 @@ static enum err put_key(struct connection *conn, const struct store_insert *item
 	return connection_failed(conn, "keep a key", why);
 }
 
-static enum err insert_item(struct connection *conn, struct store_insert *item, struct err_text *why)
+static enum err insert_item(struct connection *conn, void *any, const void *unused, struct err_text *why)
 {
+	struct store_insert *item = any;
 	enum err err;
 
+	(void)unused;
 	item->outcome = ERR_OK;
 	if (is_too_big(item->job->payload) || is_too_big(item->job->result)) {
 		item->outcome = ERR_TOO_BIG;
@@ -114,17 +136,8 @@ static enum err insert_item(struct connection *conn, struct store_insert *item, 
 
 enum err sqlite_insert(struct store *base, struct store_insert *items, size_t n, struct err_text *why)
 {
-	struct sqlite_store *store = sqlite_store(base);
-	enum err err;
+	enum err err = write_batch(base, insert_item, NULL, items, n, sizeof(*items), why);
 
-	if (n == 0)
-		return ERR_OK;
-	err = write_begin(store, why);
-	if (err == ERR_OK) {
-		for (size_t i = 0; i < n && err == ERR_OK; i++)
-			err = insert_item(&store->writer, &items[i], why);
-		err = write_end(store, err, why);
-	}
 	for (size_t i = 0; i < n && err != ERR_OK; i++)
 		items[i].outcome = ERR_UNAVAILABLE;
 	return err;
@@ -152,9 +165,12 @@ static enum err say_why_not(struct connection *conn, struct store_claim *item, i
 	return rc == SQLITE_ROW || rc == SQLITE_DONE ? ERR_OK : connection_failed(conn, "claim a job", why);
 }
 
-static enum err claim_item(struct connection *conn, struct store_claim *item, int64_t now, int64_t lease_until,
-                           struct err_text *why)
+struct lease { int64_t now, until; };
+
+static enum err claim_item(struct connection *conn, void *any, const void *arg, struct err_text *why)
 {
+	struct store_claim *item = any;
+	const struct lease *lease = arg;
 	const struct job_transition *row = job_transition(EVENT_CLAIM);
 	sqlite3_stmt *stmt = statement(conn, STMT_CLAIM);
 	int rc = SQLITE_ERROR;
@@ -162,8 +178,8 @@ static enum err claim_item(struct connection *conn, struct store_claim *item, in
 	if (stmt) {
 		bind_text(stmt, 1, phase_name(row->to));
 		bind_text(stmt, 2, status_name((enum status)row->status));
-		sqlite3_bind_int64(stmt, 3, lease_until);
-		sqlite3_bind_int64(stmt, 4, now);
+		sqlite3_bind_int64(stmt, 3, lease->until);
+		sqlite3_bind_int64(stmt, 4, lease->now);
 		bind_text(stmt, 5, item->request_id);
 		rc = sqlite3_step(stmt);
 		if (rc == SQLITE_ROW) {
@@ -173,28 +189,21 @@ static enum err claim_item(struct connection *conn, struct store_claim *item, in
 		sqlite3_reset(stmt);
 	}
 	if (rc == SQLITE_DONE)
-		return say_why_not(conn, item, now, why);
+		return say_why_not(conn, item, lease->now, why);
 	return rc == SQLITE_ROW ? ERR_OK : connection_failed(conn, "claim a job", why);
 }
 
 enum err sqlite_claim(struct store *base, struct store_claim *items, size_t n, int64_t now, int64_t lease_until,
                       struct err_text *why)
 {
-	struct sqlite_store *store = sqlite_store(base);
+	const struct lease lease = { .now = now, .until = lease_until };
 	enum err err;
 
-	if (n == 0)
-		return ERR_OK;
 	for (size_t i = 0; i < n; i++) {
 		items[i].job = NULL;
 		items[i].not_before = 0;
 	}
-	err = write_begin(store, why);
-	if (err == ERR_OK) {
-		for (size_t i = 0; i < n && err == ERR_OK; i++)
-			err = claim_item(&store->writer, &items[i], now, lease_until, why);
-		err = write_end(store, err, why);
-	}
+	err = write_batch(base, claim_item, &lease, items, n, sizeof(*items), why);
 	for (size_t i = 0; i < n && err != ERR_OK; i++) {
 		job_free(items[i].job);
 		items[i].job = NULL;
@@ -226,10 +235,12 @@ static void bind_change(sqlite3_stmt *stmt, const struct job_change *item, const
 		bind_text(stmt, 14, item->result);
 }
 
-static enum err change_item(struct connection *conn, struct job_change *item, struct err_text *why)
+static enum err change_item(struct connection *conn, void *any, const void *unused, struct err_text *why)
 {
+	struct job_change *item = any;
 	sqlite3_stmt *stmt;
 
+	(void)unused;
 	if (is_too_big(item->result)) {
 		item->outcome = ERR_TOO_BIG;
 		return ERR_OK;
@@ -246,17 +257,8 @@ static enum err change_item(struct connection *conn, struct job_change *item, st
 
 enum err sqlite_change(struct store *base, struct job_change *items, size_t n, struct err_text *why)
 {
-	struct sqlite_store *store = sqlite_store(base);
-	enum err err;
+	enum err err = write_batch(base, change_item, NULL, items, n, sizeof(*items), why);
 
-	if (n == 0)
-		return ERR_OK;
-	err = write_begin(store, why);
-	if (err == ERR_OK) {
-		for (size_t i = 0; i < n && err == ERR_OK; i++)
-			err = change_item(&store->writer, &items[i], why);
-		err = write_end(store, err, why);
-	}
 	for (size_t i = 0; i < n && err != ERR_OK; i++)
 		items[i].outcome = ERR_UNAVAILABLE;
 	return err;
@@ -267,24 +269,16 @@ enum err sqlite_change(struct store *base, struct job_change *items, size_t n, s
 /* Without the write lock: nearly always there is nothing to do. */
 static enum err any_expired(struct sqlite_store *store, int64_t now, bool *any, struct err_text *why)
 {
-	struct connection *conn;
-	sqlite3_stmt *stmt;
-	enum err err = reader_get(store, &conn, why);
-	int rc = SQLITE_ERROR;
+	struct reading reading;
+	enum err err = read_begin(store, STMT_ANY_EXPIRED, "look for what has expired", &reading, why);
+	int rc;
 
 	if (err != ERR_OK)
 		return err;
-	stmt = statement(conn, STMT_ANY_EXPIRED);
-	if (stmt) {
-		sqlite3_bind_int64(stmt, 1, now);
-		rc = sqlite3_step(stmt);
-		*any = rc == SQLITE_ROW && sqlite3_column_int(stmt, 0);
-		sqlite3_reset(stmt);
-	}
-	if (rc != SQLITE_ROW)
-		err = connection_failed(conn, "look for what has expired", why);
-	reader_put(store, conn);
-	return err;
+	sqlite3_bind_int64(reading.stmt, 1, now);
+	rc = sqlite3_step(reading.stmt);
+	*any = rc == SQLITE_ROW && sqlite3_column_int(reading.stmt, 0);
+	return read_end(store, &reading, rc, why);
 }
 
 static enum err delete_expired(struct connection *conn, enum statement which, int64_t now, size_t limit,
