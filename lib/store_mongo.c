@@ -119,7 +119,32 @@ static int code_of(const bson_t *error)
 	return -MONGO_CODE_DUPLICATE_KEY;
 }
 
-/* Spreads reply.writeErrors over codes; returns how many there were. */
+/* The server did not get to the item: it is stepping down, shutting down, or out of time. The driver does not repeat
+ * what it answers item by item. Codes: src/mongo/base/error_codes.yml of MongoDB. */
+static bool is_passing(int code)
+{
+	static const int passing[] = {
+		24,      /* LockTimeout */
+		50,      /* MaxTimeMSExpired */
+		91,      /* ShutdownInProgress */
+		112,     /* WriteConflict */
+		189,     /* PrimarySteppedDown */
+		262,     /* ExceededTimeLimit */
+		10107,   /* NotWritablePrimary */
+		11600,   /* InterruptedAtShutdown */
+		11601,   /* Interrupted */
+		11602,   /* InterruptedDueToReplStateChange */
+		13435,   /* NotPrimaryNoSecondaryOk */
+		13436,   /* NotPrimaryOrSecondary */
+	};
+
+	for (size_t i = 0; i < sizeof(passing) / sizeof(passing[0]); i++)
+		if (code == passing[i])
+			return true;
+	return false;
+}
+
+/* Spreads reply.writeErrors over codes; returns how many answers of an item's own there were. */
 static size_t read_write_errors(const bson_t *reply, int *codes, size_t n)
 {
 	bson_iter_t iter, errors;
@@ -142,7 +167,7 @@ static size_t read_write_errors(const bson_t *reply, int *codes, size_t n)
 		if (i < 0 || (size_t)i >= n)
 			continue;
 		codes[i] = code_of(&error);
-		count++;
+		count += !is_passing(codes[i]);
 	}
 	return count;
 }

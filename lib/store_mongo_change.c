@@ -90,7 +90,9 @@ static void append_claim_update(bson_t *update, const struct claim *claim)
 	bson_append_document_end(update, &part);
 }
 
-/* A connection that broke says nothing about the update: then what carries our claim id tells. */
+/* After a connection that broke, a primary that stepped down in the middle or a majority that was too slow, the update
+ * may be done in part: then what carries our claim id, read from a majority, tells. Only without a server it was not
+ * sent at all. */
 static enum err stamp(struct claim *claim, struct err_text *why)
 {
 	bson_t filter = BSON_INITIALIZER, update = BSON_INITIALIZER, opts = BSON_INITIALIZER;
@@ -103,7 +105,7 @@ static enum err stamp(struct claim *claim, struct err_text *why)
 	BSON_APPEND_BOOL(&opts, "validate", false);
 	if (!mongoc_collection_update_many(claim->jobs, &filter, &update, &opts, NULL, &error)) {
 		err = mongo_failed(why, "claim", &error);
-		claim->answer_lost = error.domain == MONGOC_ERROR_STREAM;
+		claim->answer_lost = error.domain != MONGOC_ERROR_SERVER_SELECTION;
 	}
 	bson_destroy(&filter);
 	bson_destroy(&update);

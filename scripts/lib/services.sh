@@ -4,13 +4,14 @@
 # Reads the stack's own variables (see plan_write in scripts/stack): DIR, store, ports, counts. Each service has
 # service_run_X, which becomes the program (exec), and service_ready_X. worker-1, worker-2, ... share one pair.
 
-services_known='redis, mongod, lighttpd, api, worker-1, worker-2, ..., mock'
+services_known='redis, mongod (or mongod-1, ...), lighttpd, api, worker-1, worker-2, ..., mock'
 
 # service_kind SERVICE: prints the name under which its functions are found; fails for what this stack cannot run.
 service_kind() {
 	case $1 in
 	redis | lighttpd | api) echo "$1" ;;
-	mongod) [[ $store == mongodb ]] && echo mongod ;;
+	mongod) [[ $store == mongodb && $mongod_nodes == 1 ]] && echo mongod ;;
+	mongod-[1-7]) [[ $store == mongodb ]] && ((mongod_nodes > 1 && ${1#mongod-} <= mongod_nodes)) && echo mongod ;;
 	mock) [[ $mocks == yes ]] && echo mock ;;
 	worker-[1-9] | worker-[1-9][0-9] | worker-[1-9][0-9][0-9]) echo worker ;;
 	*) return 1 ;;
@@ -42,12 +43,23 @@ service_ready_redis() {
 }
 
 service_run_mongod() {
-	exec_fresh "$mongod" --dbpath "$DIR/mongod" --port "$mongod_port" --bind_ip 127.0.0.1 --nounixsocket --quiet \
-		--wiredTigerCacheSizeGB 0.5 --setParameter diagnosticDataCollectionEnabled=false
+	local set=()
+	((mongod_nodes == 1)) || set=(--replSet stack --oplogSize 64 --setParameter shutdownTimeoutMillisForSignaledShutdown=500)
+	mkdir -p "$DIR/$1"
+	exec_fresh "$mongod" --dbpath "$DIR/$1" --port "$(mongod_port "$1")" --bind_ip 127.0.0.1 --nounixsocket --quiet \
+		--wiredTigerCacheSizeGB 0.5 --setParameter diagnosticDataCollectionEnabled=false "${set[@]}"
 }
 
 service_ready_mongod() {
-	ports_answers "$mongod_port"
+	ports_answers "$(mongod_port "$1")"
+}
+
+# mongod_port SERVICE: mongod, or mongod-<number>.
+mongod_port() {
+	local node=${1#mongod} ports
+	read -ra ports <<<"$mongod_ports"
+	node=${node#-}
+	echo "${ports[${node:-1} - 1]}"
 }
 
 service_run_lighttpd() {

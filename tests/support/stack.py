@@ -53,7 +53,8 @@ def missing_tools(store):
 class Stack:
     """A stack that is up. `vendors` is its vendors.d, a private folder that tests may write to."""
 
-    def __init__(self, store, vendor_files, workers=1, api_processes=2, settings=None, mock_args=None):
+    def __init__(self, store, vendor_files, workers=1, api_processes=2, settings=None, mock_args=None,
+                 mongod_nodes=1):
         self.store = store
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="vf-e2e-"))
         self.vendors = self.folder / "vendors.d"
@@ -63,6 +64,8 @@ class Stack:
         self.workers = workers
         options = ["--store", store, "--vendors", str(self.vendors), "--workers", str(workers),
                    "--api-processes", str(api_processes)]
+        if mongod_nodes > 1:
+            options += ["--mongod-nodes", str(mongod_nodes)]
         if mock_args:
             options += ["--mock-args", mock_args]
         running.append(self)
