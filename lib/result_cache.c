@@ -17,6 +17,7 @@
 enum {
 	CONNECTIONS_MAX = 8,         /* to Redis; whoever finds none free does without */
 	AWAY_MS = 1000,              /* Redis failed: leave it alone for so long */
+	TIMEOUT_MAX_MS = 150,        /* a reader waits no longer for what the store can tell it, too */
 	BYTES_PER_BUCKET = 2048,
 	BUCKETS_MIN = 64,
 	MALLOC_OVERHEAD_BYTES = 16,
@@ -238,6 +239,8 @@ enum err result_cache_new(const char *redis_url, const char *prefix, int timeout
 	struct result_cache *c = mem_calloc(1, sizeof(*c));
 	enum err err = ERR_OK;
 
+	if (timeout_ms > TIMEOUT_MAX_MS)
+		timeout_ms = TIMEOUT_MAX_MS;
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_mutex_init(&c->pool_lock, NULL);
 	c->prefix = mem_strdup(prefix);

@@ -15,7 +15,8 @@ enum { RESULT_CACHE_BYTES_MAX = 64 << 10 };
 
 struct result_cache;
 
-/* local_bytes: most memory for the layer in this process. */
+/* local_bytes: most memory for the layer in this process. timeout_ms bounds a wait for Redis; however long it is, no
+ * reader waits longer than 150 ms, and not again for a second. */
 enum err result_cache_new(const char *redis_url, const char *prefix, int timeout_ms, size_t local_bytes,
                           struct result_cache **cache, struct err_text *why) __attribute__((warn_unused_result));
 void result_cache_free(struct result_cache *cache);

@@ -10,6 +10,11 @@ _out = os.fdopen(os.dup(1), "w", buffering=1)
 _count = 0
 
 
+def pytest_addoption(parser):
+    # What pytest's terminal plugin would bring; comparing asserts ask for it.
+    parser.addoption("--verbose", action="count", default=0, dest="verbose")
+
+
 def pytest_configure(config):
     # Whatever pytest or a test prints must not be taken for TAP.
     os.dup2(2, 1)
