@@ -137,6 +137,19 @@ enum err store_expire(struct store *store, int64_t now, size_t limit, size_t *de
 	return store->engine->expire(store, now, limit, deleted, why);
 }
 
+enum err store_quota_add(struct store *store, const struct quota_slot *items, size_t n, struct err_text *why)
+{
+	enum err err = store->engine->quota_add(store, items, n, why);
+
+	return FAULT_POINT("lost_quota_answer") ? answer_lost(why) : err;
+}
+
+enum err store_quota_read(struct store *store, const char *vendor, int64_t per_ms, int64_t since,
+                          struct quota_slot **slots, size_t *n, struct err_text *why)
+{
+	return store->engine->quota_read(store, vendor, per_ms, since, slots, n, why);
+}
+
 enum err store_mark_called(struct store *store, const char *vendor, struct err_text *why)
 {
 	return store->engine->mark_called(store, vendor, why);

@@ -18,6 +18,7 @@
 
 #include "err.h"
 #include "job.h"
+#include "quota.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -98,9 +99,22 @@ enum err store_find_due(struct store *store, int64_t now, int64_t after_due_at, 
 /* Queued jobs of a vendor with queued_at < before, oldest first. */
 enum err store_find_queued(struct store *store, const char *vendor, int64_t before, size_t limit,
                            struct job_ref **refs, size_t *n, struct err_text *why) __attribute__((warn_unused_result));
-/* Deletes up to limit jobs and keys whose expire_at has passed; *deleted counts them. An engine whose server does
+/* Deletes up to limit jobs, keys and slots of quotas whose expire_at has passed; *deleted counts them. An engine whose server does
  * this by itself (MongoDB's TTL index) deletes nothing. */
 enum err store_expire(struct store *store, int64_t now, size_t limit, size_t *deleted, struct err_text *why)
+	__attribute__((warn_unused_result));
+
+/* ---- Quotas: what their windows count outlives Redis ---- */
+
+/* Adds the count of each item to its slot (same vendor, per_ms and until); a negative one takes back what its caller
+ * added before. Repeated after a lost answer, it may count twice: never repeat one that takes back. All are written on
+ * ERR_OK; on ERR_UNAVAILABLE any may be. */
+enum err store_quota_add(struct store *store, const struct quota_slot *items, size_t n, struct err_text *why)
+	__attribute__((warn_unused_result));
+/* The slots of this window with until > since, in order of until. *slots (owned by the caller, free(); vendor is NULL)
+ * holds *n. */
+enum err store_quota_read(struct store *store, const char *vendor, int64_t per_ms, int64_t since,
+                          struct quota_slot **slots, size_t *n, struct err_text *why)
 	__attribute__((warn_unused_result));
 
 /* ---- Small facts that outlive Redis ---- */

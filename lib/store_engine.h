@@ -22,6 +22,9 @@ struct store_engine {
 	enum err (*find_queued)(struct store *store, const char *vendor, int64_t before, size_t limit,
 	                        struct job_ref **refs, size_t *n, struct err_text *why);
 	enum err (*expire)(struct store *store, int64_t now, size_t limit, size_t *deleted, struct err_text *why);
+	enum err (*quota_add)(struct store *store, const struct quota_slot *items, size_t n, struct err_text *why);
+	enum err (*quota_read)(struct store *store, const char *vendor, int64_t per_ms, int64_t since,
+	                       struct quota_slot **slots, size_t *n, struct err_text *why);
 	enum err (*mark_called)(struct store *store, const char *vendor, struct err_text *why);
 	enum err (*secret)(struct store *store, const char *name, const unsigned char candidate[STORE_SECRET_SIZE],
 	                   unsigned char secret[STORE_SECRET_SIZE], struct err_text *why);

@@ -382,6 +382,8 @@ const struct store_engine store_mongo_engine = {
 	.find_due = mongo_find_due,
 	.find_queued = mongo_find_queued,
 	.expire = mongo_expire,
+	.quota_add = mongo_quota_add,
+	.quota_read = mongo_quota_read,
 	.mark_called = mongo_mark_called,
 	.secret = mongo_secret,
 };

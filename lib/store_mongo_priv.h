@@ -7,6 +7,7 @@
  *   store_mongo_read.c     get and find
  *   store_mongo_insert.c   insert, with idempotency keys
  *   store_mongo_change.c   claim and change
+ *   store_mongo_quota.c    quotas
  */
 #ifndef VF_STORE_MONGO_PRIV_H
 #define VF_STORE_MONGO_PRIV_H
@@ -18,6 +19,7 @@
 
 #define COLLECTION_JOBS "jobs"
 #define COLLECTION_KEYS "idempotency_keys"
+#define COLLECTION_QUOTAS "quotas"
 #define COLLECTION_CALLED "vendors_called"
 #define COLLECTION_SECRETS "secrets"
 #define COLLECTION_META "meta"
@@ -119,6 +121,9 @@ enum err mongo_find_due(struct store *store, int64_t now, int64_t after_due_at, 
                         struct job_ref **refs, size_t *n, struct err_text *why);
 enum err mongo_find_queued(struct store *store, const char *vendor, int64_t before, size_t limit,
                            struct job_ref **refs, size_t *n, struct err_text *why);
+enum err mongo_quota_add(struct store *store, const struct quota_slot *items, size_t n, struct err_text *why);
+enum err mongo_quota_read(struct store *store, const char *vendor, int64_t per_ms, int64_t since,
+                          struct quota_slot **slots, size_t *n, struct err_text *why);
 enum err mongo_mark_called(struct store *store, const char *vendor, struct err_text *why);
 enum err mongo_secret(struct store *store, const char *name, const unsigned char candidate[STORE_SECRET_SIZE],
                       unsigned char secret[STORE_SECRET_SIZE], struct err_text *why);

@@ -28,6 +28,10 @@ static const struct { const char *collection; const char *command; } indexes[] =
 	  "{ \"name\": \"expireAt\", \"key\": { \"expireAt\": 1 }, \"expireAfterSeconds\": 0,"
 	  "  \"partialFilterExpression\": { \"expireAt\": { \"$exists\": true } } }"
 	  "] }" },
+	{ COLLECTION_QUOTAS,
+	  "{ \"createIndexes\": \"" COLLECTION_QUOTAS "\", \"indexes\": ["
+	  "{ \"name\": \"expireAt\", \"key\": { \"expireAt\": 1 }, \"expireAfterSeconds\": 0 }"
+	  "] }" },
 	{ COLLECTION_KEYS,
 	  "{ \"createIndexes\": \"" COLLECTION_KEYS "\", \"indexes\": ["
 	  "{ \"name\": \"expireAt\", \"key\": { \"expireAt\": 1 }, \"expireAfterSeconds\": 0 }"

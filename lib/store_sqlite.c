@@ -228,6 +228,8 @@ const struct store_engine store_sqlite_engine = {
 	.find_due = sqlite_find_due,
 	.find_queued = sqlite_find_queued,
 	.expire = sqlite_expire,
+	.quota_add = sqlite_quota_add,
+	.quota_read = sqlite_quota_read,
 	.mark_called = sqlite_mark_called,
 	.secret = sqlite_secret,
 };

@@ -48,12 +48,18 @@ static const char *const texts[STMT_CHANGE] = {
 	[STMT_FIND_QUEUED] = "SELECT " REF_COLUMNS " FROM jobs INDEXED BY jobs_queued "
 	                     "WHERE vendor = ? AND queuedAt < ? ORDER BY queuedAt LIMIT ?",
 	[STMT_ANY_EXPIRED] = "SELECT EXISTS (SELECT 1 FROM jobs WHERE expireAt <= ?1) "
-	                     "OR EXISTS (SELECT 1 FROM idempotency_keys WHERE expireAt <= ?1)",
+	                     "OR EXISTS (SELECT 1 FROM idempotency_keys WHERE expireAt <= ?1) "
+	                     "OR EXISTS (SELECT 1 FROM quotas WHERE expireAt <= ?1)",
 	/* Whatever wrote expireAt: a job that is not finished never goes. */
 	[STMT_EXPIRE_JOBS] = "DELETE FROM jobs WHERE phase = 'done' AND rowid IN "
 	                     "(SELECT rowid FROM jobs WHERE expireAt <= ? ORDER BY expireAt LIMIT ?)",
 	[STMT_EXPIRE_KEYS] = "DELETE FROM idempotency_keys WHERE key IN "
 	                     "(SELECT key FROM idempotency_keys WHERE expireAt <= ? ORDER BY expireAt LIMIT ?)",
+	[STMT_EXPIRE_QUOTAS] = "DELETE FROM quotas WHERE rowid IN "
+	                       "(SELECT rowid FROM quotas WHERE expireAt <= ? ORDER BY expireAt LIMIT ?)",
+	[STMT_QUOTA_ADD] = "INSERT INTO quotas (vendor, perMs, until, count, expireAt) VALUES (?,?,?,?,?) "
+	                   "ON CONFLICT (vendor, perMs, until) DO UPDATE SET count = count + excluded.count",
+	[STMT_QUOTA_READ] = "SELECT until, count FROM quotas WHERE vendor = ? AND perMs = ? AND until > ? ORDER BY until",
 	[STMT_PING] = "SELECT 1 FROM jobs LIMIT 1",
 	[STMT_WAS_CALLED] = "SELECT 1 FROM vendors_called WHERE vendor = ?",
 	[STMT_MARK_CALLED] = "INSERT INTO vendors_called (vendor) VALUES (?) ON CONFLICT DO NOTHING",

@@ -6,6 +6,7 @@
  *   store_sqlite_schema.c  tables, indexes, version
  *   store_sqlite_write.c   insert, claim, change, expire
  *   store_sqlite_read.c    get, find
+ *   store_sqlite_quota.c   quotas
  *
  * Deadlines are clock_mono_ms() values.
  */
@@ -50,7 +51,8 @@ enum statement {
 	STMT_INSERT_JOB, STMT_FIND_KEY, STMT_PUT_KEY,
 	STMT_CLAIM, STMT_WHY_NOT_CLAIMED,
 	STMT_GET, STMT_GET_BY_VENDOR_JOB_ID, STMT_FIND_DUE, STMT_FIND_QUEUED,
-	STMT_ANY_EXPIRED, STMT_EXPIRE_JOBS, STMT_EXPIRE_KEYS,
+	STMT_ANY_EXPIRED, STMT_EXPIRE_JOBS, STMT_EXPIRE_KEYS, STMT_EXPIRE_QUOTAS,
+	STMT_QUOTA_ADD, STMT_QUOTA_READ,
 	STMT_PING, STMT_WAS_CALLED, STMT_MARK_CALLED, STMT_GET_SECRET, STMT_PUT_SECRET,
 	STMT_CHANGE,    /* one for each event */
 	STMT_COUNT = STMT_CHANGE + EVENT_COUNT
@@ -114,6 +116,12 @@ enum err write_begin(struct sqlite_store *store, struct err_text *why);
 /* Commits when err is ERR_OK, else rolls back; releases the lock. err, or ERR_UNAVAILABLE when the commit fails. */
 enum err write_end(struct sqlite_store *store, enum err err, struct err_text *why);
 
+/* Writes and answers one item. Only what is wrong with the store is an error. */
+typedef enum err (*write_item_fn)(struct connection *conn, void *item, const void *arg, struct err_text *why);
+/* All items of a batch, of item_size bytes each, in one transaction. On an error none is written. */
+enum err write_batch(struct store *base, write_item_fn write_item, const void *arg, void *items, size_t n,
+                     size_t item_size, struct err_text *why);
+
 /* One statement that reads, on a connection lent by the pool. */
 struct reading {
 	struct connection *conn;
@@ -140,6 +148,10 @@ enum err sqlite_claim(struct store *store, struct store_claim *items, size_t n, 
                       struct err_text *why);
 enum err sqlite_change(struct store *store, struct job_change *items, size_t n, struct err_text *why);
 enum err sqlite_expire(struct store *store, int64_t now, size_t limit, size_t *deleted, struct err_text *why);
+
+enum err sqlite_quota_add(struct store *store, const struct quota_slot *items, size_t n, struct err_text *why);
+enum err sqlite_quota_read(struct store *store, const char *vendor, int64_t per_ms, int64_t since,
+                           struct quota_slot **slots, size_t *n, struct err_text *why);
 
 enum err sqlite_get(struct store *store, const char *request_id, struct job **job, struct err_text *why);
 enum err sqlite_get_by_vendor_job_id(struct store *store, const char *vendor, const char *vendor_job_id,

@@ -56,6 +56,18 @@ static const char version_1[] =
 	"PRAGMA application_id = " NUMBER_TEXT(APPLICATION_ID) ";"
 	"PRAGMA user_version = 1;";
 
+/* Tables that came later. The version stays: a program that does not know them is not disturbed by them. */
+static const char additions[] =
+	/* count calls of the window perMs may have left until then, none of them later (lib/quota.h) */
+	"CREATE TABLE IF NOT EXISTS quotas ("
+	"	vendor TEXT NOT NULL,"
+	"	perMs INTEGER NOT NULL,"
+	"	until INTEGER NOT NULL,"
+	"	count INTEGER NOT NULL,"
+	"	expireAt INTEGER NOT NULL,"
+	"	UNIQUE (vendor, perMs, until));"
+	"CREATE INDEX IF NOT EXISTS quotas_expire ON quotas (expireAt);";
+
 _Static_assert(STORE_SCHEMA_VERSION == 1, "a new version needs its tables and the steps from the one before");
 
 struct schema_state {
@@ -95,7 +107,7 @@ static enum err create(struct connection *conn, struct err_text *why)
 	/* WAL stays with the file; it cannot be set within a transaction. */
 	if (connection_exec(conn, "PRAGMA journal_mode = WAL") == SQLITE_OK &&
 	    connection_exec(conn, "BEGIN IMMEDIATE") == SQLITE_OK && connection_exec(conn, version_1) == SQLITE_OK &&
-	    connection_exec(conn, "COMMIT") == SQLITE_OK)
+	    connection_exec(conn, additions) == SQLITE_OK && connection_exec(conn, "COMMIT") == SQLITE_OK)
 		return ERR_OK;
 	err = connection_failed(conn, "create the tables", why);
 	connection_close(conn);
@@ -116,5 +128,7 @@ enum err schema_prepare(struct connection *conn, const char *path, struct err_te
 	if (state.version != STORE_SCHEMA_VERSION)
 		return err_set(why, ERR_UNSUPPORTED, "%s has schema version %d; this program knows version %d", path,
 		               state.version, STORE_SCHEMA_VERSION);
+	if (connection_exec(conn, additions) != SQLITE_OK)
+		return connection_failed(conn, "add the tables of this version", why);
 	return ERR_OK;
 }

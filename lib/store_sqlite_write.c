@@ -13,12 +13,8 @@
 
 static bool is_too_big(const char *text) { return text && strnlen(text, STORE_TEXT_MAX + 1) > STORE_TEXT_MAX; }
 
-/* Writes and answers one item. Only what is wrong with the store is an error. */
-typedef enum err (*write_item_fn)(struct connection *conn, void *item, const void *arg, struct err_text *why);
-
-/* All items of a batch, of item_size bytes each, in one transaction. On an error none is written. */
-static enum err write_batch(struct store *base, write_item_fn write_item, const void *arg, void *items, size_t n,
-                            size_t item_size, struct err_text *why)
+enum err write_batch(struct store *base, write_item_fn write_item, const void *arg, void *items, size_t n,
+                     size_t item_size, struct err_text *why)
 {
 	struct sqlite_store *store = sqlite_store(base);
 	enum err err;
@@ -313,6 +309,8 @@ enum err sqlite_expire(struct store *base, int64_t now, size_t limit, size_t *de
 	err = delete_expired(&store->writer, STMT_EXPIRE_JOBS, now, limit, &count, why);
 	if (err == ERR_OK)
 		err = delete_expired(&store->writer, STMT_EXPIRE_KEYS, now, limit - count, &count, why);
+	if (err == ERR_OK)
+		err = delete_expired(&store->writer, STMT_EXPIRE_QUOTAS, now, limit - count, &count, why);
 	err = write_end(store, err, why);
 	if (err == ERR_OK)
 		*deleted = count;

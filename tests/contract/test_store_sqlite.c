@@ -196,6 +196,9 @@ static void queries_use_their_indexes(void **state)
 		{ "jobs_expire", "SELECT rowid FROM jobs WHERE expireAt <= 5 ORDER BY expireAt LIMIT 9" },
 		{ "idempotency_keys_expire", "SELECT key FROM idempotency_keys WHERE expireAt <= 5 "
 		                             "ORDER BY expireAt LIMIT 9" },
+		{ "sqlite_autoindex_quotas_1", "SELECT until, count FROM quotas WHERE vendor = 'a' AND perMs = 5 AND until > 5 "
+		                               "ORDER BY until" },
+		{ "quotas_expire", "SELECT rowid FROM quotas WHERE expireAt <= 5 ORDER BY expireAt LIMIT 9" },
 	};
 	struct contract *c = *state;
 	sqlite3 *db;
