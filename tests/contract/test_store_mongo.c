@@ -118,7 +118,90 @@ static void a_bad_uri_is_invalid(void **state)
 	assert_null(store);
 }
 
+/* ---- What repair costs while many jobs wait ---- */
+
+enum { BACKLOG = 500 };
+
+static mongoc_client_t *admin_client(const struct contract *c, mongoc_database_t **database)
+{
+	mongoc_uri_t *parsed = mongoc_uri_new(c->uri);
+	mongoc_client_t *client = mongoc_client_new_from_uri(parsed);
+
+	*database = mongoc_client_get_database(client, mongoc_uri_get_database(parsed));
+	mongoc_uri_destroy(parsed);
+	return client;
+}
+
+static void profile(mongoc_database_t *database, int level)
+{
+	bson_t command = BSON_INITIALIZER;
+	bson_error_t error;
+
+	BSON_APPEND_INT32(&command, "profile", level);
+	if (!mongoc_database_command_simple(database, &command, NULL, NULL, &error))
+		fail_msg("profile: %s", error.message);
+	bson_destroy(&command);
+}
+
+static int64_t number_in(const bson_t *doc, const char *field)
+{
+	bson_iter_t iter;
+
+	return bson_iter_init_find(&iter, doc, field) ? bson_iter_as_int64(&iter) : -1;
+}
+
+/* Every find that was profiled walked an index and read next to nothing. */
+static void assert_finds_were_cheap(mongoc_database_t *database, int expected)
+{
+	mongoc_collection_t *profiled = mongoc_database_get_collection(database, "system.profile");
+	bson_t filter = BSON_INITIALIZER;
+	mongoc_cursor_t *cursor;
+	const bson_t *doc;
+	bson_iter_t iter;
+	int n = 0;
+
+	BSON_APPEND_UTF8(&filter, "command.find", "jobs");
+	cursor = mongoc_collection_find_with_opts(profiled, &filter, NULL, NULL);
+	for (; mongoc_cursor_next(cursor, &doc); n++) {
+		char *text = bson_as_relaxed_extended_json(doc, NULL);
+
+		assert_true(bson_iter_init_find(&iter, doc, "planSummary"));
+		if (strncmp(bson_iter_utf8(&iter, NULL), "IXSCAN", 6) != 0 || number_in(doc, "docsExamined") != 0 ||
+		    number_in(doc, "keysExamined") > 1 || bson_has_field(doc, "hasSortStage"))
+			fail_msg("not cheap: %.1500s", text);
+		bson_free(text);
+	}
+	assert_int_equal(n, expected);
+	mongoc_cursor_destroy(cursor);
+	bson_destroy(&filter);
+	mongoc_collection_destroy(profiled);
+}
+
+static void a_healthy_backlog_costs_repair_nothing(void **state)
+{
+	struct contract *c = *state;
+	mongoc_database_t *database;
+	mongoc_client_t *client = admin_client(c, &database);
+	struct job_ref *refs = NULL;
+	size_t n;
+
+	for (int i = 0; i < BACKLOG; i++)
+		job_free(must_have_in_phase(c->store, c->now, "alpha", PHASE_QUEUED));
+	profile(database, 2);
+	assert_ok(store_find_due(c->store, c->now, 0, "", 200, &refs, &n, &contract_why));
+	job_refs_free(refs, n);
+	assert_int_equal(n, 0);
+	assert_ok(store_find_queued(c->store, "alpha", c->now - 1, 200, &refs, &n, &contract_why));
+	job_refs_free(refs, n);
+	assert_int_equal(n, 0);
+	profile(database, 0);
+	assert_finds_were_cheap(database, 2);
+	mongoc_database_destroy(database);
+	mongoc_client_destroy(client);
+}
+
 static const struct CMUnitTest own_tests[] = {
+	contract_test(a_healthy_backlog_costs_repair_nothing),
 	contract_test(a_server_that_hangs_is_unavailable_in_time_and_comes_back),
 	cmocka_unit_test(a_server_that_is_away_is_unavailable),
 	cmocka_unit_test(a_bad_uri_is_invalid),
