@@ -7,6 +7,7 @@
 #include "mem.h"
 #include "utf8.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,35 +41,57 @@ struct rule {
 	const char *text;      /* in the error; NULL: "vendor answered <status>" */
 	enum verdict verdict;
 	enum pace pace;
+	enum vendor_health health;
 };
 
 static const struct rule transport_rules[TRANSPORT_COUNT] = {
-	[TRANSPORT_ANSWERED]        = { NULL, NULL, VERDICT_FAIL, PACE_NOW },    /* status_rules say more */
-	[TRANSPORT_NOT_SENT]        = { "not_sent", "the call was not sent", VERDICT_RETURN, PACE_NOW },
-	[TRANSPORT_CONNECT_FAILED]  = { "connect_failed", "cannot connect to the vendor", VERDICT_RETRY, PACE_BACKOFF },
-	[TRANSPORT_TIMEOUT]         = { "timeout", "vendor did not answer in time", VERDICT_RETRY, PACE_BACKOFF },
-	[TRANSPORT_CONNECTION_LOST] = { "connection_lost", "connection lost before the answer", VERDICT_RETRY, PACE_BACKOFF },
-	[TRANSPORT_TOO_BIG]         = { "too_big", "vendor's answer is too big", VERDICT_FAIL, PACE_NOW },
-	[TRANSPORT_LOCAL_ERROR]     = { "local_error", "the call could not be made", VERDICT_RETURN, PACE_BACKOFF },
+	[TRANSPORT_ANSWERED]        = { NULL, NULL, VERDICT_FAIL, PACE_NOW, HEALTH_SUCCESS },    /* status_rules say more */
+	[TRANSPORT_NOT_SENT]        = { "not_sent", "the call was not sent", VERDICT_RETURN, PACE_NOW, HEALTH_UNKNOWN },
+	[TRANSPORT_CONNECT_FAILED]  = { "connect_failed", "cannot connect to the vendor", VERDICT_RETRY, PACE_BACKOFF,
+	                                HEALTH_UNREACHABLE },
+	[TRANSPORT_TIMEOUT]         = { "timeout", "vendor did not answer in time", VERDICT_RETRY, PACE_BACKOFF, HEALTH_FAILURE },
+	[TRANSPORT_CONNECTION_LOST] = { "connection_lost", "connection lost before the answer", VERDICT_RETRY, PACE_BACKOFF,
+	                                HEALTH_FAILURE },
+	[TRANSPORT_TOO_BIG]         = { "too_big", "vendor's answer is too big", VERDICT_FAIL, PACE_NOW, HEALTH_SUCCESS },
+	[TRANSPORT_LOCAL_ERROR]     = { "local_error", "the call could not be made", VERDICT_RETURN, PACE_BACKOFF, HEALTH_UNKNOWN },
 };
 
 /* The first row that holds the status counts. */
 static const struct { int from, to; struct rule rule; } status_rules[] = {
-	{ 200, 299, { NULL, NULL, VERDICT_ACCEPT, PACE_NOW } },
-	{ 408, 408, { NULL, NULL, VERDICT_RETRY, PACE_BACKOFF } },
-	{ 425, 425, { NULL, NULL, VERDICT_RETRY, PACE_BACKOFF } },
-	{ 429, 429, { NULL, NULL, VERDICT_RETURN, PACE_HOLD } },
-	{ 503, 503, { NULL, NULL, VERDICT_RETRY, PACE_HOLD_IF_ASKED } },
-	{ 500, 599, { NULL, NULL, VERDICT_RETRY, PACE_BACKOFF } },
+	{ 200, 299, { NULL, NULL, VERDICT_ACCEPT, PACE_NOW, HEALTH_SUCCESS } },
+	{ 408, 408, { NULL, NULL, VERDICT_RETRY, PACE_BACKOFF, HEALTH_SUCCESS } },
+	{ 425, 425, { NULL, NULL, VERDICT_RETRY, PACE_BACKOFF, HEALTH_SUCCESS } },
+	{ 429, 429, { NULL, NULL, VERDICT_RETURN, PACE_HOLD, HEALTH_ALIVE } },
+	{ 503, 503, { NULL, NULL, VERDICT_RETRY, PACE_HOLD_IF_ASKED, HEALTH_FAILURE } },
+	{ 500, 599, { NULL, NULL, VERDICT_RETRY, PACE_BACKOFF, HEALTH_FAILURE } },
 };
 
-static const struct rule *rule_of(const struct answer *answer)
+/* Of an accepted answer without a result, if the vendor file says that it may be tried again. */
+static const struct rule bad_body_rule = { NULL, NULL, VERDICT_RETRY, PACE_BACKOFF, HEALTH_SUCCESS };
+
+static struct rule rule_of_status(int http_status)
 {
-	if (answer->transport == TRANSPORT_ANSWERED)
-		for (size_t i = 0; i < sizeof(status_rules) / sizeof(status_rules[0]); i++)
-			if (answer->http_status >= status_rules[i].from && answer->http_status <= status_rules[i].to)
-				return &status_rules[i].rule;
-	return &transport_rules[answer->transport];
+	for (size_t i = 0; i < sizeof(status_rules) / sizeof(status_rules[0]); i++)
+		if (http_status >= status_rules[i].from && http_status <= status_rules[i].to)
+			return status_rules[i].rule;
+	return transport_rules[TRANSPORT_ANSWERED];
+}
+
+/* The tables' rule, unless the vendor file has another. */
+static struct rule rule_of(const struct vendor *vendor, const struct answer *answer)
+{
+	struct rule rule;
+
+	if (answer->transport != TRANSPORT_ANSWERED)
+		return transport_rules[answer->transport];
+	rule = rule_of_status(answer->http_status);
+	if (vendor_lists_status(vendor->retry_never, answer->http_status)) {
+		rule.verdict = VERDICT_FAIL;
+	} else if (vendor_lists_status(vendor->retry_also, answer->http_status) && rule.verdict == VERDICT_FAIL) {
+		rule.verdict = VERDICT_RETRY;
+		rule.pace = PACE_BACKOFF;
+	}
+	return rule;
 }
 
 /* ---- Words ---- */
@@ -260,7 +283,9 @@ static void put_off(const struct vendor *vendor, const struct job *job, const st
 {
 	const struct retry_rules *rules = &vendor->retry;
 	int attempts = job->attempts + 1;
-	int64_t wait = wait_ms(rules, attempts, rule, answer, random, &outcome->hold_ms);
+	/* What costs no attempt (our own fault) waits longer all the same each time that it is claimed. */
+	int tries = rule->verdict == VERDICT_RETRY ? attempts : (int)clamp(job->fence, 1, INT_MAX);
+	int64_t wait = wait_ms(rules, tries, rule, answer, random, &outcome->hold_ms);
 	char words[64];
 
 	outcome->kind = rule->verdict == VERDICT_RETRY ? OUTCOME_RETRY : OUTCOME_RETURNED;
@@ -280,21 +305,22 @@ static void put_off(const struct vendor *vendor, const struct job *job, const st
 void outcome_of_answer(const struct vendor *vendor, const struct job *job, const struct answer *answer, int64_t now,
                        uint32_t random, struct outcome *outcome)
 {
-	const struct rule *rule = rule_of(answer);
+	struct rule rule = rule_of(vendor, answer);
 
-	*outcome = (struct outcome){ .attempts_add = rule->verdict == VERDICT_RETURN ? 0 : 1 };
-	if (rule->verdict == VERDICT_ACCEPT) {
-		if (vendor->mode == VENDOR_SYNC)
-			accept_result(vendor, answer, outcome);
-		else
-			accept_acknowledgement(vendor, job, answer, now, outcome);
+	*outcome = (struct outcome){ .attempts_add = rule.verdict == VERDICT_RETURN ? 0 : 1, .health = rule.health };
+	if (rule.verdict == VERDICT_ACCEPT && vendor->mode == VENDOR_ASYNC) {
+		accept_acknowledgement(vendor, job, answer, now, outcome);
+	} else if (rule.verdict == VERDICT_ACCEPT) {
+		accept_result(vendor, answer, outcome);
+		if (outcome->kind == OUTCOME_FAILED && vendor->retry_bad_body)
+			rule = bad_body_rule;
 	} else {
-		fail(outcome, describe(vendor, answer, rule));
-		if (rule->verdict != VERDICT_FAIL)
-			put_off(vendor, job, answer, rule, now, random, outcome);
+		fail(outcome, describe(vendor, answer, &rule));
 	}
+	if (rule.verdict == VERDICT_RETRY || rule.verdict == VERDICT_RETURN)
+		put_off(vendor, job, answer, &rule, now, random, outcome);
 	if (outcome->attempts_add)
-		outcome->history_entry = history_entry(job, answer, rule, outcome->error, now);
+		outcome->history_entry = history_entry(job, answer, &rule, outcome->error, now);
 }
 
 /* ---- Callbacks ---- */

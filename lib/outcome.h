@@ -34,6 +34,15 @@ struct answer {
 	const char *detail;        /* the transport's own words for a failure, or NULL; no secrets */
 };
 
+/* What a call says about its vendor, for the circuit breaker. */
+enum vendor_health {
+	HEALTH_UNKNOWN,            /* nothing: it did not leave, or the fault is ours */
+	HEALTH_ALIVE,              /* it lives; neither a success nor a failure (429) */
+	HEALTH_SUCCESS,            /* it answered; that it may have refused the job is the job's trouble */
+	HEALTH_FAILURE,
+	HEALTH_UNREACHABLE,        /* a failure: there is not even a connection */
+};
+
 enum outcome_kind {
 	OUTCOME_COMPLETE,
 	OUTCOME_FAILED,
@@ -48,6 +57,7 @@ struct outcome {
 	int attempts_add;
 	int64_t retry_at;
 	int64_t callback_until;
+	enum vendor_health health;
 	int64_t hold_ms;           /* > 0: the whole vendor is to be left alone for so long (429, 503 with Retry-After) */
 	char *result;              /* JSON text, cleaned */
 	char *error;               /* plain text */

@@ -6,6 +6,7 @@
  *   job-delayed:{vendor} zset: request ids by the time they are due
  *   rate_limit:{vendor}  hash: the limiter (queue_take.lua says how), hold-until, the run_id it was written under
  *   in_flight:{vendor}   zset: entry ids of open calls by the end of their lease
+ *   breaker:{vendor}     hash: the circuit breaker (queue_breaker.lua says how)
  *   workers              hash: worker name -> time of its last heartbeat
  * Scripts are lib/queue_*.lua, embedded by make (queue_scripts.h), run with EVALSHA, EVAL after NOSCRIPT. Time
  * in scripts is Redis TIME.
@@ -64,12 +65,15 @@ struct queue_take {
 	int64_t wait_ms;              /* out: when the next take is worth it: 0 = at once, -1 = only after a wake-up or a release */
 	int64_t asked_mono_ms;        /* out: clock_mono_ms() before the script ran; the guard counts from here */
 	int64_t granted_us;           /* out: Redis TIME of the grants in us, for QUEUE_REFUND */
+	int64_t breaker_since;        /* out: the breaker's spell, for QUEUE_REPORT */
+	bool probes;                  /* out: the vendor's breaker is half-open and the grants are its probes: each is to be
+	                                 reported by its entry id, whatever becomes of it */
 	enum err outcome;             /* out: ERR_OK; ERR_STALE: the limiter is not there or was written under another run_id: call
 	                                 queue_limits_begin() first; ERR_UNAVAILABLE */
 };
 
 /* Atomically per vendor (one script, all vendors in one pipeline): moves due delayed jobs into the stream,
- * applies hold, limits and max_in_flight, and reads exactly as many entries as may be called now. consumer is
+ * applies breaker, hold, limits and max_in_flight, and reads exactly as many entries as may be called now. consumer is
  * "w<slot>". The return value is ERR_OK when every item has its outcome. */
 enum err queue_take(struct queue *queue, const char *consumer, struct queue_take *takes, size_t n, struct err_text *why)
 	__attribute__((warn_unused_result));
@@ -88,6 +92,18 @@ enum queue_op_kind {
 	QUEUE_REFUND,    /* at = n: so many calls that were granted at granted_us did not leave and never will */
 	QUEUE_DELAY,     /* request_id: into the delayed set until at */
 	QUEUE_HOLD,      /* the vendor is left alone for at = n ms from now */
+	QUEUE_REPORT,    /* report: how calls ended, for the breaker; entry_id: that of a probe, NULL for others. To be told
+	                    once at most, unless it is a probe's */
+};
+
+/* How calls ended that were granted in one spell of the vendor's breaker; or one probe (all 0: it says nothing
+ * of the vendor). */
+struct queue_report {
+	const struct breaker_rules *rules;   /* borrowed */
+	int64_t since;                       /* the spell: breaker_since of the take */
+	int successes, failures;
+	int connect_row;                     /* the last so many found no connection; they are among the failures, too */
+	bool connected;                      /* one before these did */
 };
 
 struct queue_op {
@@ -97,9 +113,10 @@ struct queue_op {
 	const char *request_id;
 	int64_t at;
 	int64_t granted_us;       /* QUEUE_REFUND: of the take. One that comes when its call no longer counts gives nothing back */
+	struct queue_report report;
 };
 
-/* All in one pipeline. */
+/* All in one pipeline. Logs it if a report opened or closed a breaker. */
 enum err queue_apply(struct queue *queue, const struct queue_op *ops, size_t n, struct err_text *why)
 	__attribute__((warn_unused_result));
 

@@ -1,5 +1,6 @@
-/* What follows a take: acknowledge, release, refund, delay, hold. All in one pipeline; neighbours of one kind
+/* What follows a take: acknowledge, release, refund, delay, hold, report. All in one pipeline; neighbours of one kind
  * and vendor in one command. */
+#include "log.h"
 #include "mem.h"
 #include "queue.h"
 #include "queue_priv.h"
@@ -71,6 +72,24 @@ static void make_hold(struct queue *queue, const struct queue_op *ops, size_t n,
 	queue__arg_number(command, ops->at);
 }
 
+static void make_report(struct queue *queue, const struct queue_op *ops, size_t n, struct queue_command *command)
+{
+	const struct queue_report *report = &ops->report;
+
+	(void)n;
+	queue__script(command, QUEUE_SCRIPT_REPORT, 1);
+	queue__arg_key(command, queue, "breaker", ops->vendor);
+	queue__arg_breaker(command, report->rules);
+	queue__arg_number(command, report->since);
+	queue__arg_number(command, report->successes);
+	queue__arg_number(command, report->failures);
+	queue__arg_number(command, report->connect_row);
+	queue__arg_number(command, report->connected);
+	queue__arg(command, ops->entry_id ? ops->entry_id : "");
+	queue__arg(command, queue->wake_channel);
+	queue__arg(command, ops->vendor);
+}
+
 /* Which commands an op is made of, and how many ops one command takes. XDEL goes before XACK: should the
  * connection end between them, a pending entry without data remains, which reclaiming removes; the other way
  * round the entry would stay in the stream for good. */
@@ -83,6 +102,7 @@ static const struct {
 	[QUEUE_REFUND] = { { make_refund }, 1 },
 	[QUEUE_DELAY] = { { make_delay }, 100 },
 	[QUEUE_HOLD] = { { make_hold }, 1 },
+	[QUEUE_REPORT] = { { make_report }, 1 },
 };
 
 static size_t neighbours(const struct queue_op *ops, size_t n)
@@ -102,6 +122,30 @@ static void make_step(struct queue *queue, void *arg, size_t i, struct queue_com
 	step->make(queue, apply->ops + step->first, step->n, command);
 }
 
+static bool take_report(const struct queue_op *op, const redisReply *reply)
+{
+	const char *state, *reason;
+
+	if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 || !reply->element[0]->str || !reply->element[1]->str)
+		return false;
+	state = reply->element[0]->str;
+	reason = reply->element[1]->str;
+	if (strcmp(state, "open") == 0)
+		log_warn("breaker %s vendor=%s reason=\"%s\"", state, op->vendor, reason);
+	else if (state[0])
+		log_info("breaker %s vendor=%s", state, op->vendor);
+	return true;
+}
+
+static bool take_step(struct queue *queue, void *arg, size_t i, const redisReply *reply)
+{
+	const struct apply *apply = arg;
+	const struct queue_op *op = &apply->ops[apply->steps[i].first];
+
+	(void)queue;
+	return op->kind != QUEUE_REPORT || take_report(op, reply);
+}
+
 enum err queue_apply(struct queue *queue, const struct queue_op *ops, size_t n, struct err_text *why)
 {
 	struct apply apply = { .ops = ops, .steps = mem_calloc(n ? 2 * n : 1, sizeof(*apply.steps)) };
@@ -112,7 +156,7 @@ enum err queue_apply(struct queue *queue, const struct queue_op *ops, size_t n, 
 		for (int c = 0; c < 2 && kinds[ops[first].kind].make[c]; c++)
 			apply.steps[apply.n++] = (struct step){ kinds[ops[first].kind].make[c], first, k };
 	}
-	err = queue__run(queue, &(struct queue_pipeline){ .make = make_step, .arg = &apply }, apply.n, why);
+	err = queue__run(queue, &(struct queue_pipeline){ .make = make_step, .take = take_step, .arg = &apply }, apply.n, why);
 	free(apply.steps);
 	return err;
 }

@@ -24,6 +24,7 @@ enum queue_script_id {
 	QUEUE_SCRIPT_TAKE,
 	QUEUE_SCRIPT_LIMITS,
 	QUEUE_SCRIPT_REFUND,
+	QUEUE_SCRIPT_REPORT,
 	QUEUE_SCRIPT_HOLD,
 	QUEUE_SCRIPT_DELIVERED,
 	QUEUE_SCRIPT_RECLAIM,
@@ -31,7 +32,7 @@ enum queue_script_id {
 	QUEUE_SCRIPT_COUNT,
 };
 
-/* The whole text as Redis gets it (with the limiter's in front if it needs that), and its SHA-1 in
+/* The whole text as Redis gets it (with the limiter's and the breaker's in front if it needs them), and its SHA-1 in
  * hexadecimal. Made once. Thread-safe. */
 const char *queue__script_text(enum queue_script_id id);
 const char *queue__script_sha(enum queue_script_id id);
@@ -62,6 +63,8 @@ void queue__arg_number(struct queue_command *command, int64_t number);
 void queue__arg_key(struct queue_command *command, const struct queue *queue, const char *kind, const char *vendor);
 /* <prefix><name> */
 void queue__arg_name(struct queue_command *command, const struct queue *queue, const char *name);
+/* The breaker's rules, as queue_breaker.lua reads them: six numbers. */
+void queue__arg_breaker(struct queue_command *command, const struct breaker_rules *rules);
 /* EVALSHA <sha> <n_keys>; keys and arguments follow. */
 void queue__script(struct queue_command *command, enum queue_script_id id, int n_keys);
 

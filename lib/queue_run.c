@@ -12,14 +12,15 @@
 
 /* ---- Scripts ---- */
 
-static const struct { const char *before, *text; } sources[QUEUE_SCRIPT_COUNT] = {
-	[QUEUE_SCRIPT_TAKE] = { queue_limiter_lua, queue_take_lua },
-	[QUEUE_SCRIPT_LIMITS] = { queue_limiter_lua, queue_limits_lua },
-	[QUEUE_SCRIPT_REFUND] = { queue_limiter_lua, queue_refund_lua },
-	[QUEUE_SCRIPT_HOLD] = { "", queue_hold_lua },
-	[QUEUE_SCRIPT_DELIVERED] = { "", queue_delivered_lua },
-	[QUEUE_SCRIPT_RECLAIM] = { "", queue_reclaim_lua },
-	[QUEUE_SCRIPT_HEARTBEAT] = { "", queue_heartbeat_lua },
+static const struct { const char *limiter, *breaker, *text; } sources[QUEUE_SCRIPT_COUNT] = {
+	[QUEUE_SCRIPT_TAKE] = { queue_limiter_lua, queue_breaker_lua, queue_take_lua },
+	[QUEUE_SCRIPT_LIMITS] = { queue_limiter_lua, "", queue_limits_lua },
+	[QUEUE_SCRIPT_REFUND] = { queue_limiter_lua, "", queue_refund_lua },
+	[QUEUE_SCRIPT_REPORT] = { "", queue_breaker_lua, queue_report_lua },
+	[QUEUE_SCRIPT_HOLD] = { "", "", queue_hold_lua },
+	[QUEUE_SCRIPT_DELIVERED] = { "", "", queue_delivered_lua },
+	[QUEUE_SCRIPT_RECLAIM] = { "", "", queue_reclaim_lua },
+	[QUEUE_SCRIPT_HEARTBEAT] = { "", "", queue_heartbeat_lua },
 };
 
 static struct { char *text; char sha[QUEUE_SHA_SIZE]; } scripts[QUEUE_SCRIPT_COUNT];
@@ -47,7 +48,7 @@ static void free_scripts(void)
 static void make_scripts(void)
 {
 	for (int i = 0; i < QUEUE_SCRIPT_COUNT; i++) {
-		scripts[i].text = mem_printf("%s%s", sources[i].before, sources[i].text);
+		scripts[i].text = mem_printf("%s%s%s", sources[i].limiter, sources[i].breaker, sources[i].text);
 		sha1_hex(scripts[i].text, scripts[i].sha);
 	}
 	atexit(free_scripts);
@@ -112,6 +113,16 @@ void queue__arg_key(struct queue_command *command, const struct queue *queue, co
 void queue__arg_name(struct queue_command *command, const struct queue *queue, const char *name)
 {
 	add_formatted(command, "%s%s", queue->prefix, name);
+}
+
+void queue__arg_breaker(struct queue_command *command, const struct breaker_rules *rules)
+{
+	queue__arg_number(command, (int64_t)(rules->failure_ratio * 1e6 + 0.5));
+	queue__arg_number(command, rules->min_calls);
+	queue__arg_number(command, rules->window_ms);
+	queue__arg_number(command, rules->open_ms);
+	queue__arg_number(command, rules->probes);
+	queue__arg_number(command, rules->connect_failures);
 }
 
 void queue__script(struct queue_command *command, enum queue_script_id id, int n_keys)

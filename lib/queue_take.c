@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { HEAD = 4, COMPLAIN_EVERY_MS = 10000 };   /* elements of the script's answer before the grants */
+enum { HEAD = 5, COMPLAIN_EVERY_MS = 10000 };   /* elements of the script's answer before the grants */
 
 struct takes {
 	const char *consumer;
@@ -37,17 +37,19 @@ static void make_take(struct queue *queue, void *arg, size_t i, struct queue_com
 	const struct queue_take *take = &all->takes[i];
 	const char *name = take->vendor->name;
 
-	queue__script(command, QUEUE_SCRIPT_TAKE, 4);
+	queue__script(command, QUEUE_SCRIPT_TAKE, 5);
 	queue__arg_key(command, queue, "job-queue", name);
 	queue__arg_key(command, queue, "job-delayed", name);
 	queue__arg_key(command, queue, "rate_limit", name);
 	queue__arg_key(command, queue, "in_flight", name);
+	queue__arg_key(command, queue, "breaker", name);
 	queue__arg(command, all->consumer);
 	queue__arg_number(command, wanted(take));
 	queue__arg_number(command, take->guard_ms);
 	queue__arg_number(command, take->lease_ms);
 	queue__arg_number(command, take->vendor->max_in_flight);
 	queue__arg(command, redis_run_id(queue->redis));
+	queue__arg_breaker(command, &take->vendor->breaker);
 	add_limits(command, take->vendor);
 }
 
@@ -68,6 +70,17 @@ static void log_malformed(const char *vendor, const redisReply *ids)
 		log_warn("queue entry is not a job, removed vendor=%s entry=%s", vendor, ids->element[i]->str);
 }
 
+static bool take_breaker(struct queue_take *take, const redisReply *reply)
+{
+	if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 3 || !reply->element[2]->str)
+		return false;
+	take->breaker_since = queue__integer(reply->element[0]);
+	take->probes = queue__integer(reply->element[1]) == 1;
+	if (reply->element[2]->str[0])
+		log_info("breaker %s vendor=%s", reply->element[2]->str, take->vendor->name);
+	return true;
+}
+
 static bool take_answer(struct queue *queue, void *arg, size_t i, const redisReply *reply)
 {
 	struct queue_take *take = &((struct takes *)arg)->takes[i];
@@ -85,6 +98,8 @@ static bool take_answer(struct queue *queue, void *arg, size_t i, const redisRep
 	for (size_t k = HEAD; k < n; k += 2)
 		if (!take_grant(&take->grants[(k - HEAD) / 2], reply->element[k], reply->element[k + 1]))
 			return false;
+	if (!take_breaker(take, reply->element[4]))
+		return false;
 	take->wait_ms = queue__integer(reply->element[1]);
 	take->granted_us = queue__integer(reply->element[2]);
 	take->n = (int)((n - HEAD) / 2);
@@ -119,6 +134,7 @@ enum err queue_take(struct queue *queue, const char *consumer, struct queue_take
 		takes[i].n = 0;
 		takes[i].wait_ms = -1;
 		takes[i].granted_us = 0;
+		takes[i].probes = false;
 		takes[i].outcome = ERR_UNAVAILABLE;
 	}
 	/* Connecting first: it may take long, and the guards count from here on. */

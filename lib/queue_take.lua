@@ -1,19 +1,21 @@
 -- Takes from a vendor's queue as many jobs as may be called now. One script, so that no two workers spend the
 -- same call.
 --
--- KEYS  stream, delayed, rate_limit, in_flight
--- ARGV  consumer, want, guard_ms, lease_ms, max_in_flight, run_id, number of limits, then calls, per_ms,
---       burst of each
+-- KEYS  stream, delayed, rate_limit, in_flight, breaker
+-- ARGV  consumer, want, guard_ms, lease_ms, max_in_flight, run_id, the breaker's rules (6), number of limits, then
+--       calls, per_ms, burst of each
 -- Gives {'stale'}, or
---       {'ok', wait_ms, time of the grants in us, {ids of malformed entries}, entry id, request id, ...}
+--       {'ok', wait_ms, time of the grants in us, {ids of malformed entries}, {the breaker's since, 1 if the grants
+--       are its probes, its new state or ''}, entry id, request id, ...}
 --
 -- Lua is not rolled back, so the order is: all sums, then the read, then the limiter for exactly what was
 -- read. An error after the read grants nothing; what was read waits in the pending list for
 -- queue_reclaim.lua.
 
-local stream, delayed, hash, in_flight = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local LIMITS_AT = 13            -- of ARGV
+local stream, delayed, hash, in_flight, breaker_hash = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local consumer, want, guard, lease = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local max_in_flight, run_id, has_limits = tonumber(ARGV[5]), ARGV[6], ARGV[7] ~= '0'
+local max_in_flight, run_id, has_limits = tonumber(ARGV[5]), ARGV[6], ARGV[LIMITS_AT] ~= '0'
 local MOVE_MAX = 500            -- delayed jobs moved at a time: bounds the script's run and Lua's unpack
 local HEX4 = string.rep('[0-9a-f]', 4)
 local UUID = '^' .. HEX4 .. HEX4 .. string.rep('%-' .. HEX4, 4) .. HEX4 .. HEX4 .. '$'
@@ -21,10 +23,16 @@ local UUID = '^' .. HEX4 .. HEX4 .. string.rep('%-' .. HEX4, 4) .. HEX4 .. HEX4 
 local granted_us = now_us()
 local now = granted_us / 1000
 local stored = hash_get(hash)
+local rules = breaker_rules(ARGV, 7)
+-- A closed breaker, which most are, costs two fields.
+local glance = breaker_is_on(rules) and redis.call('HMGET', breaker_hash, 'state', 'since') or {}
+local breaker = glance[1] and glance[1] ~= 'closed' and breaker_load(breaker_hash) or nil
+local breaker_changed = nil
 
 local function answer(wait, bad, grants)
-	local out = { 'ok', wait < 0 and -1 or math.ceil(wait), granted_us, bad or {} }
-	for i, v in ipairs(grants or {}) do out[4 + i] = v end
+	local of_breaker = { tonumber(glance[2] or 0), breaker and 1 or 0, breaker_changed or '' }
+	local out = { 'ok', wait < 0 and -1 or math.ceil(wait), granted_us, bad or {}, of_breaker }
+	for i, v in ipairs(grants or {}) do out[5 + i] = v end
 	return out
 end
 
@@ -80,7 +88,7 @@ end
 
 move_due()
 
-local wanted, limits, gone = limits_wanted(ARGV, 7), nil, nil
+local wanted, limits, gone = limits_wanted(ARGV, LIMITS_AT), nil, nil
 local unknown = false
 for key in pairs(wanted) do unknown = unknown or not stored[key] end
 local empty = redis.call('XLEN', stream) == 0
@@ -90,14 +98,19 @@ if has_limits and (unknown or not empty) then
 	limits_save(hash, limits, gone)
 end
 
-local hold = tonumber(stored.hold_until or 0) - now
+local hold, probes = tonumber(stored.hold_until or 0) - now, math.huge
+if breaker then
+	local wait
+	probes, wait = breaker_room(rules, breaker, now)
+	hold = math.max(hold, wait)
+end
 if empty then
 	local wait = wait_for_first(delayed)
 	return answer(wait >= 0 and math.max(wait, hold) or -1)
 end
 if hold > 0 then return answer(hold) end
 
-local n = want
+local n = math.min(want, probes)
 if max_in_flight > 0 then
 	redis.call('ZREMRANGEBYSCORE', in_flight, '-inf', math.floor(now))
 	n = math.min(n, max_in_flight - redis.call('ZCARD', in_flight))
@@ -114,6 +127,12 @@ end
 if max_in_flight > 0 then
 	for i = 1, #grants, 2 do redis.call('ZADD', in_flight, math.ceil(now + lease), grants[i]) end
 end
+if breaker and spent > 0 then
+	local ids = {}
+	for i = 1, #grants, 2 do ids[#ids + 1] = grants[i] end
+	breaker_changed = breaker_lease(breaker, now, ids, now + lease)
+	breaker_save(breaker_hash, breaker)
+end
 
 if n > 0 and #entries < n then return answer(wait_for_first(delayed), bad, grants) end
 local wait = 0
@@ -124,5 +143,6 @@ if spent < want then
 	if max_in_flight > 0 and redis.call('ZCARD', in_flight) >= max_in_flight then
 		wait = math.max(wait, wait_for_first(in_flight))
 	end
+	if breaker then wait = math.max(wait, select(2, breaker_room(rules, breaker, now))) end
 end
 return answer(wait, bad, grants)

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ALIASES_MAX = 16, HEADERS_MAX = 64, REMOVE_MAX = 256, FAR = 1000 };
+enum { ALIASES_MAX = 16, HEADERS_MAX = 64, STATUSES_MAX = 64, REMOVE_MAX = 256, FAR = 1000 };
 
 #define MIB (INT64_C(1) << 20)
 #define SECOND_MS INT64_C(1000)
@@ -54,6 +54,25 @@ static const struct member members[] = {
 	{ "retry/max_ms", TYPE_INT64, AT(retry.max_ms), "300000", 1, DAY_MS, "No wait is longer, unless the vendor asks for it." },
 	{ "retry/max_hold_seconds", TYPE_SECONDS, AT(retry.max_hold_ms), "3600", SECOND_MS, 7 * DAY_MS,
 	  "The most that a vendor's `Retry-After` is honoured." },
+
+	{ "retry/also_statuses", TYPE_STATUSES, AT(retry_also), "[]", 0, STATUSES_MAX,
+	  "Answers with these are tried again, too. 300 to 599, not 429." },
+	{ "retry/never_statuses", TYPE_STATUSES, AT(retry_never), "[]", 0, STATUSES_MAX,
+	  "Answers with these fail the job at once. 300 to 599, not 429." },
+	{ "retry/bad_body", TYPE_BOOL, AT(retry_bad_body), "false", 0, 0,
+	  "A 2xx whose body cannot be read, or has no result, is tried again." },
+
+	{ "breaker", TYPE_GROUP, 0, "{}", 0, 0, "When a vendor that fails is left alone; see [circuit breaker](#circuit-breaker)." },
+	{ "breaker/failure_ratio", TYPE_RATIO, AT(breaker.failure_ratio), "0.5", 0, 1,
+	  "It opens when this part of the calls in the window failed; 0: never." },
+	{ "breaker/min_calls", TYPE_INT, AT(breaker.min_calls), "20", 1, 1000000, "... if there were so many." },
+	{ "breaker/window_seconds", TYPE_SECONDS, AT(breaker.window_ms), "30", SECOND_MS, 3600 * SECOND_MS, "Length of the window." },
+	{ "breaker/open_seconds", TYPE_SECONDS, AT(breaker.open_ms), "15", 100, 3600 * SECOND_MS,
+	  "How long it stays open, half of it random; twice as long each time that a probe fails, up to 8 times." },
+	{ "breaker/probes", TYPE_INT, AT(breaker.probes), "3", 1, 100,
+	  "Calls at a time that then try whether the vendor is well, and how many must succeed." },
+	{ "breaker/connect_failures", TYPE_INT, AT(breaker.connect_failures), "5", 0, 1000000,
+	  "It also opens when so many connections in a row could not be opened; 0: never." },
 
 	{ "callback", TYPE_GROUP, 0, "{}", 0, 0, "How an async vendor calls back." },
 	{ "callback/timeout_seconds", TYPE_SECONDS, AT(callback_timeout_ms), "300", 10, 31 * DAY_MS,
@@ -206,7 +225,18 @@ enum err vendor__read(struct vendor *vendor, struct json_object *file, vendor_en
 
 	if (err == ERR_OK && vendor->retry.max_ms < vendor->retry.base_ms)
 		err = err_set(why, ERR_INVALID, "retry/max_ms: is less than retry/base_ms");
+	for (const int *status = vendor->retry_also; err == ERR_OK && *status; status++)
+		if (vendor_lists_status(vendor->retry_never, *status))
+			err = err_set(why, ERR_INVALID, "retry/never_statuses: %d is in retry/also_statuses, too", *status);
 	return err;
+}
+
+bool vendor_lists_status(const int *statuses, int status)
+{
+	for (; statuses && *statuses; statuses++)
+		if (*statuses == status)
+			return true;
+	return false;
 }
 
 static void free_list(char **list)
@@ -227,6 +257,8 @@ void vendor__deinit(struct vendor *vendor)
 	vendor__wipe(vendor->callback_secret);
 	free(vendor->name);
 	free_list(vendor->aliases);
+	free(vendor->retry_also);
+	free(vendor->retry_never);
 	free(vendor->method);
 	free(vendor->callback_job_id);
 	free(vendor->callback_result);
@@ -250,7 +282,7 @@ static void print_default(const struct member *m)
 
 static void print_bounds(const struct member *m)
 {
-	bool number = m->type == TYPE_INT || m->type == TYPE_INT64;
+	bool number = m->type == TYPE_INT || m->type == TYPE_INT64 || m->type == TYPE_RATIO;
 
 	if (number)
 		printf("%lld .. %lld", (long long)m->min, (long long)m->max);

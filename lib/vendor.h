@@ -6,6 +6,7 @@
 #ifndef VF_VENDOR_H
 #define VF_VENDOR_H
 
+#include "breaker.h"
 #include "err.h"
 #include "retry.h"
 
@@ -45,6 +46,10 @@ struct vendor {
 	int64_t max_in_flight;      /* of all workers together; 0 = no limit */
 	int64_t deadline_ms;        /* a job is failed when it is this old */
 	struct retry_rules retry;
+	int *retry_also;            /* statuses that are tried again / that are not, whatever the table says; 0-terminated */
+	int *retry_never;
+	bool retry_bad_body;        /* a 2xx whose body is no result is tried again */
+	struct breaker_rules breaker;
 
 	int64_t callback_timeout_ms; /* async: from the vendor's acknowledgement to its callback */
 	char *callback_secret;       /* callbacks must be signed with it (signature.h), or NULL */
@@ -77,6 +82,9 @@ const struct vendor *vendor_find(const struct vendor_set *set, const char *name)
 
 size_t vendor_count(const struct vendor_set *set);
 const struct vendor *vendor_at(const struct vendor_set *set, size_t i);
+
+/* Is it in a 0-terminated list? NULL is an empty one. */
+bool vendor_lists_status(const int *statuses, int status);
 
 /* The longest that one call of any vendor may take, ms; leases must be longer. */
 int64_t vendor_longest_call_ms(const struct vendor_set *set);

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { PATH_SIZE = 256, SECOND_MS = 1000 };
+enum { PATH_SIZE = 256, SECOND_MS = 1000, STATUS_FIRST = 300, STATUS_LAST = 599, TOO_MANY_REQUESTS = 429 };
 
 /* A string without NUL, or NULL. */
 static const char *string_of(struct json_object *value)
@@ -208,6 +208,45 @@ static enum err read_seconds(const struct reader *r, const struct member *m, str
 	return ERR_OK;
 }
 
+static enum err read_ratio(const struct reader *r, const struct member *m, struct json_object *value, void *field)
+{
+	double ratio = json_object_get_double(value);
+
+	if (!json_object_is_type(value, json_type_int) && !json_object_is_type(value, json_type_double))
+		return vendor__fail(r, m, "must be a number");
+	if (!(ratio >= (double)m->min && ratio <= (double)m->max))
+		return vendor__fail(r, m, "%s is not between %lld and %lld", json_object_get_string(value), (long long)m->min,
+		                    (long long)m->max);
+	*(double *)field = ratio;
+	return ERR_OK;
+}
+
+/* A 2xx says what it says; 429 costs no attempt, which no list may change. */
+static enum err read_statuses(const struct reader *r, const struct member *m, struct json_object *value, void *field)
+{
+	int **statuses = field;
+	size_t n;
+
+	if (!json_object_is_type(value, json_type_array))
+		return vendor__fail(r, m, "must be an array of integers");
+	n = json_object_array_length(value);
+	if ((int64_t)n > m->max)
+		return vendor__fail(r, m, "has more than %lld entries", (long long)m->max);
+	*statuses = mem_calloc(n + 1, sizeof(**statuses));
+	for (size_t i = 0; i < n; i++) {
+		struct json_object *entry = json_object_array_get_idx(value, i);
+		int64_t status = json_object_get_int64(entry);
+
+		if (!json_object_is_type(entry, json_type_int) || status < STATUS_FIRST || status > STATUS_LAST)
+			return vendor__fail(r, m, "%s is not a status between %d and %d", entry ? json_object_get_string(entry) : "null",
+			                    STATUS_FIRST, STATUS_LAST);
+		if (status == TOO_MANY_REQUESTS)
+			return vendor__fail(r, m, "429 is always tried again when the vendor lets us");
+		(*statuses)[i] = (int)status;
+	}
+	return ERR_OK;
+}
+
 static enum err read_limits(const struct reader *r, const struct member *m, struct json_object *value, void *field)
 {
 	size_t n;
@@ -263,6 +302,8 @@ static const struct {
 	[TYPE_INT] = { "integer", read_int },
 	[TYPE_INT64] = { "integer", read_int64 },
 	[TYPE_SECONDS] = { "number", read_seconds },
+	[TYPE_RATIO] = { "number", read_ratio },
+	[TYPE_STATUSES] = { "array of integers", read_statuses },
 	[TYPE_LIMITS] = { "array of objects", read_limits },
 	[TYPE_GROUP] = { "object", read_members },
 };

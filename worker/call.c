@@ -35,6 +35,8 @@ struct call *call_new(struct lane *lane, struct job *job, const struct queue_tak
 	memcpy(call->entry_id, grant->entry_id, sizeof(call->entry_id));
 	call->granted_mono_us = take->asked_mono_ms * 1000;
 	call->granted_us = take->granted_us;
+	call->breaker_since = take->breaker_since;
+	call->probe = take->probes;
 	call->leave_by_mono_us = (take->asked_mono_ms + leave_within_ms(lane->vendor, take)) * 1000;
 	buffer_init(&call->body, (size_t)lane->vendor->max_response_bytes);
 	atomic_fetch_add(&lane->calls, 1);
@@ -288,6 +290,7 @@ void call_finish(struct call *call, CURLcode code)
 
 void call_abandon(struct call *call)
 {
+	call->abandoned = true;
 	fill_answer(call, call->asked ? TRANSPORT_CONNECTION_LOST : TRANSPORT_NOT_SENT, "the worker was stopped");
 	call->easy = NULL;
 }

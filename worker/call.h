@@ -25,6 +25,8 @@ struct call {
 	char entry_id[QUEUE_ENTRY_ID_SIZE];
 	int64_t granted_mono_us;    /* when the grant was asked for */
 	int64_t granted_us;         /* Redis TIME of the grant, for a refund */
+	int64_t breaker_since;      /* the breaker's spell in which it was granted */
+	bool probe;                 /* the breaker is half-open and waits to hear of this call */
 	int64_t leave_by_mono_us;   /* the request is not written after this */
 
 	/* Filled by the loop. */
@@ -37,6 +39,7 @@ struct call {
 	bool asked;                 /* the request was about to be written once */
 	bool refused;               /* it did not leave: too late, on hold, or we are leaving */
 	bool sent_twice;            /* curl wanted to repeat it by itself and was stopped */
+	bool abandoned;             /* given up by us: how it ended says nothing of the vendor */
 	int64_t left_mono_us;
 	struct answer answer;       /* borrows from body and curl_text */
 };

@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-enum { OPS_A_ITEM = 4 };
+enum { OPS_A_ITEM = 5 };
 
 struct op_list {
 	struct queue_op *ops;
@@ -23,6 +23,7 @@ static void add(struct op_list *list, enum queue_op_kind kind, const struct clai
 		.request_id = item->grant->request_id,
 		.at = at,
 		.granted_us = item->take->granted_us,
+		.report.rules = &item->lane->vendor->breaker,
 	};
 }
 
@@ -34,6 +35,8 @@ static void give_back(struct op_list *list, const struct claim_item *item, const
 	else
 		log_debug("claim: dropped an entry vendor=%s request_id=%s reason=%s", item->lane->vendor->name,
 		          item->grant->request_id, err_str(claim->outcome));
+	if (item->take->probes)
+		add(list, QUEUE_REPORT, item, 0);
 	add(list, QUEUE_RELEASE, item, 0);
 	add(list, QUEUE_REFUND, item, 1);
 	add(list, QUEUE_ACK, item, 0);

@@ -9,6 +9,7 @@
 #include "crash_point.h"
 #include "log.h"
 #include "mem.h"
+#include "reports.h"
 #include "untold.h"
 #include "worker.h"
 
@@ -30,6 +31,7 @@ struct commit {
 	struct worker *worker;
 	struct queue *queue;
 	struct untold *untold;
+	struct reports reports;
 	struct commit_item items[BATCH_MAX];
 	struct job_change changes[BATCH_MAX];
 	int n;
@@ -61,17 +63,21 @@ static void hold_lane(struct lane *lane, int64_t hold_ms)
 		atomic_store(&lane->hold_until_mono_us, until);
 }
 
-/* Decides what becomes of each call; a vendor that asked to be left alone is, before anything else happens. */
+/* Decides what becomes of each call; a vendor that asked to be left alone is, before anything else happens, and
+ * so is one that fails. That all went well can wait until Redis is told the rest. */
 static void decide(struct commit *c)
 {
 	int64_t now = clock_now_ms();
 	bool any_hold = false;
+
+	reports_begin(&c->reports);
 
 	for (int i = 0; i < c->n; i++) {
 		struct commit_item *item = &c->items[i];
 		struct call *call = item->call;
 
 		outcome_of_answer(call->lane->vendor, call->job, &call->answer, now, random32(), &item->outcome);
+		reports_add(&c->reports, call, item->outcome.health);
 		if (item->outcome.hold_ms <= 0)
 			continue;
 		hold_lane(call->lane, item->outcome.hold_ms);
@@ -79,7 +85,8 @@ static void decide(struct commit *c)
 			.kind = QUEUE_HOLD, .vendor = call->lane->vendor->name, .at = item->outcome.hold_ms });
 		any_hold = true;
 	}
-	if (any_hold)
+	reports_hand_over(&c->reports, c->untold);
+	if (any_hold || c->reports.urgent)
 		tell_redis(c);
 }
 

@@ -61,7 +61,7 @@ static enum err tell_batch(struct untold *untold, struct queue *queue, size_t n,
 
 	for (size_t i = 0; i < n; i++) {
 		ops[i] = untold->items[i].op;
-		ops[i].entry_id = untold->items[i].entry_id;
+		ops[i].entry_id = untold->items[i].entry_id[0] ? untold->items[i].entry_id : NULL;
 		ops[i].request_id = untold->items[i].request_id;
 	}
 	return queue_apply(queue, ops, n, why);
@@ -81,7 +81,7 @@ static void failed(struct untold *untold, size_t n, int64_t now, const char *why
 
 		if (!item->failed_mono_ms)
 			item->failed_mono_ms = now;
-		if (i < n && item->op.kind == QUEUE_REFUND)
+		if (i < n && (item->op.kind == QUEUE_REFUND || item->op.kind == QUEUE_REPORT))
 			continue;
 		if (now - item->failed_mono_ms < UNTOLD_MAX_AGE_MS)
 			untold->items[kept++] = *item;

@@ -10,11 +10,14 @@ ASYNC_URL = "${env:ASYNC_VENDOR_URL}"
 CALLBACK_HEADERS = {"X-Request-ID": "${job:request_id}", "X-Callback-URL": "${job:callback_url}"}
 
 
+QUICK_BREAKER = {"open_seconds": 0.5}
+
+
 def sync_vendor(name, max_attempts=3, base_ms=50, max_ms=400, timeout_ms=2000, **more):
     return {"name": name, "mode": "sync",
             "request": {"url": SYNC_URL + "/fetch", "timeout_ms": timeout_ms, "connect_timeout_ms": 500},
             "retry": {"max_attempts": max_attempts, "base_ms": base_ms, "max_ms": max_ms},
-            "response": {"result": "/data"}, **more}
+            "response": {"result": "/data"}, "breaker": QUICK_BREAKER, **more}
 
 
 def async_vendor(name, callback=None, max_attempts=3, base_ms=50, max_ms=400, timeout_ms=2000, **more):
@@ -22,7 +25,7 @@ def async_vendor(name, callback=None, max_attempts=3, base_ms=50, max_ms=400, ti
             "request": {"url": ASYNC_URL + "/fetch", "headers": CALLBACK_HEADERS, "timeout_ms": timeout_ms,
                         "connect_timeout_ms": 500},
             "retry": {"max_attempts": max_attempts, "base_ms": base_ms, "max_ms": max_ms},
-            "callback": callback or {"timeout_seconds": 60}, **more}
+            "callback": callback or {"timeout_seconds": 60}, "breaker": QUICK_BREAKER, **more}
 
 
 def fifty_a_second(name):
@@ -41,6 +44,8 @@ VENDORS = [
     fifty_a_second("limited-3"),
     fifty_a_second("limited-restart"),
     fifty_a_second("limited-flush"),
+    sync_vendor("breaking", max_attempts=50, timeout_ms=1000,        # its breaker opens soon, and tries again soon
+                breaker={"min_calls": 10, "window_seconds": 10, "open_seconds": 1, "probes": 2}),
     async_vendor("callback"),
     async_vendor("impatient", callback={"timeout_seconds": 2}),
     async_vendor("signed", callback={"timeout_seconds": 60, "secret": CALLBACK_SECRET}),

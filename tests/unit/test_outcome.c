@@ -171,6 +171,105 @@ static void each_failure_on_the_wire_has_its_outcome(void **state)
 	}
 }
 
+static const struct { enum transport transport; int status; enum vendor_health health; } healths[] = {
+	{ TRANSPORT_ANSWERED, 200, HEALTH_SUCCESS }, { TRANSPORT_ANSWERED, 301, HEALTH_SUCCESS },
+	{ TRANSPORT_ANSWERED, 404, HEALTH_SUCCESS }, { TRANSPORT_ANSWERED, 408, HEALTH_SUCCESS },
+	{ TRANSPORT_ANSWERED, 429, HEALTH_ALIVE }, { TRANSPORT_ANSWERED, 500, HEALTH_FAILURE },
+	{ TRANSPORT_ANSWERED, 503, HEALTH_FAILURE }, { TRANSPORT_TIMEOUT, 0, HEALTH_FAILURE },
+	{ TRANSPORT_CONNECTION_LOST, 0, HEALTH_FAILURE }, { TRANSPORT_CONNECT_FAILED, 0, HEALTH_UNREACHABLE },
+	{ TRANSPORT_TOO_BIG, 0, HEALTH_SUCCESS }, { TRANSPORT_NOT_SENT, 0, HEALTH_UNKNOWN },
+	{ TRANSPORT_LOCAL_ERROR, 0, HEALTH_UNKNOWN },
+};
+
+static void each_end_says_how_the_vendor_is(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(healths) / sizeof(healths[0]); i++) {
+		struct answer answer = http(healths[i].status, "");
+		struct outcome outcome;
+
+		answer.transport = healths[i].transport;
+		outcome = decide(&sync_vendor, 0, &answer);
+		assert_int_equal(outcome.health, healths[i].health);
+		outcome_deinit(&outcome);
+	}
+}
+
+static struct vendor with_overrides(void)
+{
+	static int also[] = { 404, 304, 500, 0 }, never[] = { 503, 408, 0 };
+	struct vendor v = sync_vendor;
+
+	v.retry_also = also;
+	v.retry_never = never;
+	v.retry_bad_body = true;
+	return v;
+}
+
+/* What the vendor file of with_overrides() changes, and what it does not. */
+static const struct { int status; const char *body; enum outcome_kind kind; enum vendor_health health; } overridden[] = {
+	{ 404, "", OUTCOME_RETRY, HEALTH_SUCCESS },
+	{ 304, "", OUTCOME_RETRY, HEALTH_SUCCESS },
+	{ 403, "", OUTCOME_FAILED, HEALTH_SUCCESS },
+	{ 500, "", OUTCOME_RETRY, HEALTH_FAILURE },
+	{ 502, "", OUTCOME_RETRY, HEALTH_FAILURE },
+	{ 503, "", OUTCOME_FAILED, HEALTH_FAILURE },
+	{ 408, "", OUTCOME_FAILED, HEALTH_SUCCESS },
+	{ 429, "", OUTCOME_RETURNED, HEALTH_ALIVE },
+	{ 200, "<html>", OUTCOME_RETRY, HEALTH_SUCCESS },
+	{ 200, "{\"error\":\"later\"}", OUTCOME_RETRY, HEALTH_SUCCESS },
+	{ 200, "{\"data\":1}", OUTCOME_COMPLETE, HEALTH_SUCCESS },
+};
+
+static void the_vendor_file_changes_what_is_tried_again(void **state)
+{
+	struct vendor vendor = with_overrides();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(overridden) / sizeof(overridden[0]); i++) {
+		struct answer answer = http(overridden[i].status, overridden[i].body);
+		struct outcome outcome = decide(&vendor, 0, &answer);
+
+		assert_int_equal(outcome.kind, overridden[i].kind);
+		assert_int_equal(outcome.health, overridden[i].health);
+		assert_int_equal(outcome.attempts_add, outcome.kind != OUTCOME_RETURNED);
+		if (outcome.kind == OUTCOME_RETRY)
+			assert_in_range(outcome.retry_at - NOW, 1000, 2000);
+		outcome_deinit(&outcome);
+	}
+}
+
+static void a_bad_body_is_not_tried_for_ever(void **state)
+{
+	struct vendor vendor = with_overrides();
+	struct answer answer = http(200, "<html>");
+	struct outcome outcome = decide(&vendor, 4, &answer);
+
+	(void)state;
+	assert_int_equal(outcome.kind, OUTCOME_FAILED);
+	assert_string_equal(outcome.error, "vendor answered 200, but its body cannot be read: byte 0: expected a value (attempt 5 of 5)");
+	outcome_deinit(&outcome);
+}
+
+/* It costs no attempt, so it is the claims that make it wait longer. */
+static void our_own_trouble_backs_off(void **state)
+{
+	static const struct { int64_t fence, wait_ms; } waits[] = { { 1, 1500 }, { 2, 3000 }, { 4, 12000 }, { 40, 45000 } };
+	struct answer answer = broken(TRANSPORT_LOCAL_ERROR, NULL);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(waits) / sizeof(waits[0]); i++) {
+		struct job job = job_after(0);
+		struct outcome outcome;
+
+		job.fence = waits[i].fence;
+		outcome_of_answer(&sync_vendor, &job, &answer, NOW, MIDDLE, &outcome);
+		assert_int_equal(outcome.kind, OUTCOME_RETURNED);
+		assert_in_range(outcome.retry_at - NOW, waits[i].wait_ms, waits[i].wait_ms + 1);
+		outcome_deinit(&outcome);
+	}
+}
+
 static void the_last_attempt_fails_for_good(void **state)
 {
 	struct answer answer = http(503, "");
@@ -522,6 +621,10 @@ int main(void)
 		cmocka_unit_test(null_is_a_result),
 		cmocka_unit_test(each_status_has_its_outcome),
 		cmocka_unit_test(each_failure_on_the_wire_has_its_outcome),
+		cmocka_unit_test(each_end_says_how_the_vendor_is),
+		cmocka_unit_test(the_vendor_file_changes_what_is_tried_again),
+		cmocka_unit_test(a_bad_body_is_not_tried_for_ever),
+		cmocka_unit_test(our_own_trouble_backs_off),
 		cmocka_unit_test(the_last_attempt_fails_for_good),
 		cmocka_unit_test(what_costs_no_attempt_is_returned_at_any_attempt),
 		cmocka_unit_test(no_attempt_comes_after_the_deadline),

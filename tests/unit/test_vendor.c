@@ -108,6 +108,16 @@ static void a_short_file_gets_the_defaults(void **state)
 	assert_int_equal(v->retry.base_ms, 1000);
 	assert_int_equal(v->retry.max_ms, 300000);
 	assert_int_equal(v->retry.max_hold_ms, 3600000);
+	assert_int_equal(v->retry_also[0], 0);
+	assert_int_equal(v->retry_never[0], 0);
+	assert_false(v->retry_bad_body);
+	assert_true(breaker_is_on(&v->breaker));
+	assert_true(v->breaker.failure_ratio == 0.5);
+	assert_int_equal(v->breaker.min_calls, 20);
+	assert_int_equal(v->breaker.window_ms, 30000);
+	assert_int_equal(v->breaker.open_ms, 15000);
+	assert_int_equal(v->breaker.probes, 3);
+	assert_int_equal(v->breaker.connect_failures, 5);
 	assert_int_equal(v->callback_timeout_ms, 300000);
 	assert_null(v->callback_secret);
 	assert_string_equal(v->callback_job_id, "/request_id");
@@ -136,7 +146,10 @@ static void every_member_is_read(void **state)
 	         "\"max_response_bytes\":1024,\"headers\":{\"Authorization\":\"Bearer ${env:TOKEN}\",\"X-Id\":\"<${job:request_id}>\"}},"
 	         "\"limits\":[{\"calls\":10,\"per_seconds\":0.5},{\"calls\":1000,\"per_seconds\":86400,\"burst\":7}],"
 	         "\"max_in_flight\":3,\"deadline_seconds\":60,"
-	         "\"retry\":{\"max_attempts\":2,\"base_ms\":3,\"max_ms\":4,\"max_hold_seconds\":5},"
+	         "\"retry\":{\"max_attempts\":2,\"base_ms\":3,\"max_ms\":4,\"max_hold_seconds\":5,"
+	         "\"also_statuses\":[404,304],\"never_statuses\":[501],\"bad_body\":true},"
+	         "\"breaker\":{\"failure_ratio\":0.25,\"min_calls\":1,\"window_seconds\":2,\"open_seconds\":0.5,\"probes\":4,"
+	         "\"connect_failures\":0},"
 	         "\"callback\":{\"timeout_seconds\":1.5,\"secret\":\"${file:%s}\",\"job_id\":\"/j\",\"result\":\"/r\",\"error\":\"\"},"
 	         "\"response\":{\"result\":\"/x\",\"error\":\"/e/m\",\"job_id\":\"/id\",\"trim_strings\":true,\"remove\":[\"/a\",\"/b/*/c\"]}}",
 	         secret_path);
@@ -159,6 +172,14 @@ static void every_member_is_read(void **state)
 	assert_int_equal(v->max_in_flight, 3);
 	assert_int_equal(v->deadline_ms, 60000);
 	assert_int_equal(v->retry.max_hold_ms, 5000);
+	assert_true(vendor_lists_status(v->retry_also, 404) && vendor_lists_status(v->retry_also, 304));
+	assert_false(vendor_lists_status(v->retry_also, 501) || vendor_lists_status(v->retry_also, 0));
+	assert_true(vendor_lists_status(v->retry_never, 501));
+	assert_true(v->retry_bad_body);
+	assert_true(v->breaker.failure_ratio == 0.25);
+	assert_int_equal(v->breaker.open_ms, 500);
+	assert_int_equal(v->breaker.connect_failures, 0);
+	assert_true(breaker_is_on(&v->breaker));
 	assert_int_equal(v->callback_timeout_ms, 1500);
 	assert_string_equal(v->callback_secret, "whsec_AAAA");
 	assert_string_equal(v->callback_error, "");
@@ -183,6 +204,19 @@ static const struct { const char *members, *message; } bad_files[] = {
 	{ "'retry':{'max_attempts':1.5}", "retry/max_attempts: must be an integer" },
 	{ "'retry':{'max_attempts':18446744073709551615}", "retry/max_attempts: 18446744073709551615 is not between 1 and 100" },
 	{ "'retry':{'base_ms':100,'max_ms':99}", "retry/max_ms: is less than retry/base_ms" },
+	{ "'retry':{'also_statuses':404}", "retry/also_statuses: must be an array of integers" },
+	{ "'retry':{'also_statuses':['404']}", "retry/also_statuses: 404 is not a status between 300 and 599" },
+	{ "'retry':{'also_statuses':[null]}", "retry/also_statuses: null is not a status between 300 and 599" },
+	{ "'retry':{'also_statuses':[200]}", "retry/also_statuses: 200 is not a status between 300 and 599" },
+	{ "'retry':{'never_statuses':[429]}", "retry/never_statuses: 429 is always tried again when the vendor lets us" },
+	{ "'retry':{'also_statuses':[404],'never_statuses':[500,404]}",
+	  "retry/never_statuses: 404 is in retry/also_statuses, too" },
+	{ "'breaker':false", "breaker: must be an object" },
+	{ "'breaker':{'failure_ratio':1.01}", "breaker/failure_ratio: 1.01 is not between 0 and 1" },
+	{ "'breaker':{'failure_ratio':-0.5}", "breaker/failure_ratio: -0.5 is not between 0 and 1" },
+	{ "'breaker':{'failure_ratio':'half'}", "breaker/failure_ratio: must be a number" },
+	{ "'breaker':{'min_calls':0}", "breaker/min_calls: 0 is not between 1 and 1000000" },
+	{ "'breaker':{'probes':0}", "breaker/probes: 0 is not between 1 and 100" },
 	{ "'max_in_flight':-1", "max_in_flight: -1 is not between 0 and 100000" },
 	{ "'deadline_seconds':1e99", "deadline_seconds: 1e99 is not between 1 and 31622400" },
 	{ "'deadline_seconds':null", "deadline_seconds: must be a number" },
