@@ -49,11 +49,13 @@ static const struct rule transport_rules[TRANSPORT_COUNT] = {
 	[TRANSPORT_NOT_SENT]        = { "not_sent", "the call was not sent", VERDICT_RETURN, PACE_NOW, HEALTH_UNKNOWN },
 	[TRANSPORT_CONNECT_FAILED]  = { "connect_failed", "cannot connect to the vendor", VERDICT_RETRY, PACE_BACKOFF,
 	                                HEALTH_UNREACHABLE },
-	[TRANSPORT_TIMEOUT]         = { "timeout", "vendor did not answer in time", VERDICT_RETRY, PACE_BACKOFF, HEALTH_FAILURE },
+	[TRANSPORT_TIMEOUT]         = { "timeout", "vendor did not answer in time", VERDICT_RETRY, PACE_BACKOFF,
+	                                HEALTH_FAILURE },
 	[TRANSPORT_CONNECTION_LOST] = { "connection_lost", "connection lost before the answer", VERDICT_RETRY, PACE_BACKOFF,
 	                                HEALTH_FAILURE },
 	[TRANSPORT_TOO_BIG]         = { "too_big", "vendor's answer is too big", VERDICT_FAIL, PACE_NOW, HEALTH_SUCCESS },
-	[TRANSPORT_LOCAL_ERROR]     = { "local_error", "the call could not be made", VERDICT_RETURN, PACE_BACKOFF, HEALTH_UNKNOWN },
+	[TRANSPORT_LOCAL_ERROR]     = { "local_error", "the call could not be made", VERDICT_RETURN, PACE_BACKOFF,
+	                                HEALTH_UNKNOWN },
 };
 
 /* The first row that holds the status counts. */
