@@ -14,6 +14,7 @@ static const char *const names[] = {
 	[-ERR_TOO_BIG] = "too big",
 	[-ERR_UNAVAILABLE] = "unavailable",
 	[-ERR_UNSUPPORTED] = "not supported",
+	[-ERR_FULL] = "full",
 	[-ERR_SYSTEM] = "system error",
 };
 
@@ -28,7 +29,7 @@ const char *err_str(enum err err)
 
 bool err_is_retryable(enum err err)
 {
-	return err == ERR_UNAVAILABLE || err == ERR_NOT_DUE;
+	return err == ERR_UNAVAILABLE || err == ERR_NOT_DUE || err == ERR_FULL;
 }
 
 enum err err_set(struct err_text *why, enum err err, const char *fmt, ...)

@@ -19,7 +19,8 @@ enum err {
 	ERR_TOO_BIG = -7,     /* over a limit */
 	ERR_UNAVAILABLE = -8, /* store or Redis away or too slow: try again; it may or may not have been done */
 	ERR_UNSUPPORTED = -9, /* not in this build, or not with this version */
-	ERR_SYSTEM = -10,     /* a system call failed; the text carries strerror */
+	ERR_FULL = -10,       /* no room now: try again later */
+	ERR_SYSTEM = -11,     /* a system call failed; the text carries strerror */
 };
 
 struct err_text { char text[512]; };

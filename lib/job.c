@@ -34,7 +34,9 @@ void job_free(struct job *job)
 
 void job_refs_free(struct job_ref *refs, size_t n)
 {
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		free(refs[i].vendor);
+		free(refs[i].vendor_job_id);
+	}
 	free(refs);
 }

@@ -41,10 +41,11 @@ struct job *job_new(int64_t now, const char *vendor, char *payload, int64_t dead
 /* NULL is fine. */
 void job_free(struct job *job);
 
-/* The few members of a job that repair needs. Flat: nothing to free but vendor (owned). */
+/* The few members of a job that repair needs. Owns its two texts. */
 struct job_ref {
 	char request_id[UUID_TEXT_SIZE];
 	char *vendor;
+	char *vendor_job_id;      /* or NULL */
 	enum phase phase;
 	int64_t fence;
 	int attempts;

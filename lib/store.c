@@ -120,6 +120,45 @@ enum err store_change(struct store *store, struct job_change *items, size_t n, s
 	return err;
 }
 
+void store_early_free(struct store_early *kept, size_t n)
+{
+	for (size_t i = 0; kept && i < n; i++) {
+		free(kept[i].vendor);
+		free(kept[i].vendor_job_id);
+		free(kept[i].result);
+		free(kept[i].error);
+	}
+	free(kept);
+}
+
+enum err store_early_put(struct store *store, const struct store_early *early, struct err_text *why)
+{
+	if (early->result && strnlen(early->result, STORE_TEXT_MAX + 1) > STORE_TEXT_MAX)
+		return err_set(why, ERR_TOO_BIG, "the result is over %d bytes", STORE_TEXT_MAX);
+	return store->engine->early_put(store, early, why);
+}
+
+enum err store_early_find(struct store *store, const struct store_early_key *keys, size_t n, struct store_early **kept,
+                          size_t *n_kept, struct err_text *why)
+{
+	*kept = NULL;
+	*n_kept = 0;
+	return n ? store->engine->early_find(store, keys, n, kept, n_kept, why) : ERR_OK;
+}
+
+enum err store_early_page(struct store *store, int64_t until, const struct store_early *after, size_t limit,
+                          struct store_early **kept, size_t *n_kept, struct err_text *why)
+{
+	*kept = NULL;
+	*n_kept = 0;
+	return limit ? store->engine->early_page(store, until, after, limit, kept, n_kept, why) : ERR_OK;
+}
+
+enum err store_early_drop(struct store *store, const struct store_early_key *keys, size_t n, struct err_text *why)
+{
+	return n ? store->engine->early_drop(store, keys, n, why) : ERR_OK;
+}
+
 enum err store_find_due(struct store *store, int64_t now, int64_t after_due_at, const char *after_id, size_t limit,
                         struct job_ref **refs, size_t *n, struct err_text *why)
 {

@@ -29,6 +29,8 @@ enum {
 	STORE_TEXT_MAX = 15 << 20,    /* a payload or result over this is ERR_TOO_BIG */
 	STORE_SECRET_SIZE = 32,
 	STORE_HASH_SIZE = 32,
+	STORE_EARLY_MAX = 10000,            /* early callbacks kept for one vendor ... */
+	STORE_EARLY_BYTES = 64 << 20,       /* ... and their bytes */
 };
 
 struct store;
@@ -90,6 +92,46 @@ enum err store_claim(struct store *store, struct store_claim *items, size_t n, i
 enum err store_change(struct store *store, struct job_change *items, size_t n, struct err_text *why)
 	__attribute__((warn_unused_result));
 
+/* ---- Early callbacks: of a vendor that knows only its own id, from before that id was stored with the job ----
+ *
+ * Write, then look, on both sides: who keeps one looks for the job afterwards, who writes a vendor_job_id looks for
+ * a kept callback afterwards. So whichever was later finds the other. Whoever has applied it drops it. */
+
+struct store_early_key {            /* borrowed */
+	const char *vendor;
+	const char *vendor_job_id;
+};
+
+/* Owns its texts. One of result and error is set, but for store_early_page(). */
+struct store_early {
+	char *vendor;
+	char *vendor_job_id;
+	char *result;                   /* JSON text: it was a success */
+	char *error;                    /* plain text: it was a failure */
+	int64_t received_at;
+	int64_t expire_at;              /* removed then */
+};
+
+/* NULL is fine. */
+void store_early_free(struct store_early *kept, size_t n);
+
+/* Keeps it. One of the same (vendor, vendor_job_id) that was kept before stays, unless this is the first success.
+ * ERR_FULL: STORE_EARLY_MAX or STORE_EARLY_BYTES of this vendor are kept (puts at the same time may pass either by a
+ * few). ERR_TOO_BIG: the result. ERR_UNAVAILABLE. */
+enum err store_early_put(struct store *store, const struct store_early *early, struct err_text *why)
+	__attribute__((warn_unused_result));
+/* Those of n keys that are kept, in any order. *kept (owned by the caller) holds *n_kept <= n. */
+enum err store_early_find(struct store *store, const struct store_early_key *keys, size_t n, struct store_early **kept,
+                          size_t *n_kept, struct err_text *why) __attribute__((warn_unused_result));
+/* A page of all that were received at or before `until`, without result and error, in order of (received_at, vendor,
+ * vendor_job_id), after the given one (NULL: from the start; its keys and received_at count). *kept likewise. */
+enum err store_early_page(struct store *store, int64_t until, const struct store_early *after, size_t limit,
+                          struct store_early **kept, size_t *n_kept, struct err_text *why)
+	__attribute__((warn_unused_result));
+/* Those that are not there are no error. */
+enum err store_early_drop(struct store *store, const struct store_early_key *keys, size_t n, struct err_text *why)
+	__attribute__((warn_unused_result));
+
 /* ---- What repair asks for: one page each, by index ---- */
 
 /* Unfinished jobs with due_at <= now, in order of (due_at, request_id), after the given pair (0, "" = from the
@@ -99,7 +141,8 @@ enum err store_find_due(struct store *store, int64_t now, int64_t after_due_at, 
 /* Queued jobs of a vendor with queued_at < before, oldest first. */
 enum err store_find_queued(struct store *store, const char *vendor, int64_t before, size_t limit,
                            struct job_ref **refs, size_t *n, struct err_text *why) __attribute__((warn_unused_result));
-/* Deletes up to limit jobs, keys and slots of quotas whose expire_at has passed; *deleted counts them. An engine whose server does
+/* Deletes up to limit jobs, keys, slots of quotas and early callbacks whose expire_at has passed; *deleted counts them.
+ * An engine whose server does
  * this by itself (MongoDB's TTL index) deletes nothing. */
 enum err store_expire(struct store *store, int64_t now, size_t limit, size_t *deleted, struct err_text *why)
 	__attribute__((warn_unused_result));

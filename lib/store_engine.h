@@ -17,6 +17,12 @@ struct store_engine {
 	enum err (*claim)(struct store *store, struct store_claim *items, size_t n, int64_t now, int64_t lease_until,
 	                  struct err_text *why);
 	enum err (*change)(struct store *store, struct job_change *items, size_t n, struct err_text *why);
+	enum err (*early_put)(struct store *store, const struct store_early *early, struct err_text *why);
+	enum err (*early_find)(struct store *store, const struct store_early_key *keys, size_t n, struct store_early **kept,
+	                       size_t *n_kept, struct err_text *why);
+	enum err (*early_page)(struct store *store, int64_t until, const struct store_early *after, size_t limit,
+	                       struct store_early **kept, size_t *n_kept, struct err_text *why);
+	enum err (*early_drop)(struct store *store, const struct store_early_key *keys, size_t n, struct err_text *why);
 	enum err (*find_due)(struct store *store, int64_t now, int64_t after_due_at, const char *after_id, size_t limit,
 	                     struct job_ref **refs, size_t *n, struct err_text *why);
 	enum err (*find_queued)(struct store *store, const char *vendor, int64_t before, size_t limit,

@@ -294,6 +294,7 @@ void mongo_ref_from_bson(struct job_ref *ref, const bson_t *doc)
 
 	*ref = (struct job_ref){
 		.vendor = job->vendor,
+		.vendor_job_id = job->vendor_job_id,
 		.phase = job->phase,
 		.fence = job->fence,
 		.attempts = job->attempts,
@@ -302,7 +303,7 @@ void mongo_ref_from_bson(struct job_ref *ref, const bson_t *doc)
 		.deadline_at = job->deadline_at,
 	};
 	memcpy(ref->request_id, job->request_id, sizeof(ref->request_id));
-	job->vendor = NULL;
+	job->vendor = job->vendor_job_id = NULL;
 	job_free(job);
 }
 
@@ -310,6 +311,7 @@ void mongo_append_ref_projection(bson_t *opts)
 {
 	static const char *const names[] = {
 		"requestId", "vendor", "phase", "fence", "attempts", "queuedAt", "dueAt", "deadlineAt",
+		"vendorJobIds",
 	};
 	bson_t projection;
 

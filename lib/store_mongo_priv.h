@@ -8,6 +8,7 @@
  *   store_mongo_insert.c   insert, with idempotency keys
  *   store_mongo_change.c   claim and change
  *   store_mongo_quota.c    quotas
+ *   store_mongo_early.c    early callbacks
  */
 #ifndef VF_STORE_MONGO_PRIV_H
 #define VF_STORE_MONGO_PRIV_H
@@ -20,6 +21,7 @@
 #define COLLECTION_JOBS "jobs"
 #define COLLECTION_KEYS "idempotency_keys"
 #define COLLECTION_QUOTAS "quotas"
+#define COLLECTION_EARLY "early_callbacks"
 #define COLLECTION_CALLED "vendors_called"
 #define COLLECTION_SECRETS "secrets"
 #define COLLECTION_META "meta"
@@ -117,6 +119,12 @@ enum err mongo_get_by_vendor_job_id(struct store *store, const char *vendor, con
 enum err mongo_claim(struct store *store, struct store_claim *items, size_t n, int64_t now, int64_t lease_until,
                      struct err_text *why);
 enum err mongo_change(struct store *store, struct job_change *items, size_t n, struct err_text *why);
+enum err mongo_early_put(struct store *store, const struct store_early *early, struct err_text *why);
+enum err mongo_early_find(struct store *store, const struct store_early_key *keys, size_t n, struct store_early **kept,
+                          size_t *n_kept, struct err_text *why);
+enum err mongo_early_page(struct store *store, int64_t until, const struct store_early *after, size_t limit,
+                          struct store_early **kept, size_t *n_kept, struct err_text *why);
+enum err mongo_early_drop(struct store *store, const struct store_early_key *keys, size_t n, struct err_text *why);
 enum err mongo_find_due(struct store *store, int64_t now, int64_t after_due_at, const char *after_id, size_t limit,
                         struct job_ref **refs, size_t *n, struct err_text *why);
 enum err mongo_find_queued(struct store *store, const char *vendor, int64_t before, size_t limit,

@@ -32,6 +32,15 @@ static const struct { const char *collection; const char *command; } indexes[] =
 	  "{ \"createIndexes\": \"" COLLECTION_QUOTAS "\", \"indexes\": ["
 	  "{ \"name\": \"expireAt\", \"key\": { \"expireAt\": 1 }, \"expireAfterSeconds\": 0 }"
 	  "] }" },
+	{ COLLECTION_EARLY,
+	  "{ \"createIndexes\": \"" COLLECTION_EARLY "\", \"indexes\": ["
+	  "{ \"name\": \"vendor_vendorJobId\", \"key\": { \"vendor\": 1, \"vendorJobId\": 1 }, \"unique\": true },"
+	  /* is there room for one more of this vendor? */
+	  "{ \"name\": \"vendor_bytes\", \"key\": { \"vendor\": 1, \"bytes\": 1 } },"
+	  /* early_page, in its order */
+	  "{ \"name\": \"receivedAt\", \"key\": { \"receivedAt\": 1, \"vendor\": 1, \"vendorJobId\": 1 } },"
+	  "{ \"name\": \"expireAt\", \"key\": { \"expireAt\": 1 }, \"expireAfterSeconds\": 0 }"
+	  "] }" },
 	{ COLLECTION_KEYS,
 	  "{ \"createIndexes\": \"" COLLECTION_KEYS "\", \"indexes\": ["
 	  "{ \"name\": \"expireAt\", \"key\": { \"expireAt\": 1 }, \"expireAfterSeconds\": 0 }"

@@ -49,7 +49,8 @@ static const char *const texts[STMT_CHANGE] = {
 	                     "WHERE vendor = ? AND queuedAt < ? ORDER BY queuedAt LIMIT ?",
 	[STMT_ANY_EXPIRED] = "SELECT EXISTS (SELECT 1 FROM jobs WHERE expireAt <= ?1) "
 	                     "OR EXISTS (SELECT 1 FROM idempotency_keys WHERE expireAt <= ?1) "
-	                     "OR EXISTS (SELECT 1 FROM quotas WHERE expireAt <= ?1)",
+	                     "OR EXISTS (SELECT 1 FROM quotas WHERE expireAt <= ?1) "
+	                     "OR EXISTS (SELECT 1 FROM early_callbacks WHERE expireAt <= ?1)",
 	/* Whatever wrote expireAt: a job that is not finished never goes. */
 	[STMT_EXPIRE_JOBS] = "DELETE FROM jobs WHERE phase = 'done' AND rowid IN "
 	                     "(SELECT rowid FROM jobs WHERE expireAt <= ? ORDER BY expireAt LIMIT ?)",
@@ -60,6 +61,20 @@ static const char *const texts[STMT_CHANGE] = {
 	[STMT_QUOTA_ADD] = "INSERT INTO quotas (vendor, perMs, until, count, expireAt) VALUES (?,?,?,?,?) "
 	                   "ON CONFLICT (vendor, perMs, until) DO UPDATE SET count = count + excluded.count",
 	[STMT_QUOTA_READ] = "SELECT until, count FROM quotas WHERE vendor = ? AND perMs = ? AND until > ? ORDER BY until",
+	[STMT_EXPIRE_EARLY] = "DELETE FROM early_callbacks WHERE rowid IN "
+	                      "(SELECT rowid FROM early_callbacks WHERE expireAt <= ? ORDER BY expireAt LIMIT ?)",
+	/* One that is kept already finds room: it grows at most once, to a success. */
+	[STMT_EARLY_ROOM] = "SELECT (SELECT count(*) < ?3 AND coalesce(sum(bytes), 0) < ?4 FROM early_callbacks WHERE vendor = ?1) "
+	                    "OR EXISTS (SELECT 1 FROM early_callbacks WHERE vendor = ?1 AND vendorJobId = ?2)",
+	[STMT_EARLY_PUT] = "INSERT INTO early_callbacks (vendor, vendorJobId, receivedAt, expireAt, bytes, error, result) "
+	                   "VALUES (?,?,?,?,?,?,?) ON CONFLICT (vendor, vendorJobId) DO UPDATE SET bytes = excluded.bytes, "
+	                   "error = NULL, result = excluded.result WHERE result IS NULL AND excluded.result IS NOT NULL",
+	[STMT_EARLY_FIND] = "SELECT vendor, vendorJobId, receivedAt, expireAt, error, result FROM early_callbacks "
+	                    "WHERE vendor = ? AND vendorJobId = ?",
+	[STMT_EARLY_PAGE] = "SELECT vendor, vendorJobId, receivedAt, expireAt, NULL, NULL FROM early_callbacks "
+	                    "WHERE receivedAt <= ? AND (receivedAt, vendor, vendorJobId) > (?, ?, ?) "
+	                    "ORDER BY receivedAt, vendor, vendorJobId LIMIT ?",
+	[STMT_EARLY_DROP] = "DELETE FROM early_callbacks WHERE vendor = ? AND vendorJobId = ?",
 	[STMT_PING] = "SELECT 1 FROM jobs LIMIT 1",
 	[STMT_WAS_CALLED] = "SELECT 1 FROM vendors_called WHERE vendor = ?",
 	[STMT_MARK_CALLED] = "INSERT INTO vendors_called (vendor) VALUES (?) ON CONFLICT DO NOTHING",

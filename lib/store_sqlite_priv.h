@@ -7,6 +7,7 @@
  *   store_sqlite_write.c   insert, claim, change, expire
  *   store_sqlite_read.c    get, find
  *   store_sqlite_quota.c   quotas
+ *   store_sqlite_early.c   early callbacks
  *
  * Deadlines are clock_mono_ms() values.
  */
@@ -51,7 +52,8 @@ enum statement {
 	STMT_INSERT_JOB, STMT_FIND_KEY, STMT_PUT_KEY,
 	STMT_CLAIM, STMT_WHY_NOT_CLAIMED,
 	STMT_GET, STMT_GET_BY_VENDOR_JOB_ID, STMT_FIND_DUE, STMT_FIND_QUEUED,
-	STMT_ANY_EXPIRED, STMT_EXPIRE_JOBS, STMT_EXPIRE_KEYS, STMT_EXPIRE_QUOTAS,
+	STMT_EARLY_ROOM, STMT_EARLY_PUT, STMT_EARLY_FIND, STMT_EARLY_PAGE, STMT_EARLY_DROP,
+	STMT_ANY_EXPIRED, STMT_EXPIRE_JOBS, STMT_EXPIRE_KEYS, STMT_EXPIRE_QUOTAS, STMT_EXPIRE_EARLY,
 	STMT_QUOTA_ADD, STMT_QUOTA_READ,
 	STMT_PING, STMT_WAS_CALLED, STMT_MARK_CALLED, STMT_GET_SECRET, STMT_PUT_SECRET,
 	STMT_CHANGE,    /* one for each event */
@@ -63,7 +65,7 @@ enum statement {
 	"requestId,phase,status,fence,attempts,createdAt,updatedAt,nextAttemptAt,queuedAt,dueAt,deadlineAt," \
 	"completedAt,expireAt,vendor,vendorJobId,error,history,payload,result"
 /* The columns of a reference, likewise. */
-#define REF_COLUMNS "requestId,phase,vendor,fence,attempts,queuedAt,dueAt,deadlineAt"
+#define REF_COLUMNS "requestId,phase,vendor,fence,attempts,queuedAt,dueAt,deadlineAt,vendorJobId"
 
 struct connection {
 	sqlite3 *db;                        /* NULL: to be opened (again) */
@@ -156,6 +158,12 @@ enum err sqlite_quota_read(struct store *store, const char *vendor, int64_t per_
 enum err sqlite_get(struct store *store, const char *request_id, struct job **job, struct err_text *why);
 enum err sqlite_get_by_vendor_job_id(struct store *store, const char *vendor, const char *vendor_job_id,
                                      struct job **job, struct err_text *why);
+enum err sqlite_early_put(struct store *store, const struct store_early *early, struct err_text *why);
+enum err sqlite_early_find(struct store *store, const struct store_early_key *keys, size_t n, struct store_early **kept,
+                           size_t *n_kept, struct err_text *why);
+enum err sqlite_early_page(struct store *store, int64_t until, const struct store_early *after, size_t limit,
+                           struct store_early **kept, size_t *n_kept, struct err_text *why);
+enum err sqlite_early_drop(struct store *store, const struct store_early_key *keys, size_t n, struct err_text *why);
 enum err sqlite_find_due(struct store *store, int64_t now, int64_t after_due_at, const char *after_id, size_t limit,
                          struct job_ref **refs, size_t *n, struct err_text *why);
 enum err sqlite_find_queued(struct store *store, const char *vendor, int64_t before, size_t limit,

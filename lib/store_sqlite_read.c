@@ -70,6 +70,7 @@ static struct job_ref row_to_ref(sqlite3_stmt *stmt)
 	ref.queued_at = sqlite3_column_int64(stmt, 5);
 	ref.due_at = sqlite3_column_int64(stmt, 6);
 	ref.deadline_at = sqlite3_column_int64(stmt, 7);
+	ref.vendor_job_id = column_text(stmt, 8);
 	return ref;
 }
 

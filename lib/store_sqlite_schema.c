@@ -66,7 +66,21 @@ static const char additions[] =
 	"	count INTEGER NOT NULL,"
 	"	expireAt INTEGER NOT NULL,"
 	"	UNIQUE (vendor, perMs, until));"
-	"CREATE INDEX IF NOT EXISTS quotas_expire ON quotas (expireAt);";
+	"CREATE INDEX IF NOT EXISTS quotas_expire ON quotas (expireAt);"
+	/* payloads last, as in jobs; early_callbacks_size says how many of a vendor are kept, and how big they are,
+	 * without reading them */
+	"CREATE TABLE IF NOT EXISTS early_callbacks ("
+	"	vendor TEXT NOT NULL,"
+	"	vendorJobId TEXT NOT NULL,"
+	"	receivedAt INTEGER NOT NULL,"
+	"	expireAt INTEGER NOT NULL,"
+	"	bytes INTEGER NOT NULL,"
+	"	error TEXT,"
+	"	result TEXT,"
+	"	UNIQUE (vendor, vendorJobId));"
+	"CREATE INDEX IF NOT EXISTS early_callbacks_size ON early_callbacks (vendor, bytes);"
+	"CREATE INDEX IF NOT EXISTS early_callbacks_received ON early_callbacks (receivedAt, vendor, vendorJobId);"
+	"CREATE INDEX IF NOT EXISTS early_callbacks_expire ON early_callbacks (expireAt);";
 
 _Static_assert(STORE_SCHEMA_VERSION == 1, "a new version needs its tables and the steps from the one before");
 

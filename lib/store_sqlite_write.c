@@ -311,6 +311,8 @@ enum err sqlite_expire(struct store *base, int64_t now, size_t limit, size_t *de
 		err = delete_expired(&store->writer, STMT_EXPIRE_KEYS, now, limit - count, &count, why);
 	if (err == ERR_OK)
 		err = delete_expired(&store->writer, STMT_EXPIRE_QUOTAS, now, limit - count, &count, why);
+	if (err == ERR_OK)
+		err = delete_expired(&store->writer, STMT_EXPIRE_EARLY, now, limit - count, &count, why);
 	err = write_end(store, err, why);
 	if (err == ERR_OK)
 		*deleted = count;

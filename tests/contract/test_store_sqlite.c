@@ -199,6 +199,11 @@ static void queries_use_their_indexes(void **state)
 		{ "sqlite_autoindex_quotas_1", "SELECT until, count FROM quotas WHERE vendor = 'a' AND perMs = 5 AND until > 5 "
 		                               "ORDER BY until" },
 		{ "quotas_expire", "SELECT rowid FROM quotas WHERE expireAt <= 5 ORDER BY expireAt LIMIT 9" },
+		{ "COVERING INDEX early_callbacks_size", "SELECT count(*), sum(bytes) FROM early_callbacks WHERE vendor = 'a'" },
+		{ "early_callbacks_received", "SELECT vendor FROM early_callbacks WHERE receivedAt <= 5 AND "
+		                              "(receivedAt, vendor, vendorJobId) > (1, 'a', 'b') "
+		                              "ORDER BY receivedAt, vendor, vendorJobId LIMIT 9" },
+		{ "early_callbacks_expire", "SELECT rowid FROM early_callbacks WHERE expireAt <= 5 ORDER BY expireAt LIMIT 9" },
 	};
 	struct contract *c = *state;
 	sqlite3 *db;
