@@ -62,31 +62,12 @@ enum err sqlite_early_put(struct store *base, const struct store_early *early, s
 
 /* ---- Find ---- */
 
-/* Steps a bound statement and adds its rows to kept, which has room for `capacity`. */
-static enum err read_rows(struct connection *conn, sqlite3_stmt *stmt, struct store_early *kept, size_t capacity, size_t *n,
-                          struct err_text *why)
+static struct store_early row_to_early(sqlite3_stmt *stmt)
 {
-	int rc = SQLITE_DONE;
-
-	while (*n < capacity && (rc = sqlite3_step(stmt)) == SQLITE_ROW)
-		kept[(*n)++] = (struct store_early){
-			.vendor = column_text(stmt, 0), .vendor_job_id = column_text(stmt, 1),
-			.received_at = sqlite3_column_int64(stmt, 2), .expire_at = sqlite3_column_int64(stmt, 3),
-			.error = column_text(stmt, 4), .result = column_text(stmt, 5) };
-	sqlite3_reset(stmt);
-	return rc == SQLITE_ROW || rc == SQLITE_DONE ? ERR_OK : connection_failed(conn, "look for early callbacks", why);
-}
-
-static enum err find_one(struct connection *conn, const struct store_early_key *key, struct store_early *kept,
-                         size_t capacity, size_t *n, struct err_text *why)
-{
-	sqlite3_stmt *stmt = statement(conn, STMT_EARLY_FIND);
-
-	if (!stmt)
-		return connection_failed(conn, "look for early callbacks", why);
-	bind_text(stmt, 1, key->vendor);
-	bind_text(stmt, 2, key->vendor_job_id);
-	return read_rows(conn, stmt, kept, capacity, n, why);
+	return (struct store_early){
+		.vendor = column_text(stmt, 0), .vendor_job_id = column_text(stmt, 1),
+		.received_at = sqlite3_column_int64(stmt, 2), .expire_at = sqlite3_column_int64(stmt, 3),
+		.error = column_text(stmt, 4), .result = column_text(stmt, 5) };
 }
 
 /* Hands the rows over, or frees them. */
@@ -105,46 +86,47 @@ enum err sqlite_early_find(struct store *base, const struct store_early_key *key
                            size_t *n_kept, struct err_text *why)
 {
 	struct sqlite_store *store = sqlite_store(base);
+	struct reading reading;
 	struct store_early *rows;
-	struct connection *conn;
 	size_t n_rows = 0;
-	enum err err = reader_get(store, &conn, why);
+	int rc = SQLITE_DONE;
+	enum err err = read_begin(store, STMT_EARLY_FIND, "look for early callbacks", &reading, why);
 
 	if (err != ERR_OK)
 		return err;
 	rows = mem_calloc(n, sizeof(*rows));
-	for (size_t i = 0; i < n && err == ERR_OK; i++)
-		err = find_one(conn, &keys[i], rows, n, &n_rows, why);
-	reader_put(store, conn);
-	return hand_over(err, rows, n_rows, kept, n_kept);
+	for (size_t i = 0; i < n && (rc == SQLITE_ROW || rc == SQLITE_DONE); i++) {
+		sqlite3_reset(reading.stmt);
+		bind_text(reading.stmt, 1, keys[i].vendor);
+		bind_text(reading.stmt, 2, keys[i].vendor_job_id);
+		rc = sqlite3_step(reading.stmt);
+		if (rc == SQLITE_ROW)
+			rows[n_rows++] = row_to_early(reading.stmt);
+	}
+	return hand_over(read_end(store, &reading, rc, why), rows, n_rows, kept, n_kept);
 }
 
 enum err sqlite_early_page(struct store *base, int64_t until, const struct store_early *after, size_t limit,
                            struct store_early **kept, size_t *n_kept, struct err_text *why)
 {
 	struct sqlite_store *store = sqlite_store(base);
+	struct reading reading;
 	struct store_early *rows;
-	struct connection *conn;
-	sqlite3_stmt *stmt;
 	size_t n_rows = 0;
-	enum err err = reader_get(store, &conn, why);
+	int rc = SQLITE_DONE;
+	enum err err = read_begin(store, STMT_EARLY_PAGE, "look for early callbacks", &reading, why);
 
 	if (err != ERR_OK)
 		return err;
+	sqlite3_bind_int64(reading.stmt, 1, until);
+	sqlite3_bind_int64(reading.stmt, 2, after ? after->received_at : 0);
+	bind_text(reading.stmt, 3, after ? after->vendor : "");
+	bind_text(reading.stmt, 4, after ? after->vendor_job_id : "");
+	sqlite3_bind_int64(reading.stmt, 5, (sqlite3_int64)limit);
 	rows = mem_calloc(limit, sizeof(*rows));
-	stmt = statement(conn, STMT_EARLY_PAGE);
-	if (stmt) {
-		sqlite3_bind_int64(stmt, 1, until);
-		sqlite3_bind_int64(stmt, 2, after ? after->received_at : 0);
-		bind_text(stmt, 3, after ? after->vendor : "");
-		bind_text(stmt, 4, after ? after->vendor_job_id : "");
-		sqlite3_bind_int64(stmt, 5, (sqlite3_int64)limit);
-		err = read_rows(conn, stmt, rows, limit, &n_rows, why);
-	} else {
-		err = connection_failed(conn, "look for early callbacks", why);
-	}
-	reader_put(store, conn);
-	return hand_over(err, rows, n_rows, kept, n_kept);
+	while (n_rows < limit && (rc = sqlite3_step(reading.stmt)) == SQLITE_ROW)
+		rows[n_rows++] = row_to_early(reading.stmt);
+	return hand_over(read_end(store, &reading, rc, why), rows, n_rows, kept, n_kept);
 }
 
 /* ---- Drop ---- */
