@@ -141,9 +141,8 @@ enum err store_find_due(struct store *store, int64_t now, int64_t after_due_at, 
 /* Queued jobs of a vendor with queued_at < before, oldest first. */
 enum err store_find_queued(struct store *store, const char *vendor, int64_t before, size_t limit,
                            struct job_ref **refs, size_t *n, struct err_text *why) __attribute__((warn_unused_result));
-/* Deletes up to limit jobs, keys, slots of quotas and early callbacks whose expire_at has passed; *deleted counts them.
- * An engine whose server does
- * this by itself (MongoDB's TTL index) deletes nothing. */
+/* Deletes up to limit jobs, keys, slots of quotas and early callbacks whose expire_at has passed; *deleted counts
+ * them. An engine whose server does this by itself (MongoDB's TTL index) deletes nothing. */
 enum err store_expire(struct store *store, int64_t now, size_t limit, size_t *deleted, struct err_text *why)
 	__attribute__((warn_unused_result));
 
