@@ -17,10 +17,6 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
-# The settings of the stacks here: what takes minutes in real life takes seconds.
-SETTINGS = {"VENDORFETCH_REPAIR_PERIOD_MS": "1000", "VENDORFETCH_REPAIR_GRACE_MS": "2000",
-            "VENDORFETCH_LEASE_MS": "2000"}
-
 
 def skip(reason):
     if os.environ.get("VENDORFETCH_NO_SKIP") == "1":
@@ -39,7 +35,7 @@ for _module in ("requests", "redis", "pymongo"):
         break
 else:
     import stack as stack_module
-    from stack import Stack
+    from stack import QUICK_SETTINGS, Stack
     from vendor_files import all_vendor_files, own_vendor_files
 
 
@@ -80,7 +76,7 @@ def store(request):
 @pytest.fixture(scope="session")
 def shared_stack(store):
     """One stack a store for all tests that leave it as they found it."""
-    stack = Stack(store, all_vendor_files(), workers=1, settings=SETTINGS)
+    stack = Stack(store, all_vendor_files(), workers=1, settings=QUICK_SETTINGS)
     yield stack
     stack.down()
 
@@ -88,7 +84,7 @@ def shared_stack(store):
 @pytest.fixture(scope="module")
 def shared_rough_stack(store):
     """A stack of its own for a module that kills parts of it."""
-    stack = Stack(store, own_vendor_files(), workers=2, settings=SETTINGS)
+    stack = Stack(store, own_vendor_files(), workers=2, settings=QUICK_SETTINGS)
     yield stack
     stack.down()
 

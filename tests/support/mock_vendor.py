@@ -6,6 +6,7 @@ import requests
 from waiting import wait_for
 
 REQUEST_SECONDS = 10
+PAGE_CALLS = 100000  # the most that one answer of the mock holds
 
 
 class MockVendor:
@@ -38,9 +39,14 @@ class MockVendor:
             call["headers"] = {name.lower(): value for name, value in call.get("headers", {}).items()}
         return calls
 
-    def all_calls(self, limit=100000):
+    def all_calls(self):
         """Number, time, id, status and attempt of every call, in order."""
-        return self._get("/calls", limit=limit)
+        calls = []
+        while True:
+            page = self._get("/calls", offset=len(calls), limit=PAGE_CALLS)
+            calls += page
+            if len(page) < PAGE_CALLS:
+                return calls
 
     def wait_calls(self, count, seconds=10):
         """Waits until at least so many calls have come."""

@@ -11,20 +11,21 @@ class QueueState:
     def __init__(self, url):
         self.redis = redis.Redis.from_url(url, socket_timeout=5, decode_responses=True)
 
-    def leftovers(self):
-        """Everything that a drained system must not hold, as a list of texts."""
-        found = []
+    def counts(self):
+        """What a drained system must not hold: {what it is: how many of it}."""
+        found = {}
         for key in self.redis.scan_iter(match="*job-queue:{*}", count=1000):
-            if self.redis.xlen(key):
-                found.append(f"{key}: {self.redis.xlen(key)} entries")
+            found[f"{key} entries"] = self.redis.xlen(key)
             for group in self.redis.xinfo_groups(key):
-                if group["pending"]:
-                    found.append(f"{key}: {group['pending']} pending in group {group['name']}")
+                found[f"{key} pending in group {group['name']}"] = group["pending"]
         for pattern in ("*job-delayed:{*}", "*in_flight:{*}"):
             for key in self.redis.scan_iter(match=pattern, count=1000):
-                if self.redis.zcard(key):
-                    found.append(f"{key}: {self.redis.zcard(key)} members")
-        return found
+                found[f"{key} members"] = self.redis.zcard(key)
+        return {what: count for what, count in found.items() if count}
+
+    def leftovers(self):
+        """The same as a list of texts."""
+        return [f"{what}: {count}" for what, count in self.counts().items()]
 
     def assert_drained(self, seconds=5):
         wait_for(lambda: not self.leftovers(), seconds, lambda: f"nothing is left in Redis: {self.leftovers()}")

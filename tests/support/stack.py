@@ -18,6 +18,9 @@ OURS = ("vendorfetch.fcgi", "vendorfetch-worker", "vendorfetch-mock")
 LOG_TAIL_BYTES = 4000
 UP_SECONDS = 90
 COMMAND_SECONDS = 60
+# Settings for tests: what takes minutes in real life takes seconds.
+QUICK_SETTINGS = {"VENDORFETCH_REPAIR_PERIOD_MS": "1000", "VENDORFETCH_REPAIR_GRACE_MS": "2000",
+                  "VENDORFETCH_LEASE_MS": "2000"}
 
 running = []  # all stacks that are up, for the report of a failed test
 

@@ -5,7 +5,7 @@ import time
 PAUSE_SECONDS = 0.02
 
 
-def wait_for(condition, seconds, what):
+def wait_for(condition, seconds, what, pause_seconds=PAUSE_SECONDS):
     """Calls condition() until it gives something true, and returns that.
 
     After `seconds` it fails with `what` (a text, or a function that makes one from what is known by then). Errors that
@@ -23,4 +23,4 @@ def wait_for(condition, seconds, what):
         if time.monotonic() >= deadline:
             text = what() if callable(what) else what
             raise AssertionError(f"not within {seconds} s: {text}" + (f" ({error!r})" if error else ""))
-        time.sleep(PAUSE_SECONDS)
+        time.sleep(pause_seconds)
