@@ -50,6 +50,7 @@ class Experiment:
     settings: dict = dataclasses.field(default_factory=dict)  # environment of the stack
     workers: int = 2
     api_processes: int = 2
+    mongod_nodes: int = 1               # over mongodb; more make a replica set
     setup: typing.Callable = lambda stack: None  # before the load: knobs of the mocks
     may_fail: typing.Callable = none_may_fail    # (job as the store has it): may it end as failed here?
     answers: tuple = (202, 503)         # what a POST may be answered, if it is answered

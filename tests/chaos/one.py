@@ -120,7 +120,8 @@ def run(experiment, store, jobs, folder):
     stack = None
     try:
         stack = Stack(store, as_files(experiment.vendors()), experiment.workers, experiment.api_processes,
-                      settings={**QUICK_SETTINGS, **crash.settings, **experiment.settings})
+                      settings={**QUICK_SETTINGS, **crash.settings, **experiment.settings},
+                      mongod_nodes=experiment.mongod_nodes if store == "mongodb" else 1)
         run_in(experiment, stack, crash, jobs, row)
     except Exception:  # pylint: disable=broad-except
         row.problems.append("the harness failed:\n" + traceback.format_exc()[-3000:])

@@ -10,9 +10,9 @@ import pymongo.errors
 import pytest
 
 from api import assert_complete
-from conftest import SETTINGS, clean_hands
+from conftest import clean_hands
 from load import Load
-from stack import Stack
+from stack import QUICK_SETTINGS, Stack
 from vendor_files import own_vendor_files
 from waiting import wait_for
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.only("mongodb")
 
 @pytest.fixture(scope="module")
 def set_of_three(store):
-    stack = Stack(store, own_vendor_files(), workers=2, settings=SETTINGS, mongod_nodes=3)
+    stack = Stack(store, own_vendor_files(), workers=2, settings=QUICK_SETTINGS, mongod_nodes=3)
     yield stack
     stack.down()
 
