@@ -12,8 +12,10 @@
 #include <string.h>
 #include <time.h>
 
-/* What an item counts for beside its texts, towards STORE_BATCH_BYTES. */
-enum { ITEM_OVERHEAD_BYTES = 512, FAILING_MS = 2000 };
+enum {
+	ITEM_OVERHEAD_BYTES = 512,   /* what an item counts for beside its texts, towards STORE_BATCH_BYTES */
+	TRY_WRITE_MS = 250,          /* between tries to write after a failed batch */
+};
 
 /* One job on its way. Two hold it, the waiter and the writer; who lets go last frees it, so a waiter that
  * gave up leaves nothing behind for the writer to trip over. */
@@ -41,7 +43,7 @@ struct group_commit {
 	bool leaving;
 
 	_Atomic int64_t batch_since_ms;    /* mono; 0 = no batch is running */
-	_Atomic int64_t failed_at_ms;      /* mono; when a batch failed last, 0 if the last one was written */
+	_Atomic bool failing;              /* the last write failed */
 	_Atomic bool stuck_told;           /* the log has been told that this batch takes too long */
 	struct item *items[STORE_BATCH_MAX];          /* the writer's: the batch, ... */
 	struct store_insert inserts[STORE_BATCH_MAX]; /* ... and as the store wants it */
@@ -83,17 +85,24 @@ static void item_finish(struct item *item)
 	pthread_cond_signal(&item->wake);
 }
 
+/* The instant ms from now, as waits on our condition variables take it. */
+static struct timespec in_ms(int ms)
+{
+	int64_t at = clock_mono_ms() + ms;
+
+	return (struct timespec){ .tv_sec = (time_t)(at / 1000), .tv_nsec = (long)(at % 1000) * 1000000 };
+}
+
 /* Sleeps until the item is done or wait_ms are over. */
 static bool item_wait(struct item *item, int wait_ms)
 {
-	int64_t until = clock_mono_ms() + wait_ms;
-	struct timespec ts = { .tv_sec = (time_t)(until / 1000), .tv_nsec = (long)(until % 1000) * 1000000 };
+	struct timespec until = in_ms(wait_ms);
 	int timed_out = 0;
 	bool done;
 
 	pthread_mutex_lock(&item->lock);
 	while (!item->done && !timed_out)
-		timed_out = pthread_cond_timedwait(&item->wake, &item->lock, &ts);
+		timed_out = pthread_cond_timedwait(&item->wake, &item->lock, &until);
 	done = item->done;
 	pthread_mutex_unlock(&item->lock);
 	return done;
@@ -111,15 +120,11 @@ enum err group_commit_ready(struct group_commit *commit, struct err_text *why)
 	int64_t since = atomic_load_explicit(&commit->batch_since_ms, memory_order_relaxed);
 
 	if (since && clock_mono_ms() - since > commit->wait_ms)
-		return err_set(why, ERR_UNAVAILABLE, "the store has been writing a batch for more than %d ms", commit->wait_ms);
+		return err_set(why, ERR_UNAVAILABLE, "the store has been writing a batch for more than %d ms",
+		               commit->wait_ms);
+	if (atomic_load(&commit->failing))
+		return err_set(why, ERR_UNAVAILABLE, "the store could not be written");
 	return store_link_get(commit->link, why) ? ERR_OK : ERR_UNAVAILABLE;
-}
-
-bool group_commit_failing(struct group_commit *commit)
-{
-	int64_t failed_at_ms = atomic_load(&commit->failed_at_ms);
-
-	return failed_at_ms && clock_mono_ms() - failed_at_ms < FAILING_MS;
 }
 
 static void enqueue(struct group_commit *commit, struct item *item)
@@ -197,15 +202,30 @@ enum err group_commit_put(struct group_commit *commit, const struct store_insert
 
 /* ---- The writer ---- */
 
-/* Waits for work and moves it from the queue to items: as much as one batch may hold, at least one.
- * 0 = nothing is left and it is time to leave. */
-static size_t take_batch(struct group_commit *commit)
+/* Under commit->lock: sleeps until there is a job, it is time to leave, or time to try the store again. */
+static void wait_for_work(struct group_commit *commit)
+{
+	struct timespec until = in_ms(TRY_WRITE_MS);
+	int timed_out = 0;
+
+	while (!commit->head && !commit->leaving && !timed_out) {
+		if (atomic_load(&commit->failing))
+			timed_out = pthread_cond_timedwait(&commit->work, &commit->lock, &until);
+		else
+			pthread_cond_wait(&commit->work, &commit->lock);
+	}
+}
+
+/* Waits for work and moves it from the queue to items: as much as one batch may hold; *n = 0: only time to try the
+ * store again. False: nothing is left and it is time to leave. */
+static bool take_batch(struct group_commit *commit, size_t *n_taken)
 {
 	size_t n = 0, bytes = 0;
+	bool leave;
 
 	pthread_mutex_lock(&commit->lock);
-	while (!commit->head && !commit->leaving)
-		pthread_cond_wait(&commit->work, &commit->lock);
+	wait_for_work(commit);
+	leave = commit->leaving && !commit->head;
 	while (commit->head && n < STORE_BATCH_MAX) {
 		struct item *item = commit->head;
 
@@ -219,13 +239,37 @@ static size_t take_batch(struct group_commit *commit)
 	if (!commit->head)
 		commit->tail = &commit->head;
 	pthread_mutex_unlock(&commit->lock);
-	return n;
+	*n_taken = n;
+	return !leave;
 }
 
 static void set_all(struct store_insert *inserts, size_t n, enum err outcome)
 {
 	for (size_t i = 0; i < n; i++)
 		inserts[i].outcome = outcome;
+}
+
+/* Remembers how the last write went, and logs when that changes. */
+static void set_failing(struct group_commit *commit, enum err err, const struct err_text *why)
+{
+	bool failing = err != ERR_OK;
+
+	if (atomic_exchange(&commit->failing, failing) == failing)
+		return;
+	if (failing)
+		log_error("a batch was not stored, answering 503 until the store can be written error=\"%s\"", why->text);
+	else
+		log_info("the store can be written again");
+}
+
+/* The link is not told of a failure: what reads may go on. */
+static void try_write(struct group_commit *commit)
+{
+	struct err_text why = { "" };
+	struct store *store = store_link_get(commit->link, NULL);
+
+	if (store)
+		set_failing(commit, store_try_write(store, &why), &why);
 }
 
 static void insert_batch(struct group_commit *commit, size_t n)
@@ -244,14 +288,10 @@ static void insert_batch(struct group_commit *commit, size_t n)
 	err = store_insert(store, commit->inserts, n, &why);
 	CRASH_POINT("accept_after_insert");
 	atomic_store(&commit->batch_since_ms, 0);
-	atomic_store(&commit->failed_at_ms, err ? clock_mono_ms() : 0);
+	set_failing(commit, err, &why);
 	log_unstuck(commit, clock_mono_ms() - since);
-	if (!err)
-		return;
-	set_all(commit->inserts, n, ERR_UNAVAILABLE);
-	if (!err_is_retryable(err))
-		log_error("the store refused a batch jobs=%zu error=\"%s\"", n, why.text);
-	store_link_report(commit->link, err, &why);
+	if (err)
+		set_all(commit->inserts, n, ERR_UNAVAILABLE);
 }
 
 static bool is_stored(enum err outcome) { return outcome == ERR_OK || outcome == ERR_EXISTS; }
@@ -278,7 +318,11 @@ static void *run(void *arg)
 	struct group_commit *commit = arg;
 	size_t n;
 
-	while ((n = take_batch(commit)) > 0) {
+	while (take_batch(commit, &n)) {
+		if (n == 0) {
+			try_write(commit);
+			continue;
+		}
 		for (size_t i = 0; i < n; i++)
 			commit->inserts[i] = commit->items[i]->insert;
 		insert_batch(commit, n);
@@ -302,7 +346,7 @@ struct group_commit *group_commit_new(struct store_link *link, int wait_ms, grou
 	pthread_condattr_init(&commit->monotonic);
 	pthread_condattr_setclock(&commit->monotonic, CLOCK_MONOTONIC);
 	pthread_mutex_init(&commit->lock, NULL);
-	pthread_cond_init(&commit->work, NULL);
+	pthread_cond_init(&commit->work, &commit->monotonic);
 	failed = pthread_create(&commit->thread, NULL, run, commit);
 	if (failed) {
 		log_error("cannot start the writer thread error=\"%s\"", strerror(failed));

@@ -3,7 +3,8 @@
  * A request thread hands its job over and sleeps. The writer takes whatever has gathered while it wrote the
  * batch before (so a lone job waits for nobody), inserts it as one batch and wakes each of its waiters. A
  * waiter gives up after wait_ms; a job that is being written then may still be stored, which is what
- * ERR_UNAVAILABLE says everywhere. Thread-safe.
+ * ERR_UNAVAILABLE says everywhere. After a failed batch the writer tries a small write every now and then, and
+ * until one succeeds (or what was waiting is stored) nobody else's job is tried. Thread-safe.
  */
 #ifndef VF_GROUP_COMMIT_H
 #define VF_GROUP_COMMIT_H
@@ -28,11 +29,8 @@ void group_commit_free(struct group_commit *commit);
 enum err group_commit_put(struct group_commit *commit, const struct store_insert *insert, char request_id[UUID_TEXT_SIZE],
                           struct err_text *why) __attribute__((warn_unused_result));
 
-/* Has the last batch failed, some seconds ago at most? Tells of a store that can be read but not written, which a look
- * at the connection does not. Never blocks. */
-bool group_commit_failing(struct group_commit *commit);
-
-/* Would group_commit_put() try now? ERR_OK or ERR_UNAVAILABLE. Never blocks. */
+/* Would group_commit_put() try now? ERR_OK; ERR_UNAVAILABLE: the store is away, stuck, or can be read but not written.
+ * Never blocks. */
 enum err group_commit_ready(struct group_commit *commit, struct err_text *why) __attribute__((warn_unused_result));
 
 #endif

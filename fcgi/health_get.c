@@ -16,7 +16,7 @@ static void handle(struct api *api, const struct request *request, struct reply 
 {
 	struct health_facts facts;
 	struct buffer out;
-	bool accepts = group_commit_ready(api->commit, NULL) == ERR_OK && !group_commit_failing(api->commit);
+	bool accepts = group_commit_ready(api->commit, NULL) == ERR_OK;
 	bool well;
 	char *text;
 	size_t len;

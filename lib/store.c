@@ -92,6 +92,11 @@ enum err store_ping(struct store *store, struct err_text *why)
 	return store->engine->ping(store, why);
 }
 
+enum err store_try_write(struct store *store, struct err_text *why)
+{
+	return store->engine->try_write(store, why);
+}
+
 enum err store_claim(struct store *store, struct store_claim *items, size_t n, int64_t now, int64_t lease_until,
                      struct err_text *why)
 {

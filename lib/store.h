@@ -72,6 +72,9 @@ enum err store_get_by_vendor_job_id(struct store *store, const char *vendor, con
                                     struct job **job, struct err_text *why) __attribute__((warn_unused_result));
 /* Cheap: can the store be reached? */
 enum err store_ping(struct store *store, struct err_text *why) __attribute__((warn_unused_result));
+/* Can the store be written? Writes something small that means nothing, as durably as a job. A full disk or a server
+ * without a majority answers a ping but fails this. ERR_UNAVAILABLE. */
+enum err store_try_write(struct store *store, struct err_text *why) __attribute__((warn_unused_result));
 
 /* ---- Claim and change ---- */
 

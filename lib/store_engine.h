@@ -14,6 +14,7 @@ struct store_engine {
 	enum err (*get_by_vendor_job_id)(struct store *store, const char *vendor, const char *vendor_job_id,
 	                                 struct job **job, struct err_text *why);
 	enum err (*ping)(struct store *store, struct err_text *why);
+	enum err (*try_write)(struct store *store, struct err_text *why);
 	enum err (*claim)(struct store *store, struct store_claim *items, size_t n, int64_t now, int64_t lease_until,
 	                  struct err_text *why);
 	enum err (*change)(struct store *store, struct job_change *items, size_t n, struct err_text *why);

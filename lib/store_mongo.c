@@ -208,7 +208,7 @@ enum err mongo_item_refused(const char *what, const char *request_id, int code)
 	return ERR_UNAVAILABLE;
 }
 
-/* ---- Ping and expire ---- */
+/* ---- Ping, try and expire ---- */
 
 static enum err mongo_ping(struct store *store, struct err_text *why)
 {
@@ -225,6 +225,35 @@ static enum err mongo_ping(struct store *store, struct err_text *why)
 		mongo_call_end(&call);
 	}
 	bson_destroy(&command);
+	return err;
+}
+
+static enum err mongo_try_write(struct store *store, struct err_text *why)
+{
+	bson_t query = BSON_INITIALIZER, update = BSON_INITIALIZER, opts = BSON_INITIALIZER, set;
+	mongoc_collection_t *meta;
+	bson_error_t error = { 0 };
+	struct mongo_call call;
+	enum err err;
+
+	err = mongo_call_begin(store, &call, why);
+	if (err != ERR_OK)
+		goto out;
+	BSON_APPEND_UTF8(&query, "_id", "write_tried");
+	BSON_APPEND_DOCUMENT_BEGIN(&update, "$set", &set);
+	BSON_APPEND_DATE_TIME(&set, "at", clock_now_ms());
+	bson_append_document_end(&update, &set);
+	BSON_APPEND_BOOL(&opts, "upsert", true);
+	meta = mongo_collection(&call, COLLECTION_META);
+	/* Of several that make the document at once one may be told that it is there: that was no write. */
+	if (!mongoc_collection_update_one(meta, &query, &update, &opts, NULL, &error))
+		err = mongo_failed(why, COLLECTION_META, &error);
+	mongoc_collection_destroy(meta);
+	mongo_call_end(&call);
+out:
+	bson_destroy(&query);
+	bson_destroy(&update);
+	bson_destroy(&opts);
 	return err;
 }
 
@@ -377,6 +406,7 @@ const struct store_engine store_mongo_engine = {
 	.get = mongo_get,
 	.get_by_vendor_job_id = mongo_get_by_vendor_job_id,
 	.ping = mongo_ping,
+	.try_write = mongo_try_write,
 	.claim = mongo_claim,
 	.change = mongo_change,
 	.early_put = mongo_early_put,

@@ -189,6 +189,20 @@ static enum err sqlite_ping(struct store *store, struct err_text *why)
 	return read_fact(sqlite_store(store), STMT_PING, NULL, &any, NULL, why);
 }
 
+static enum err sqlite_try_write(struct store *base, struct err_text *why)
+{
+	struct sqlite_store *store = sqlite_store(base);
+	sqlite3_stmt *stmt;
+	enum err err = write_begin(store, why);
+
+	if (err != ERR_OK)
+		return err;
+	stmt = statement(&store->writer, STMT_TRY_WRITE);
+	if (!stmt || statement_run(stmt) != SQLITE_OK)
+		err = connection_failed(&store->writer, "write", why);
+	return write_end(store, err, why);
+}
+
 static enum err sqlite_mark_called(struct store *store, const char *vendor, struct err_text *why)
 {
 	bool found = false, made = false;
@@ -223,6 +237,7 @@ const struct store_engine store_sqlite_engine = {
 	.get = sqlite_get,
 	.get_by_vendor_job_id = sqlite_get_by_vendor_job_id,
 	.ping = sqlite_ping,
+	.try_write = sqlite_try_write,
 	.claim = sqlite_claim,
 	.change = sqlite_change,
 	.early_put = sqlite_early_put,

@@ -76,6 +76,8 @@ static const char *const texts[STMT_CHANGE] = {
 	                    "ORDER BY receivedAt, vendor, vendorJobId LIMIT ?",
 	[STMT_EARLY_DROP] = "DELETE FROM early_callbacks WHERE vendor = ? AND vendorJobId = ?",
 	[STMT_PING] = "SELECT 1 FROM jobs LIMIT 1",
+	/* The same number again; but SQLite writes its page of the file all the same. */
+	[STMT_TRY_WRITE] = "PRAGMA application_id = " NUMBER_TEXT(APPLICATION_ID),
 	[STMT_WAS_CALLED] = "SELECT 1 FROM vendors_called WHERE vendor = ?",
 	[STMT_MARK_CALLED] = "INSERT INTO vendors_called (vendor) VALUES (?) ON CONFLICT DO NOTHING",
 	[STMT_GET_SECRET] = "SELECT secret FROM secrets WHERE name = ?",

@@ -55,7 +55,7 @@ enum statement {
 	STMT_EARLY_ROOM, STMT_EARLY_PUT, STMT_EARLY_FIND, STMT_EARLY_PAGE, STMT_EARLY_DROP,
 	STMT_ANY_EXPIRED, STMT_EXPIRE_JOBS, STMT_EXPIRE_KEYS, STMT_EXPIRE_QUOTAS, STMT_EXPIRE_EARLY,
 	STMT_QUOTA_ADD, STMT_QUOTA_READ,
-	STMT_PING, STMT_WAS_CALLED, STMT_MARK_CALLED, STMT_GET_SECRET, STMT_PUT_SECRET,
+	STMT_PING, STMT_TRY_WRITE, STMT_WAS_CALLED, STMT_MARK_CALLED, STMT_GET_SECRET, STMT_PUT_SECRET,
 	STMT_CHANGE,    /* one for each event */
 	STMT_COUNT = STMT_CHANGE + EVENT_COUNT
 };
@@ -138,6 +138,11 @@ enum err read_begin(struct sqlite_store *store, enum statement which, const char
 enum err read_end(struct sqlite_store *store, struct reading *reading, int rc, struct err_text *why);
 
 /* ---- The rest ---- */
+
+/* "vfjb", in the file's header: tells a store of ours from somebody else's SQLite file. */
+#define APPLICATION_ID 1986423394
+#define TEXT_OF(number) #number
+#define NUMBER_TEXT(number) TEXT_OF(number)
 
 /* Makes an empty file ours or checks that it is. Called under the write lock. ERR_UNSUPPORTED, ERR_UNAVAILABLE. */
 enum err schema_prepare(struct connection *conn, const char *path, struct err_text *why);

@@ -1,11 +1,6 @@
 /* The tables of a SQLite store and their version. */
 #include "store_sqlite_priv.h"
 
-/* "vfjb": tells a store of ours from somebody else's SQLite file. */
-#define APPLICATION_ID 1986423394
-#define TEXT_OF(number) #number
-#define NUMBER_TEXT(number) TEXT_OF(number)
-
 /* Version 1.
  *
  * jobs has a rowid: rows hold payloads of any size, and in a table WITHOUT ROWID everything over a quarter of a

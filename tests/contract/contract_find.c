@@ -335,6 +335,22 @@ static void a_store_that_is_there_answers_a_ping(void **state)
 	assert_ok(store_ping(c->store, &contract_why));
 }
 
+static void a_store_that_can_be_written_says_so_and_changes_no_job(void **state)
+{
+	struct contract *c = *state;
+	struct job *job = must_have_in_phase(c->store, c->now, "alpha", PHASE_CALLING), *got;
+
+	for (int i = 0; i < 3; i++)
+		assert_ok(store_try_write(c->store, &contract_why));
+	got = must_get(c->store, job->request_id);
+	assert_same_job(got, job);
+	job_free(got);
+	job_free(job);
+	store_close(c->store);
+	c->store = NULL;
+	assert_ok(store_open(c->uri, CONTRACT_TIMEOUT_MS, &c->store, &contract_why));
+}
+
 static void what_was_stored_is_there_after_reopening(void **state)
 {
 	struct contract *c = *state;
@@ -362,6 +378,7 @@ static const struct CMUnitTest tests[] = {
 	contract_test(a_vendor_is_called_for_the_first_time_once),
 	contract_test(a_secret_is_made_once_and_kept),
 	contract_test(a_store_that_is_there_answers_a_ping),
+	contract_test(a_store_that_can_be_written_says_so_and_changes_no_job),
 	contract_test(what_was_stored_is_there_after_reopening),
 };
 const struct contract_group contract_find = CONTRACT_GROUP(tests);

@@ -98,6 +98,41 @@ static void a_server_that_hangs_is_unavailable_in_time_and_comes_back(void **sta
 	job_free(job);
 }
 
+/* Keeps all writers of the server out, or lets them in again. */
+static bool lock_writes(bool lock)
+{
+	mongoc_client_t *client = mongoc_client_new(base_uri);
+	bson_t command = BSON_INITIALIZER;
+	bson_error_t error;
+	bool ok;
+
+	BSON_APPEND_INT32(&command, lock ? "fsync" : "fsyncUnlock", 1);
+	if (lock)
+		BSON_APPEND_BOOL(&command, "lock", true);
+	ok = mongoc_client_command_simple(client, "admin", &command, NULL, NULL, &error);
+	bson_destroy(&command);
+	mongoc_client_destroy(client);
+	return ok;
+}
+
+static void a_server_that_can_be_read_only_fails_a_try_to_write(void **state)
+{
+	struct contract *c = *state;
+	struct store *store = NULL;
+	enum err ping, write;
+
+	need_private_server();
+	assert_ok(store_open(c->uri, OWN_TIMEOUT_MS, &store, &contract_why));
+	assert_true(lock_writes(true));
+	ping = store_ping(store, NULL);
+	write = store_try_write(store, NULL);
+	assert_true(lock_writes(false));
+	assert_err(ping, ERR_OK);
+	assert_err(write, ERR_UNAVAILABLE);
+	assert_ok(store_try_write(store, &contract_why));
+	store_close(store);
+}
+
 static void a_server_that_is_away_is_unavailable(void **state)
 {
 	struct store *store = NULL;
@@ -203,6 +238,7 @@ static void a_healthy_backlog_costs_repair_nothing(void **state)
 static const struct CMUnitTest own_tests[] = {
 	contract_test(a_healthy_backlog_costs_repair_nothing),
 	contract_test(a_server_that_hangs_is_unavailable_in_time_and_comes_back),
+	contract_test(a_server_that_can_be_read_only_fails_a_try_to_write),
 	cmocka_unit_test(a_server_that_is_away_is_unavailable),
 	cmocka_unit_test(a_bad_uri_is_invalid),
 };

@@ -240,6 +240,25 @@ static enum err insert_payload(struct store *store, size_t len)
 }
 
 /* The kernel's limit on a file's size stands in for the disk's end. */
+static void a_store_that_can_be_read_only_fails_a_try_to_write(void **state)
+{
+	struct contract *c = *state;
+	struct rlimit limit, none;
+	enum err ping, write;
+
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	none = (struct rlimit){ .rlim_max = limit.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+	ping = store_ping(c->store, NULL);
+	write = store_try_write(c->store, NULL);
+	setrlimit(RLIMIT_FSIZE, &limit);
+	assert_err(ping, ERR_OK);
+	assert_err(write, ERR_UNAVAILABLE);
+	assert_ok(store_try_write(c->store, &contract_why));
+	assert_ok(insert_payload(c->store, 1000));
+}
+
 static void a_full_disk_makes_writes_unavailable_until_there_is_room(void **state)
 {
 	struct contract *c = *state;
@@ -370,6 +389,7 @@ static const struct CMUnitTest file_tests[] = {
 	contract_test(a_file_that_is_no_database_is_refused_and_left_alone),
 	contract_test(people_can_read_it_with_the_shell),
 	contract_test(queries_use_their_indexes),
+	contract_test(a_store_that_can_be_read_only_fails_a_try_to_write),
 	contract_test(a_full_disk_makes_writes_unavailable_until_there_is_room),
 	contract_test(a_removed_file_is_noticed),
 	contract_test(a_replaced_file_is_taken_up_and_not_harmed),

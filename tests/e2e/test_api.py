@@ -1,5 +1,6 @@
 """Every row of the API table, and every error that it knows, each as a problem document."""
 
+import concurrent.futures
 import http.client
 import json
 import re
@@ -95,6 +96,37 @@ def test_over_one_mebibyte_is_413_from_the_pool(stack):
 def test_far_over_the_limit_is_413_from_the_web_server(stack):
     response = stack.api.post("/jobs", b" " * (3 * MIB))
     assert_problem(response, 413)
+
+
+def peak_memory(pid):
+    """In bytes, since the last reset_peak_memory()."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:"))
+
+
+def reset_peak_memory(pid):
+    with open(f"/proc/{pid}/clear_refs", "w", encoding="ascii") as file:
+        file.write("5")
+
+
+def test_bodies_of_countless_values_cost_little_memory(stack):
+    """A mebibyte of empty objects would take a quarter of a gigabyte as a tree; one of as many values as are allowed
+    takes a third of that. With one request thread a handler holds one tree, so its peak tells of the largest."""
+    values_max, value_bytes, rest_bytes = 100_000, 1280, 64 * MIB  # both with what ASan adds; 700 bytes without it
+    body = '{"vendor":"quick","payload":[' + ",".join(["{}"] * 349_000) + "]}"
+    stack.restart("api", {"VENDORFETCH_API_THREADS": "1", "ASAN_OPTIONS": "quarantine_size_mb=1"})
+    try:
+        handlers = stack.handlers()
+        for pid in handlers:
+            reset_peak_memory(pid)
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            for response in pool.map(lambda _: stack.api.post("/jobs", body), range(40)):
+                assert_problem(response, 400, "more than 100000 values")
+        assert stack.handlers() == handlers
+        for pid in handlers:
+            assert peak_memory(pid) < values_max * value_bytes + rest_bytes
+    finally:
+        stack.restart("api")
 
 
 def test_just_under_one_mebibyte_is_accepted_and_arrives(stack):

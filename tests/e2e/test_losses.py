@@ -1,11 +1,17 @@
 """Parts that are away for a while, and a Redis that forgets everything: jobs wait, and nobody is lied to."""
 
+import contextlib
+import resource
+import time
+
+import pymongo
 import pytest
 
 from api import assert_complete, assert_problem
 from waiting import wait_for
 
 END_SECONDS = 40
+HEALTH_ASKED = 16  # often enough that every handler was among those that answered
 
 
 def stop_workers(stack):
@@ -145,6 +151,56 @@ def test_the_store_is_away(rough_stack):
     assert stack.api.post("/vendor-webhook/callback", callback).status_code == 200
     assert stack.api.job(waiting)["result"] == {"late": True}
     assert_complete(stack.api.wait_all(stack.api.submit_many("quick", 10), END_SECONDS))
+
+
+@contextlib.contextmanager
+def handlers_cannot_write(stack):
+    """SQLite: no file of the handlers may get longer than nothing, as on a full disk. MongoDB: no write gets through."""
+    if stack.store == "mongodb":
+        with pymongo.MongoClient(stack.env["STORE_URI"]) as client:
+            client.admin.command("fsync", lock=True)
+            try:
+                yield
+            finally:
+                client.admin.command("fsyncUnlock")
+        return
+    limits = {pid: resource.prlimit(pid, resource.RLIMIT_FSIZE) for pid in stack.handlers()}
+    try:
+        for pid, (_, hard) in limits.items():
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, hard))
+        yield
+    finally:
+        for pid, limit in limits.items():
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, limit)
+
+
+def every_handler_says(stack, status):
+    return all(stack.api.get("/health").status_code == status for _ in range(HEALTH_ASKED))
+
+
+def no_job_is_accepted(stack):
+    """Each handler finds out by a job of its own."""
+    assert_problem(stack.api.post("/jobs", {"vendor": "quick", "payload": {}}), 503)
+    return every_handler_says(stack, 503)
+
+
+def test_the_store_can_be_read_but_not_written(rough_stack):
+    """/health says 503 for as long as no job would be accepted, whether or not anybody posts one, and reads go on."""
+    stack = rough_stack
+    stack.async_mock.configure(webhook_loss_ratio=1)
+    waiting = stack.api.submit("callback")
+    stack.api.wait(waiting, status="processing")
+    handlers = stack.handlers()
+    with handlers_cannot_write(stack):
+        wait_for(lambda: no_job_is_accepted(stack), 20, "every handler's /health says 503")
+        end = time.monotonic() + 4
+        while time.monotonic() < end:
+            assert every_handler_says(stack, 503)
+            assert stack.api.job(waiting)["status"] == "processing"
+    wait_for(lambda: every_handler_says(stack, 200), 20, "every handler's /health says 200, without any job")
+    assert stack.handlers() == handlers, "no handler died of it"
+    assert_complete(stack.api.wait_all(stack.api.submit_many("quick", 10), END_SECONDS))
+    assert stack.api.post("/vendor-webhook/callback", {"request_id": waiting, "data": {}}).status_code == 200
 
 
 @pytest.mark.only("mongodb")  # SQLite is never away

@@ -172,6 +172,13 @@ class Stack:
                 self.start(f"worker-{slot}")
         self.workers = count
 
+    # ---- processes ----
+
+    def handlers(self):
+        """The pids of the pool's handlers, without the multiwatch above them."""
+        return {pid for pid in self.pids("api")
+                if os.path.basename(os.readlink(f"/proc/{pid}/exe")) == "vendorfetch.fcgi"}
+
     # ---- logs ----
 
     def log(self, service):

@@ -25,10 +25,10 @@ enum { WAIT_MS = 300, THREADS = 32 };
 struct fake {
 	struct store base;
 	_Atomic int insert_ms;        /* how long an insert takes */
-	_Atomic int insert_fails;     /* err of every batch */
+	_Atomic int insert_fails;     /* err of every batch, and of tries to write */
 	_Atomic int ping_fails;
 	_Atomic int open_fails;
-	_Atomic int batches, jobs, largest;
+	_Atomic int batches, jobs, largest, tries;
 	_Atomic size_t largest_bytes;
 };
 
@@ -83,9 +83,18 @@ static enum err fake_ping(struct store *store, struct err_text *why)
 	return fake.ping_fails ? err_set(why, ERR_UNAVAILABLE, "told to be away") : ERR_OK;
 }
 
+static enum err fake_try_write(struct store *store, struct err_text *why)
+{
+	(void)store;
+	atomic_fetch_add(&fake.tries, 1);
+	return fake.insert_fails ? err_set(why, fake.insert_fails, "told to fail") : ERR_OK;
+}
+
 static void fake_close(struct store *store) { (void)store; }
 
-static const struct store_engine fake_engine = { .insert = fake_insert, .ping = fake_ping, .close = fake_close };
+static const struct store_engine fake_engine = {
+	.insert = fake_insert, .ping = fake_ping, .try_write = fake_try_write, .close = fake_close,
+};
 
 static enum err fake_open(void *arg, struct store **store, struct err_text *why)
 {
@@ -319,6 +328,27 @@ static void comes_back_when_a_probe_succeeds(void **state)
 	assert_int_equal(put("1"), ERR_OK);
 }
 
+/* The store can be read all the time, and no job comes by to find out that it can be written again. */
+static void stays_away_until_a_try_to_write_succeeds(void **state)
+{
+	int64_t end = clock_mono_ms() + 5000;
+
+	(void)state;
+	fake.insert_fails = ERR_UNAVAILABLE;
+	assert_int_equal(put("1"), ERR_UNAVAILABLE);
+	while (fake.tries < 3 && clock_mono_ms() < end) {
+		assert_int_equal(group_commit_ready(commit, NULL), ERR_UNAVAILABLE);
+		nap_ms(5);
+	}
+	assert_true(fake.tries >= 3);
+	assert_int_equal(put("1"), ERR_UNAVAILABLE);
+	assert_non_null(store_link_get(the_link, NULL));
+	fake.insert_fails = 0;
+	assert_true(becomes(ERR_OK, 1000));
+	assert_int_equal(fake.batches, 1);
+	assert_int_equal(put("1"), ERR_OK);
+}
+
 static void notices_an_absent_store_without_any_job(void **state)
 {
 	(void)state;
@@ -394,6 +424,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(batches_are_bounded_by_bytes, begin_patient, end),
 		cmocka_unit_test_setup_teardown(a_failed_batch_fails_its_jobs_and_then_everyone_at_once, begin, end),
 		cmocka_unit_test_setup_teardown(comes_back_when_a_probe_succeeds, begin, end),
+		cmocka_unit_test_setup_teardown(stays_away_until_a_try_to_write_succeeds, begin, end),
 		cmocka_unit_test_setup_teardown(notices_an_absent_store_without_any_job, begin, end),
 		cmocka_unit_test_setup_teardown(nobody_waits_longer_than_wait_ms_for_a_store_that_hangs, begin, end),
 		cmocka_unit_test_setup_teardown(who_gave_up_leaves_nothing_behind, begin, end),
