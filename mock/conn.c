@@ -88,6 +88,19 @@ static int64_t receive_time(struct conn *conn, struct msghdr *message)
 	return conn->vendor->loop->now_real_ns;
 }
 
+/* A call whose connection is reset before it is read. The kernel shows what it is; the endpoints are spared, or nobody
+ * could turn the knob back. */
+static bool resets_early(struct conn *conn)
+{
+	char start[CONTROL_START_MAX];
+	ssize_t len;
+
+	if (conn->state != CONN_READING || conn->in.len || !conn->vendor->knobs.reset_early_ratio)
+		return false;
+	len = recv(conn->io.fd, start, sizeof(start), MSG_PEEK);
+	return len > 0 && !control_is_meant(start, (size_t)len) && vendor_call_resets_early(conn);
+}
+
 /* Reads once. False: nothing more for now, or the connection is closed. */
 static bool fill(struct conn *conn)
 {
@@ -99,6 +112,10 @@ static bool fill(struct conn *conn)
 
 	if (!conn->readable)
 		return false;
+	if (resets_early(conn)) {
+		conn_reset(conn);
+		return false;
+	}
 	buf_reserve(&conn->in, READ_MIN);
 	place = (struct iovec){ conn->in.data + conn->in.len, conn->in.cap - conn->in.len };
 	do
@@ -151,6 +168,20 @@ static void finish_answer(struct conn *conn)
 	conn->state = CONN_READING;
 }
 
+ssize_t conn_send(struct conn *conn, const void *bytes, size_t len)
+{
+	ssize_t sent;
+
+	do
+		sent = send(conn->io.fd, bytes, len, MSG_NOSIGNAL);
+	while (sent < 0 && errno == EINTR);
+	if (sent < 0 && errno == EAGAIN)
+		return 0;
+	if (sent < 0)
+		conn_close(conn);
+	return sent;
+}
+
 /* Sends some of the answer: what is in `out`, then padding, then the tail. False: error, or the socket is full. */
 static bool send_some(struct conn *conn)
 {
@@ -166,14 +197,9 @@ static bool send_some(struct conn *conn)
 		from = conn->tail;
 		len = strlen(conn->tail);
 	}
-	do
-		sent = send(conn->io.fd, from, len, MSG_NOSIGNAL);
-	while (sent < 0 && errno == EINTR);
-	if (sent < 0) {
-		if (errno != EAGAIN)
-			conn_close(conn);
+	sent = conn_send(conn, from, len);
+	if (sent <= 0)
 		return false;
-	}
 	if (from == block)
 		conn->pad_left -= (size_t)sent;
 	else if (from == conn->tail)
@@ -196,7 +222,8 @@ void conn_answer(struct conn *conn, const struct answer *answer)
 {
 	bool is_head = conn->msg.stage == HTTP_COMPLETE && http_span_is(&conn->in, conn->msg.method, "HEAD");
 
-	if (conn->msg.stage != HTTP_COMPLETE || !conn->msg.keep_alive)
+	/* the end of the connection is the only way to find out that less came than was announced */
+	if (conn->msg.stage != HTTP_COMPLETE || !conn->msg.keep_alive || answer->length_lie > 0)
 		conn->close_after = true;
 	conn->tail = answer->tail && !is_head ? answer->tail : "";
 	conn->pad_left = is_head ? 0 : answer->pad;
@@ -204,7 +231,7 @@ void conn_answer(struct conn *conn, const struct answer *answer)
 	         http_phrase(answer->status));
 	buf_addf(&conn->out, "Content-Type: %s\r\nContent-Length: %zu\r\n",
 	         answer->type ? answer->type : "application/json",
-	         answer->len + answer->pad + (answer->tail ? strlen(answer->tail) : 0));
+	         answer->len + answer->pad + (answer->tail ? strlen(answer->tail) : 0) + (size_t)answer->length_lie);
 	if (answer->header_name)
 		buf_addf(&conn->out, "%s: %s\r\n", answer->header_name, answer->header_value);
 	buf_add_str(&conn->out, conn->close_after ? "Connection: close\r\n\r\n" : "Connection: keep-alive\r\n\r\n");

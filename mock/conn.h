@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "buf.h"
 #include "http.h"
@@ -39,6 +40,7 @@ struct conn {
 	int64_t arrived_ns;              /* when the first byte of the request came, since 1970 */
 	int64_t read_ns;                 /* the same of the latest read */
 	struct call call;                /* meaningful while CONN_BUSY */
+	enum fate next_fate;             /* of the next call, if it was drawn before the call was read */
 };
 
 struct answer {
@@ -49,6 +51,7 @@ struct answer {
 	size_t len;
 	size_t pad;                      /* this many 'x' follow the body */
 	const char *tail;                /* static text after the padding, or NULL */
+	int length_lie;                  /* Content-Length says so much more than is sent */
 };
 
 /* Takes the socket over, which must be non-blocking. The connection frees itself when it is closed.
@@ -60,6 +63,9 @@ void conn_answer(struct conn *conn, const struct answer *answer);
 
 /* Answers {"error":{"code":status,"message":...}}. */
 void conn_answer_error(struct conn *conn, int status, const char *message);
+
+/* Sends bytes as they are, for a call that is BUSY. How many the socket took; -1: the connection is closed. */
+ssize_t conn_send(struct conn *conn, const void *bytes, size_t len) __attribute__((warn_unused_result));
 
 /* Reads and answers as long as there is something to read. To be called after an answer that was not given from
  * within the reading of its own request. */

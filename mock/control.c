@@ -148,6 +148,20 @@ static const struct endpoint {
 	{ "/reset", NULL, reset },
 };
 
+bool control_is_meant(const char *start, size_t len)
+{
+	const char *path = memchr(start, ' ', len), *end = start + len;
+
+	for (size_t i = 0; path && i < ARRAY_LEN(endpoints); i++) {
+		const char *after = path + 1 + strlen(endpoints[i].path);
+
+		if (after < end && memcmp(path + 1, endpoints[i].path, strlen(endpoints[i].path)) == 0 &&
+		    (*after == ' ' || *after == '?'))
+			return true;
+	}
+	return false;
+}
+
 static bool is_method(const struct conn *conn, const char *method)
 {
 	return http_span_is(&conn->in, conn->msg.method, method);

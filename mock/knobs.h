@@ -27,6 +27,7 @@ struct knobs {
 	bool limit_enforce;
 	int64_t max_in_flight;
 	double hang_ratio, reset_ratio, close_before_answer, garbage_ratio;
+	double reset_early_ratio, trickle_ratio, endless_ratio, gzip_bomb_ratio, wrong_length_ratio, short_length_ratio;
 	int64_t response_bytes;
 	int64_t webhook_delay_ms, webhook_spread_ms;
 	double webhook_loss_ratio, webhook_fail_ratio;

@@ -93,12 +93,14 @@ void vendor_stats_json(const struct vendor *vendor, struct buf *out)
 		{ "last_call_at_us", (uint64_t)s->last_call_at_us },
 		{ "no_callback_url", s->no_callback_url },
 		{ "bad_requests", s->bad_requests },
+		{ "reset_early", s->reset_early },
 		{ "calls_recorded", t.recorded },
 		{ "calls_dropped", t.dropped },
 		{ "stamped_by_kernel", s->stamped_by_kernel },
 	};
 	const struct number unanswered[] = {
 		{ "hung", s->hung }, { "reset", s->reset }, { "closed", s->closed }, { "client_gone", s->client_gone },
+		{ "trickled", s->trickled }, { "endless", s->endless }, { "cut_short", s->cut_short },
 	};
 
 	buf_addf(out, "{\"vendor\":\"%s\",", vendor->name);

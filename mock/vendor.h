@@ -18,7 +18,9 @@ enum { STATUS_MAX = 599 };
 /* Counted since the start or the last reset; in_flight is what it is now. Times are microseconds since 1970. */
 struct vendor_stats {
 	uint64_t calls, answered, by_status[STATUS_MAX + 1];
-	uint64_t hung, reset, closed, client_gone;      /* calls that got no answer, and why */
+	uint64_t hung, reset, closed, client_gone;      /* calls that got no answer, or no end of one, and why */
+	uint64_t trickled, endless, cut_short;
+	uint64_t reset_early;                           /* connections; their calls were not read and are not counted */
 	uint64_t bad_requests;                          /* not HTTP, or over a bound: not calls */
 	uint64_t in_flight, max_in_flight_seen, in_flight_violations;
 	uint64_t no_callback_url;

@@ -2,11 +2,18 @@
 
 #include <string.h>
 
+#include "bomb.h"
 #include "conn.h"
 #include "data.h"
+#include "endless.h"
 #include "util.h"
 
-enum { JOB_ID_MAX = 32, PAD_OVERHEAD = 13 /* ,"padding":"" */ };
+enum {
+	JOB_ID_MAX = 32,
+	PAD_OVERHEAD = 13,              /* ,"padding":"" */
+	TRICKLE_US = 1000000,
+	ENDLESS_TURN_US = 1000, ENDLESS_TURN_BYTES = 256 * 1024,
+};
 
 static const char *field(const struct conn *conn, const char *name, size_t *len)
 {
@@ -280,6 +287,14 @@ static void do_reset(struct conn *conn)
 	conn_reset(conn);
 }
 
+/* One that was drawn too late: its call had come together with the one before it and has been read. */
+static void do_reset_early(struct conn *conn)
+{
+	leave(conn);
+	conn->vendor->stats.reset_early++;
+	conn_reset(conn);
+}
+
 /* The vendor has taken the call: an async one calls back although its client never got an answer. */
 static void do_close(struct conn *conn)
 {
@@ -297,10 +312,59 @@ static void do_garbage(struct conn *conn)
 	answer(conn, &(struct answer){ .status = 200, .body = garbage, .len = sizeof(garbage) - 1 });
 }
 
+static void do_trickle(struct conn *conn)
+{
+	struct loop *loop = conn->vendor->loop;
+
+	conn->vendor->stats.trickled += !conn->call.sent;
+	if (endless_send(conn, &conn->call.sent, 1))
+		loop_timer_set(loop, &conn->timer, loop->now_us + TRICKLE_US);
+}
+
+static void do_endless(struct conn *conn)
+{
+	struct loop *loop = conn->vendor->loop;
+
+	conn->vendor->stats.endless += !conn->call.sent;
+	if (endless_send(conn, &conn->call.sent, ENDLESS_TURN_BYTES))
+		loop_timer_set(loop, &conn->timer, loop->now_us + ENDLESS_TURN_US);
+}
+
+static void do_gzip_bomb(struct conn *conn)
+{
+	struct buf *text = &conn->vendor->text;
+
+	text->len = 0;
+	bomb_add(text);
+	answer(conn, &(struct answer){ .status = 200, .body = text->data, .len = text->len,
+	                               .header_name = "Content-Encoding", .header_value = "gzip" });
+}
+
+static void do_wrong_length(struct conn *conn)
+{
+	static const char start[] = "{\"status\":\"ok\",\"data\":{\"begun\":true}}";
+
+	leave(conn);
+	conn->vendor->stats.cut_short++;
+	conn_answer(conn, &(struct answer){ .status = 200, .body = start, .len = sizeof(start) - 1, .length_lie = 100 });
+}
+
+/* What is too much looks like another answer: a client must not take it for that of its next call. */
+static void do_short_length(struct conn *conn)
+{
+#define STRAY "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 37\r\n\r\n" \
+	"{\"status\":\"ok\",\"data\":{\"stray\":true}}"
+	static const char text[] = "{\"status\":\"ok\",\"data\":{\"short\":true}}" STRAY;
+
+	answer(conn, &(struct answer){ .status = 200, .body = text, .len = sizeof(text) - 1,
+	                               .length_lie = -(int)(sizeof(STRAY) - 1) });
+#undef STRAY
+}
+
 static const struct {
 	void (*run)(struct conn *conn);
 	size_t ratio_at;                /* offset of its ratio in struct knobs; 0: not by chance */
-	bool at_once;                   /* without the latency */
+	bool at_once;                   /* without the latency; counted when it begins, not when its client leaves */
 } fates[FATES] = {
 	[FATE_ANSWER] = { do_answer, 0, false },
 	[FATE_OVER_LIMIT] = { do_too_many, 0, true },
@@ -308,8 +372,14 @@ static const struct {
 	[FATE_FAIL] = { do_fail, offsetof(struct knobs, fail_ratio), false },
 	[FATE_HANG] = { do_hang, offsetof(struct knobs, hang_ratio), true },
 	[FATE_RESET] = { do_reset, offsetof(struct knobs, reset_ratio), false },
+	[FATE_RESET_EARLY] = { do_reset_early, offsetof(struct knobs, reset_early_ratio), true },
 	[FATE_CLOSE] = { do_close, offsetof(struct knobs, close_before_answer), false },
 	[FATE_GARBAGE] = { do_garbage, offsetof(struct knobs, garbage_ratio), false },
+	[FATE_TRICKLE] = { do_trickle, offsetof(struct knobs, trickle_ratio), true },
+	[FATE_ENDLESS] = { do_endless, offsetof(struct knobs, endless_ratio), true },
+	[FATE_GZIP_BOMB] = { do_gzip_bomb, offsetof(struct knobs, gzip_bomb_ratio), false },
+	[FATE_WRONG_LENGTH] = { do_wrong_length, offsetof(struct knobs, wrong_length_ratio), false },
+	[FATE_SHORT_LENGTH] = { do_short_length, offsetof(struct knobs, short_length_ratio), false },
 };
 
 /* One draw for all: ratios of 0.1 and 0.2 mean a tenth and a fifth of all calls, not a fifth of the rest. */
@@ -329,13 +399,26 @@ static enum fate draw_fate(struct vendor *vendor)
 	return FATE_ANSWER;
 }
 
-static enum fate choose_fate(struct vendor *vendor, uint32_t attempt, bool over_limit)
+bool vendor_call_resets_early(struct conn *conn)
 {
+	conn->next_fate = draw_fate(conn->vendor);
+	if (conn->next_fate != FATE_RESET_EARLY)
+		return false;
+	conn->vendor->stats.reset_early++;
+	return true;
+}
+
+static enum fate choose_fate(struct conn *conn, uint32_t attempt, bool over_limit)
+{
+	struct vendor *vendor = conn->vendor;
+	enum fate drawn = conn->next_fate;
+
+	conn->next_fate = FATE_UNDRAWN;
 	if (over_limit && vendor->knobs.limit_enforce)
 		return FATE_OVER_LIMIT;
 	if (attempt && attempt <= vendor->knobs.fail_first)
 		return FATE_FAIL;
-	return draw_fate(vendor);
+	return drawn != FATE_UNDRAWN ? drawn : draw_fate(vendor);
 }
 
 static int64_t latency_us(struct vendor *vendor)
@@ -356,7 +439,7 @@ void vendor_call_begin(struct conn *conn)
 	attempt = record(conn);
 	over_limit = window_add(&vendor->window, conn->arrived_ns);
 	over_limit |= enter(conn);
-	conn->call.fate = choose_fate(vendor, attempt, over_limit);
+	conn->call.fate = choose_fate(conn, attempt, over_limit);
 	conn->state = CONN_BUSY;
 	wait_us = fates[conn->call.fate].at_once ? 0 : latency_us(vendor);
 	if (wait_us)
@@ -374,7 +457,7 @@ void vendor_call_drop(struct conn *conn)
 {
 	if (conn->state != CONN_BUSY)
 		return;
-	if (conn->call.in_flight && conn->call.fate != FATE_HANG)
+	if (conn->call.in_flight && !fates[conn->call.fate].at_once)
 		conn->vendor->stats.client_gone++;
 	leave(conn);
 	if (conn->call.awaited)

@@ -11,7 +11,8 @@ struct conn;
 struct webhook;
 
 enum fate {
-	FATE_ANSWER, FATE_OVER_LIMIT, FATE_TOO_MANY, FATE_FAIL, FATE_HANG, FATE_RESET, FATE_CLOSE, FATE_GARBAGE, FATES
+	FATE_UNDRAWN, FATE_ANSWER, FATE_OVER_LIMIT, FATE_TOO_MANY, FATE_FAIL, FATE_HANG, FATE_RESET, FATE_RESET_EARLY,
+	FATE_CLOSE, FATE_GARBAGE, FATE_TRICKLE, FATE_ENDLESS, FATE_GZIP_BOMB, FATE_WRONG_LENGTH, FATE_SHORT_LENGTH, FATES
 };
 
 struct call {
@@ -19,8 +20,13 @@ struct call {
 	enum fate fate;
 	bool in_flight;
 	uint64_t job;                   /* number of the job that an async vendor made of it; 0: none yet */
+	uint64_t sent;                  /* bytes of an answer without an end */
 	struct webhook *awaited;        /* with webhook_before_answer: the call is answered when this one is through */
 };
+
+/* Draws the fate of the call that is about to be read, from the ratios. True: the connection is to be reset instead
+ * (counted here); else vendor_call_begin() keeps to what was drawn. */
+bool vendor_call_resets_early(struct conn *conn);
 
 /* Begins the call whose request has been read. Then it is answered, waits (state BUSY), or its connection is closed. */
 void vendor_call_begin(struct conn *conn);
