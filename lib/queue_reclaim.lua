@@ -1,5 +1,5 @@
 -- A page of entries that were taken long ago and never acknowledged: each goes to the end of the stream as a
--- new one.
+-- new one. And the open calls whose lease is over: a take removes them too, but may never come again.
 --
 -- KEYS  stream, in_flight
 -- ARGV  consumer, min_idle_ms, cursor (0-0 at first), entries in a page
@@ -7,7 +7,9 @@
 
 local stream, in_flight = KEYS[1], KEYS[2]
 local again = 0
+local t = redis.call('TIME')
 
+redis.call('ZREMRANGEBYSCORE', in_flight, '-inf', t[1] * 1000 + math.floor(t[2] / 1000))
 if redis.call('EXISTS', stream) == 0 then return { '0-0', 0 } end
 local page = redis.pcall('XAUTOCLAIM', stream, 'workers', ARGV[1], ARGV[2], ARGV[3], 'COUNT', ARGV[4], 'JUSTID')
 if page.err then

@@ -135,6 +135,8 @@ def show(row):
 
 def run_all(pairs, options, work):
     has_crash_points = built_in()
+    if not has_crash_points and any(experiment.crash_points for experiment, _ in pairs):
+        print(f"{NO_CRASH_POINTS}; experiments that need them are skipped", flush=True)
     rows = []
     with concurrent.futures.ThreadPoolExecutor(options.parallel) as pool:
         futures = []

@@ -292,6 +292,20 @@ static void what_was_taken_and_forgotten_comes_again(void **state)
 	queue_free(queue);
 }
 
+static void an_open_call_whose_lease_is_over_is_forgotten_without_a_take(void **state)
+{
+	struct queue *queue = start();
+	int n;
+
+	(void)state;
+	private_redis_do(server, "ZADD t:in_flight:{v} %lld 1-1", (long long)(fixture_wall_us() / 1000 - 1));
+	private_redis_do(server, "ZADD t:in_flight:{v} %lld 1-2", (long long)(fixture_wall_us() / 1000 + 60000));
+	assert_int_equal(queue_reclaim(queue, "v", "w1", 1, &n, NULL), ERR_OK);
+	assert_int_equal(private_redis_do(server, "ZCARD t:in_flight:{v}"), 1);
+	private_redis_do(server, "DEL t:in_flight:{v}");
+	queue_free(queue);
+}
+
 static void delivered_until_follows_the_group(void **state)
 {
 	struct queue *queue = start();
@@ -531,6 +545,7 @@ int main(void)
 		cmocka_unit_test(max_in_flight_counts_until_release_or_lease_end),
 		cmocka_unit_test(a_thousand_acks_in_one_go),
 		cmocka_unit_test(what_was_taken_and_forgotten_comes_again),
+		cmocka_unit_test(an_open_call_whose_lease_is_over_is_forgotten_without_a_take),
 		cmocka_unit_test(delivered_until_follows_the_group),
 		cmocka_unit_test(works_on_after_parts_of_redis_are_deleted),
 		cmocka_unit_test(full_or_read_only_redis_is_unavailable_until_it_is_not),
