@@ -83,7 +83,7 @@ class Checker:
     def _known(self, request_id):
         mocks = {mock.url: [f"{call['at_us'] / 1e6:.3f}: {call['status']}" for call in mock.calls(request_id)]
                  for mock in (self.stack.sync_mock, self.stack.async_mock)}
-        job = dict(self.jobs.get(request_id, {}), payload=None, result=None)
+        job = dict(self.jobs[request_id], payload=None, result=None) if request_id in self.jobs else "has none"
         answers = [wanted.answers for wanted in self.load.wanted if request_id in wanted.request_ids]
         text = (f"  job {request_id}\n  answers to POST {answers}\n  store {job}\n  calls {mocks}\n"
                 f"  first finished answer {self.load.answers.finished.get(request_id)}")

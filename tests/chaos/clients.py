@@ -17,7 +17,6 @@ from waiting import wait_for
 THREADS = 8
 READER_PAUSE_SECONDS = 0.02
 AGAIN_SECONDS = 0.25   # before a request is repeated: less than Retry-After says, so that the load goes on
-TRICKLE_A_SECOND = 30  # once there are enough jobs and the fault is still on
 ACCEPT_SECONDS = 60    # a job that is not accepted so long after the end of the fault never will be
 
 
@@ -59,13 +58,15 @@ class Answers:
 
 class Load:
     """Posts jobs to the vendors in turn, `rate` a second, from the start of the `with` block until at least `jobs` were
-    accepted and fault_is_over() was called; reads a sample all the while."""
+    accepted and fault_is_over() was called; reads a sample all the while. If there are enough jobs before, `trickle`
+    a second are posted."""
 
-    def __init__(self, api, vendors, jobs, rate, threads=THREADS):
+    def __init__(self, api, vendors, jobs, rate, trickle, threads=THREADS):
         self.api = api
         self.vendors = vendors
         self.jobs = jobs
         self.rate = rate
+        self.trickle = trickle
         self.wanted = []
         self.answers = Answers()
         self.errors = []                  # of the threads themselves: the experiment says nothing then
@@ -154,7 +155,7 @@ class Load:
     def _wait_turn(self):
         """Waits for this thread's turn; false once the load is over."""
         with self._lock:
-            rate = TRICKLE_A_SECOND if self._enough() else self.rate
+            rate = self.trickle if self._enough() else self.rate
             self._next_at = max(self._next_at + 1 / rate, time.monotonic() - 1)
             wait = self._next_at - time.monotonic()
         self._over.wait(max(wait, 0))

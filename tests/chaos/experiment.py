@@ -17,7 +17,7 @@ import typing
 from vendor_files import async_vendor, sync_vendor
 
 STORES = ("sqlite", "mongodb")
-CALLS_A_SECOND = 120
+CALLS_A_SECOND = 100
 ATTEMPTS = 20
 registered = {}
 
@@ -55,6 +55,7 @@ class Experiment:
     may_fail: typing.Callable = none_may_fail    # (job as the store has it): may it end as failed here?
     answers: tuple = (202, 503)         # what a POST may be answered, if it is answered
     rate: int = 250                     # jobs a second
+    trickle: int = 30                   # the same, once there are enough jobs and the fault is still on
     drain_seconds: int = 60             # at most, from the end of fault and load
     deadline_seconds: int = 240         # for all of it
 

@@ -21,6 +21,8 @@ from vendor_files import as_files
 from waiting import wait_for
 
 FAULT_AFTER = 0.2        # of the jobs are accepted when the fault begins
+# So that there are always calls in flight, and callbacks waited for.
+MOCK_KNOBS = {"latency_ms": 50, "latency_spread_ms": 150, "webhook_delay_ms": 100, "webhook_spread_ms": 400}
 LOOK_SECONDS = 1
 DRAIN_LOOK_SECONDS = 0.2
 WELL_SECONDS = 30
@@ -55,7 +57,7 @@ def set_limits(stack, vendors):
         mock = stack.sync_mock if vendor["mode"] == "sync" else stack.async_mock
         limit = vendor.get("limits", [{"calls": 0, "per_seconds": 1}])[0]
         mock.configure(limit_calls=limit["calls"], limit_seconds=limit["per_seconds"], limit_enforce=False,
-                       max_in_flight=vendor.get("max_in_flight", 0))
+                       max_in_flight=vendor.get("max_in_flight", 0), **MOCK_KNOBS)
 
 
 def inject(experiment, stack, load, crash, problems):
@@ -101,7 +103,7 @@ def run_in(experiment, stack, crash, jobs, row):
     experiment.setup(stack)
     view = open_view(stack.env["STORE_URI"])
     view.watch()
-    with Load(stack.api, [vendor["name"] for vendor in vendors], jobs, experiment.rate) as load:
+    with Load(stack.api, [vendor["name"] for vendor in vendors], jobs, experiment.rate, experiment.trickle) as load:
         with Watcher(view):
             inject(experiment, stack, load, crash, row.problems)
             load.fault_is_over()

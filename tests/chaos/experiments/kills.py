@@ -68,7 +68,7 @@ def handler_after_callback(stack, load, crash):
     crash.repeat("webhook_after_finish")
 
 
-@experiment(10, "kill any process every 2 s for a minute", answers=DEAD_HANDLER, deadline_seconds=300)
+@experiment(10, "kill any process every 2 s for a minute", answers=DEAD_HANDLER, trickle=100, deadline_seconds=300)
 def any_process(stack, load, crash):
     services = ["api-handler", "multiwatch", "lighttpd", "redis", "worker-1", "worker-2"]
     services += ["mongod"] if stack.store == "mongodb" else []
