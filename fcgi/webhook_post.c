@@ -1,11 +1,12 @@
 /* POST /vendor-webhook/{vendor}: a vendor brings what it was asked for.
  *
- * It may come before the vendor's own answer was stored, twice, late, or for somebody else's job; none of
- * these changes a finished job. A success may finish any unfinished job, a failure only the attempt that it
- * belongs to.
+ * It may come before the vendor's own answer was stored, twice, late, or for somebody else's job; what it does to its
+ * job says lib/callback.h. One that knows its job only by the vendor's own id, and comes before that id was stored,
+ * is kept in the store.
  */
 #include "api.h"
 
+#include "callback.h"
 #include "clock.h"
 #include "crash_point.h"
 #include "json_strict.h"
@@ -17,7 +18,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DECISIONS_MAX = 5, POINTER_SIZE = 256 };
+enum {
+	POINTER_SIZE = 256,
+	KEPT_MS_MIN = 15 * 60 * 1000,    /* a call, a lost worker's lease and another attempt are over by then */
+};
 
 static const int64_t DAY_MS = 86400000;
 
@@ -29,11 +33,11 @@ struct callback {
 	const struct vendor *vendor;
 	struct store *store;
 	struct json_object *body;
-	struct job *job;
+	struct job *job;           /* NULL: none yet, it is to be kept */
 	struct outcome outcome;
 	bool has_outcome;
-	bool has_token;
-	int64_t token_fence;
+	const char *own_id;        /* what the body has at callback.job_id, or NULL; borrows from body */
+	int64_t token_fence;       /* of the attempt whose token the URL carries, or FENCE_ANY */
 };
 
 static void reply_status(struct callback *c, const char *status)
@@ -42,6 +46,8 @@ static void reply_status(struct callback *c, const char *status)
 
 	reply_json(c->reply, 200, text, strlen(text));
 }
+
+static int64_t retention_ms(const struct callback *c) { return c->api->settings.retention_days * DAY_MS; }
 
 /* The store failed: the vendor shall come again. */
 static bool store_failed(struct callback *c, enum err err, const struct err_text *why)
@@ -106,7 +112,7 @@ static bool parse_body(struct callback *c)
  * its own, too. */
 static enum err look_up(struct callback *c, struct err_text *why)
 {
-	const char *own = c->vendor->callback_job_id ? json_string_at(c->body, c->vendor->callback_job_id) : NULL;
+	const char *own = c->own_id;
 	char in_url[REQUEST_QUERY_VALUE_SIZE], request_id[UUID_TEXT_SIZE];
 	enum err err = ERR_NOT_FOUND;
 
@@ -119,11 +125,24 @@ static enum err look_up(struct callback *c, struct err_text *why)
 	return err;
 }
 
+/* An id that the vendor may be about to give the job in its acknowledgement. A URL of ours names the job by our id,
+ * so nothing can be early there. */
+static bool may_be_early(const struct callback *c)
+{
+	char value[REQUEST_QUERY_VALUE_SIZE];
+
+	return c->vendor->response_job_id && c->own_id && *c->own_id && strlen(c->own_id) <= VENDOR_JOB_ID_BYTES_MAX &&
+	       request_query(c->request, "id", value) == ERR_NOT_FOUND &&
+	       request_query(c->request, "token", value) == ERR_NOT_FOUND;
+}
+
 static bool find_job(struct callback *c)
 {
 	struct err_text why = { "" };
 	enum err err;
 
+	if (c->vendor->callback_job_id)
+		c->own_id = json_string_at(c->body, c->vendor->callback_job_id);
 	c->store = store_link_get(c->api->link, NULL);
 	if (!c->store) {
 		reply_unavailable(c->reply);
@@ -132,7 +151,7 @@ static bool find_job(struct callback *c)
 	err = look_up(c, &why);
 	if (err && err != ERR_NOT_FOUND)
 		return store_failed(c, err, &why);
-	if (!err && strcmp(c->job->vendor, c->vendor->name) == 0)
+	if (err ? may_be_early(c) : strcmp(c->job->vendor, c->vendor->name) == 0)
 		return true;
 	reply_problem(c->reply, 404, "this vendor has no such job");
 	return false;
@@ -146,7 +165,6 @@ static bool check_token(struct callback *c)
 
 	if (err == ERR_NOT_FOUND)
 		return true;
-	c->has_token = true;
 	if (!err && callback_token_check(c->api->callback_key, c->vendor->name, c->job->request_id, token,
 	                                 &c->token_fence) == ERR_OK)
 		return true;
@@ -169,92 +187,93 @@ static bool decide_outcome(struct callback *c)
 	return true;
 }
 
-/* A failure counts for the attempt whose token it carries; without one, only for a job that waits to be
- * called back. */
-static bool failure_counts(const struct callback *c)
+/* Writes the outcome, and says what became of it. False: it is not done, and the vendor was told so. */
+static bool apply(struct callback *c)
 {
-	if (c->has_token)
-		return c->token_fence == c->job->fence && c->job->phase != PHASE_QUEUED;
-	return c->job->phase == PHASE_WAITING_CALLBACK;
-}
+	struct err_text why = { "" };
+	enum callback_effect effect;
+	enum err err = callback_apply(c->store, &c->outcome, c->token_fence, retention_ms(c), &c->job, &effect, &why);
 
-/* The change, guarded by what was just read; false: this callback changes nothing. */
-static bool make_change(const struct callback *c, struct job_change *change)
-{
-	int64_t now = clock_now_ms();
-	bool failed = c->outcome.kind == OUTCOME_FAILED;
-
-	if (c->job->phase == PHASE_DONE || (failed && !failure_counts(c)))
+	switch (err) {
+	case ERR_OK:
+		if (effect == CALLBACK_TOO_SOON) {
+			reply_unavailable(c->reply);
+			return false;
+		}
+		CRASH_POINT("webhook_after_finish");
+		reply_status(c, effect == CALLBACK_FINISHES ? "accepted" : "ignored");
+		return true;
+	case ERR_TOO_BIG:
+		reply_problem(c->reply, 413, "the result is too large for the store");
 		return false;
-	*change = (struct job_change){
-		.request_id = c->job->request_id,
-		.event = failed ? EVENT_CALLBACK_FAIL : EVENT_SUCCEED,
-		.from = PHASE_BIT(c->job->phase),
-		.fence = c->job->fence,
-		.now = now,
-		.attempts_add = c->job->phase == PHASE_CALLING,
-		.expire_at = now + c->api->settings.retention_days * DAY_MS,
-		.result = c->outcome.result,
-		.error = c->outcome.error,
-		.vendor_job_id = c->outcome.vendor_job_id,
-		.history_entry = c->outcome.history_entry,
-	};
-	return true;
-}
-
-static bool read_again(struct callback *c)
-{
-	char request_id[UUID_TEXT_SIZE];
-	struct err_text why = { "" };
-	enum err err;
-
-	memcpy(request_id, c->job->request_id, sizeof(request_id));
-	job_free(c->job);
-	c->job = NULL;
-	err = store_get(c->store, request_id, &c->job, &why);
-	return err ? store_failed(c, err, &why) : true;
-}
-
-/* Writes the outcome; when somebody else was first, reads and decides again. */
-static void apply(struct callback *c)
-{
-	struct err_text why = { "" };
-	struct job_change change;
-	enum err err;
-
-	for (int i = 0; i < DECISIONS_MAX; i++) {
-		if (!make_change(c, &change)) {
-			reply_status(c, "ignored");
-			return;
-		}
-		err = store_change(c->store, &change, 1, &why);
-		if (err || change.outcome == ERR_UNAVAILABLE) {
-			store_failed(c, err, &why);
-			return;
-		}
-		if (change.outcome == ERR_OK) {
-			CRASH_POINT("webhook_after_finish");
-			reply_status(c, "accepted");
-			return;
-		}
-		if (change.outcome == ERR_TOO_BIG) {
-			reply_problem(c->reply, 413, "the result is too large for the store");
-			return;
-		}
-		if (!read_again(c))
-			return;
+	case ERR_STALE:
+		log_warn("a callback lost every race, the vendor has to come again vendor=%s request_id=%s", c->vendor->name,
+		         c->job->request_id);
+		reply_unavailable(c->reply);
+		return false;
+	default:
+		return store_failed(c, err, &why);
 	}
-	log_warn("a callback lost every race, the vendor has to come again request_id=%s", c->job->request_id);
-	reply_unavailable(c->reply);
+}
+
+/* ---- A callback whose job is not known yet ---- */
+
+/* Keeps it, durably. */
+static bool put_early(struct callback *c, int64_t now)
+{
+	int64_t kept_ms = c->vendor->callback_timeout_ms > KEPT_MS_MIN ? c->vendor->callback_timeout_ms : KEPT_MS_MIN;
+	struct store_early early = { .vendor = c->vendor->name, .vendor_job_id = (char *)(uintptr_t)c->own_id,
+	                             .result = c->outcome.result, .error = c->outcome.error, .received_at = now,
+	                             .expire_at = now + kept_ms };
+	struct err_text why = { "" };
+	enum err err = store_early_put(c->store, &early, &why);
+
+	if (err == ERR_OK)
+		return true;
+	if (err == ERR_TOO_BIG) {
+		reply_problem(c->reply, 413, "the result is too large for the store");
+	} else if (err == ERR_FULL) {
+		log_warn("refused an early callback, the vendor has to come again vendor=%s reason=\"%s\"", c->vendor->name, why.text);
+		reply_unavailable(c->reply);
+	} else {
+		store_failed(c, err, &why);
+	}
+	return false;
+}
+
+/* Writes, then looks again: the worker, which writes the vendor's id of the job and then looks here, may have looked
+ * just before. */
+static void keep(struct callback *c)
+{
+	struct store_early_key key = { c->vendor->name, c->own_id };
+	struct err_text why = { "" };
+	enum err err;
+
+	if (!put_early(c, clock_now_ms()))
+		return;
+	CRASH_POINT("webhook_after_keep");
+	err = store_get_by_vendor_job_id(c->store, key.vendor, key.vendor_job_id, &c->job, &why);
+	if (err == ERR_NOT_FOUND) {
+		reply_status(c, "accepted");
+	} else if (err != ERR_OK) {
+		store_failed(c, err, &why);
+	} else if (apply(c) && store_early_drop(c->store, &key, 1, &why) != ERR_OK) {
+		/* The worker's repair finds it, with a job that has ended. */
+		log_warn("a callback that was applied is still kept vendor=%s error=\"%s\"", c->vendor->name, why.text);
+	}
 }
 
 static void handle(struct api *api, const struct request *request, struct reply *reply)
 {
-	struct callback c = { .api = api, .request = request, .reply = reply };
+	struct callback c = { .api = api, .request = request, .reply = reply, .token_fence = FENCE_ANY };
 
 	if (find_vendor(&c) && check_signature(&c) && parse_body(&c) && find_job(&c) && check_token(&c) &&
-	    decide_outcome(&c))
-		apply(&c);
+	    decide_outcome(&c)) {
+		if (c.job)
+			apply(&c);
+		else
+			keep(&c);
+	}
 	if (c.has_outcome)
 		outcome_deinit(&c.outcome);
 	job_free(c.job);

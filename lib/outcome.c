@@ -15,7 +15,6 @@
 enum {
 	VENDOR_TEXT_BYTES = 500,       /* of the vendor's own words in an error */
 	HISTORY_ENTRY_BYTES_MAX = 64 << 10,
-	VENDOR_JOB_ID_BYTES_MAX = 255,
 	SHORTEST_HOLD_MS = 1000,
 };
 

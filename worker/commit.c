@@ -7,6 +7,7 @@
  */
 #include "clock.h"
 #include "crash_point.h"
+#include "early.h"
 #include "log.h"
 #include "mem.h"
 #include "reports.h"
@@ -173,6 +174,22 @@ static void write_the_rest(struct commit *c)
 		c->items[place[i]].written = c->changes[i].outcome;
 }
 
+/* The vendor's own ids are written now: callbacks that knew nothing else may have come before. */
+static void look_for_early(struct commit *c)
+{
+	struct store_early_key keys[BATCH_MAX];
+	size_t n = 0;
+
+	for (int i = 0; i < c->n; i++) {
+		const struct commit_item *item = &c->items[i];
+		bool waits = item->outcome.kind == OUTCOME_AWAIT_CALLBACK && item->outcome.vendor_job_id;
+
+		if (waits && (item->written == ERR_OK || (item->written == ERR_STALE && item->unsure)))
+			keys[n++] = (struct store_early_key){ item->call->lane->vendor->name, item->outcome.vendor_job_id };
+	}
+	early_apply(c->worker, keys, n);
+}
+
 /* ---- Redis, and the end ---- */
 
 static void add_ops(struct commit *c, const struct commit_item *item)
@@ -243,6 +260,7 @@ static struct call *commit_some(struct commit *c, struct call *list)
 	write_outcomes(c);
 	write_the_rest(c);
 	CRASH_POINT("commit_after");
+	look_for_early(c);
 	finish_batch(c);
 	return list;
 }

@@ -6,6 +6,7 @@
  */
 #include "clock.h"
 #include "crash_point.h"
+#include "early.h"
 #include "log.h"
 #include "mem.h"
 #include "queue.h"
@@ -34,6 +35,7 @@ struct repair {
 	struct worker *worker;
 	struct queue *queue;
 	struct suspects *suspects;
+	struct early_rounds *early;
 	int64_t store_back_mono_ms;    /* when the store answered again after it had not */
 	bool store_away;
 	struct queue_op ops[PAGE];
@@ -139,12 +141,28 @@ static void log_moved(const struct job_change *change, const char *vendor)
 		log_info("repair: failed vendor=%s request_id=%s error=\"%s\"", vendor, change->request_id, change->error);
 }
 
+/* What came in time counts, even if whoever had to apply it crashed. False: the store is away, nothing may end now. */
+static bool apply_what_came(struct repair *r, const struct job_ref *refs, size_t n_refs)
+{
+	struct store_early_key keys[PAGE];
+	size_t n = 0;
+
+	for (size_t i = 0; i < n_refs; i++)
+		if (refs[i].phase == PHASE_WAITING_CALLBACK && refs[i].vendor_job_id)
+			keys[n++] = (struct store_early_key){ refs[i].vendor, refs[i].vendor_job_id };
+	return early_apply(r->worker, keys, n);
+}
+
 static void change_due_page(struct repair *r, const struct job_ref *refs, size_t n_refs)
 {
 	int64_t now = clock_now_ms();
 	size_t n = 0, n_ops = 0;
 	struct err_text why = { "" };
 
+	if (!apply_what_came(r, refs, n_refs)) {
+		r->store_away = true;
+		return;
+	}
 	for (size_t i = 0; i < n_refs; i++)
 		if (judge_due(r, &refs[i], now, &r->changes[n], &r->words[n]))
 			r->vendors[n++] = refs[i].vendor;
@@ -278,6 +296,8 @@ static void repair_round(struct repair *r)
 	suspects_begin_round(r->suspects);
 	look_at_due(r);
 	suspects_end_round(r->suspects);
+	if (!r->store_away && !atomic_load(&worker->leaving))
+		r->store_away = !early_round(r->early, worker->settings.repair_grace_ms);
 	for (size_t i = 0; i < worker->n_lanes && !atomic_load(&worker->leaving) && !r->store_away; i++) {
 		if (!reclaim(r, &worker->lanes[i]))
 			break;
@@ -296,6 +316,7 @@ static struct repair *repair_new(struct worker *worker)
 
 	r->worker = worker;
 	r->suspects = suspects_new();
+	r->early = early_rounds_new(worker);
 	r->store_back_mono_ms = INT64_MIN / 2;
 	if (queue_new(s->redis_url, s->redis_prefix, (int)s->redis_timeout_ms, &r->queue, NULL) != ERR_OK)
 		abort();   /* main() has checked the URL: this cannot be */
@@ -323,6 +344,7 @@ void *repair_run(void *arg)
 	queue_sign_off(r->queue, worker->name, NULL);
 	queue_free(r->queue);
 	suspects_free(r->suspects);
+	early_rounds_free(r->early);
 	free(r);
 	return NULL;
 }

@@ -28,6 +28,13 @@ def async_vendor(name, callback=None, max_attempts=3, base_ms=50, max_ms=400, ti
             "callback": callback or {"timeout_seconds": 60}, "breaker": QUICK_BREAKER, **more}
 
 
+def own_id_vendor(name, timeout_seconds=60):
+    vendor = async_vendor(name, callback={"timeout_seconds": timeout_seconds, "job_id": "/job_id"},
+                          response={"job_id": "/job_id"})
+    vendor["request"]["headers"] = {**CALLBACK_HEADERS, "X-Callback-URL": "${env:API_BASE_URL}/vendor-webhook/" + name}
+    return vendor
+
+
 def fifty_a_second(name):
     return sync_vendor(name, max_attempts=20, limits=[{"calls": 50, "per_seconds": 1}])
 
@@ -50,6 +57,9 @@ VENDORS = [
     async_vendor("impatient", callback={"timeout_seconds": 2}),
     async_vendor("signed", callback={"timeout_seconds": 60, "secret": CALLBACK_SECRET}),
     async_vendor("ownid", callback={"timeout_seconds": 60, "job_id": "/job_id"}, response={"job_id": "/job_id"}),
+    # These know only their own ids: the callback URL that they were told once names no job.
+    own_id_vendor("early"),
+    own_id_vendor("early-brief", timeout_seconds=2),
     async_vendor("sturdy-callback", callback={"timeout_seconds": 8}, max_attempts=50, timeout_ms=1000),
 ]
 
