@@ -233,7 +233,8 @@ static bool put_early(struct callback *c, int64_t now)
 	if (err == ERR_TOO_BIG) {
 		reply_problem(c->reply, 413, "the result is too large for the store");
 	} else if (err == ERR_FULL) {
-		log_warn("refused an early callback, the vendor has to come again vendor=%s reason=\"%s\"", c->vendor->name, why.text);
+		log_warn("refused an early callback, the vendor has to come again vendor=%s reason=\"%s\"", c->vendor->name,
+		         why.text);
 		reply_unavailable(c->reply);
 	} else {
 		store_failed(c, err, &why);

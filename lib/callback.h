@@ -1,9 +1,9 @@
 /* What a callback does to its job. One table decides, for the handler that receives callbacks and for the worker that
  * comes upon one that was kept (store_early_put): so it does not matter which of them has the job in its hands.
  *
- * A success finishes any unfinished job, also one that was given up and waits for another attempt. A failure counts only
- * for the attempt that it belongs to: the one whose token it carries or, without a token, the one that waits for its
- * callback. Thread-safe.
+ * A success finishes any unfinished job, also one that was given up and waits for another attempt. A failure counts
+ * only for the attempt that it belongs to: the one whose token it carries or, without a token, the one that waits for
+ * its callback. Thread-safe.
  */
 #ifndef VF_CALLBACK_H
 #define VF_CALLBACK_H
@@ -29,10 +29,10 @@ enum callback_effect callback_effect(const struct job *job, bool failed, int64_t
 void callback_to_change(const struct outcome *outcome, const struct job *job, int64_t now, int64_t retention_ms,
                         struct job_change *change);
 
-/* Decides and writes; when somebody else was first, reads again and decides again. *job was read from the store and may
- * be replaced (or NULL afterwards). ERR_OK: *effect, and what it says is durable. ERR_TOO_BIG: the store cannot hold the
- * result, nothing was changed. ERR_STALE: every race was lost. ERR_INVALID: the store refuses this one, though it is there.
- * ERR_UNAVAILABLE, ERR_NOT_FOUND: as the store says. */
+/* Decides and writes; when somebody else was first, reads again and decides again. *job was read from the store and
+ * may be replaced (or NULL afterwards). ERR_OK: *effect, and what it says is durable. ERR_TOO_BIG: the store cannot
+ * hold the result, nothing was changed. ERR_STALE: every race was lost. ERR_INVALID: the store refuses this one,
+ * though it is there. ERR_UNAVAILABLE, ERR_NOT_FOUND: as the store says. */
 enum err callback_apply(struct store *store, const struct outcome *outcome, int64_t fence, int64_t retention_ms,
                         struct job **job, enum callback_effect *effect, struct err_text *why)
 	__attribute__((warn_unused_result));

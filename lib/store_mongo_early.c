@@ -28,9 +28,9 @@ static const char *text_of(const struct store_early *early) { return early->resu
 static enum err count_kept(const struct mongo_call *call, mongoc_collection_t *collection, const char *vendor,
                            int64_t *count, int64_t *bytes, struct err_text *why)
 {
-	bson_t *pipeline = BCON_NEW("pipeline", "[", "{", "$match", "{", "vendor", BCON_UTF8(vendor), "}", "}", "{", "$group", "{",
-	                            "_id", BCON_NULL, "count", "{", "$sum", BCON_INT32(1), "}", "bytes", "{", "$sum",
-	                            BCON_UTF8("$bytes"), "}", "}", "}", "]");
+	bson_t *pipeline = BCON_NEW("pipeline", "[", "{", "$match", "{", "vendor", BCON_UTF8(vendor), "}", "}",
+	                            "{", "$group", "{", "_id", BCON_NULL, "count", "{", "$sum", BCON_INT32(1), "}",
+	                            "bytes", "{", "$sum", BCON_UTF8("$bytes"), "}", "}", "}", "]");
 	bson_t *opts = BCON_NEW("maxTimeMS", BCON_INT64(call->store->max_time_ms));
 	mongoc_cursor_t *cursor = mongoc_collection_aggregate(collection, MONGOC_QUERY_NONE, pipeline, opts, NULL);
 	enum err err = ERR_OK;
@@ -227,7 +227,8 @@ static void append_after(bson_t *filter, const struct store_early *after)
 {
 	BCON_APPEND(filter, "$or", "[",
 	            "{", "receivedAt", "{", "$gt", BCON_DATE_TIME(after->received_at), "}", "}",
-	            "{", "receivedAt", BCON_DATE_TIME(after->received_at), "vendor", "{", "$gt", BCON_UTF8(after->vendor), "}", "}",
+	            "{", "receivedAt", BCON_DATE_TIME(after->received_at),
+	            "vendor", "{", "$gt", BCON_UTF8(after->vendor), "}", "}",
 	            "{", "receivedAt", BCON_DATE_TIME(after->received_at), "vendor", BCON_UTF8(after->vendor),
 	            "vendorJobId", "{", "$gt", BCON_UTF8(after->vendor_job_id), "}", "}", "]");
 }
@@ -236,7 +237,8 @@ enum err mongo_early_page(struct store *store, int64_t until, const struct store
                           struct store_early **kept, size_t *n_kept, struct err_text *why)
 {
 	bson_t *filter = BCON_NEW("receivedAt", "{", "$lte", BCON_DATE_TIME(until), "}");
-	bson_t *opts = BCON_NEW("sort", "{", "receivedAt", BCON_INT32(1), "vendor", BCON_INT32(1), "vendorJobId", BCON_INT32(1), "}",
+	bson_t *opts = BCON_NEW("sort", "{", "receivedAt", BCON_INT32(1), "vendor", BCON_INT32(1),
+	                        "vendorJobId", BCON_INT32(1), "}",
 	                        "limit", BCON_INT64((int64_t)limit), "batchSize", BCON_INT64((int64_t)limit),
 	                        "singleBatch", BCON_BOOL(true),
 	                        "projection", "{", "result", BCON_INT32(0), "error", BCON_INT32(0), "}");

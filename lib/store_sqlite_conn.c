@@ -64,8 +64,8 @@ static const char *const texts[STMT_CHANGE] = {
 	[STMT_EXPIRE_EARLY] = "DELETE FROM early_callbacks WHERE rowid IN "
 	                      "(SELECT rowid FROM early_callbacks WHERE expireAt <= ? ORDER BY expireAt LIMIT ?)",
 	/* One that is kept already finds room: it grows at most once, to a success. */
-	[STMT_EARLY_ROOM] = "SELECT (SELECT count(*) < ?3 AND coalesce(sum(bytes), 0) < ?4 FROM early_callbacks WHERE vendor = ?1) "
-	                    "OR EXISTS (SELECT 1 FROM early_callbacks WHERE vendor = ?1 AND vendorJobId = ?2)",
+	[STMT_EARLY_ROOM] = "SELECT (SELECT count(*) < ?3 AND coalesce(sum(bytes), 0) < ?4 FROM early_callbacks "
+	                    "WHERE vendor = ?1) OR EXISTS (SELECT 1 FROM early_callbacks WHERE vendor = ?1 AND vendorJobId = ?2)",
 	[STMT_EARLY_PUT] = "INSERT INTO early_callbacks (vendor, vendorJobId, receivedAt, expireAt, bytes, error, result) "
 	                   "VALUES (?,?,?,?,?,?,?) ON CONFLICT (vendor, vendorJobId) DO UPDATE SET bytes = excluded.bytes, "
 	                   "error = NULL, result = excluded.result WHERE result IS NULL AND excluded.result IS NOT NULL",

@@ -71,7 +71,8 @@ static struct store_early row_to_early(sqlite3_stmt *stmt)
 }
 
 /* Hands the rows over, or frees them. */
-static enum err hand_over(enum err err, struct store_early *rows, size_t n_rows, struct store_early **kept, size_t *n_kept)
+static enum err hand_over(enum err err, struct store_early *rows, size_t n_rows, struct store_early **kept,
+                          size_t *n_kept)
 {
 	if (err != ERR_OK) {
 		store_early_free(rows, n_rows);

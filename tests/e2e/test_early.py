@@ -80,7 +80,8 @@ def test_what_is_neither_result_nor_error_or_names_our_id_is_not_kept(silent):
     assert_problem(silent.api.post("/vendor-webhook/early", {"job_id": "x", "status": "done"}), 422)
     for path, body in (("early", {"data": DATA}), ("early", {"job_id": "x" * 256, "data": DATA}),
                        ("early", {"job_id": "", "data": DATA}), ("early?id=x", {"job_id": "x", "data": DATA}),
-                       ("early?token=1.x", {"job_id": "x", "data": DATA}), ("callback", {"request_id": "x", "data": 1})):
+                       ("early?token=1.x", {"job_id": "x", "data": DATA}),
+                       ("callback", {"request_id": "x", "data": 1})):
         assert_problem(silent.api.post("/vendor-webhook/" + path, body), 404)
     assert kept_early(silent) == 0
 

@@ -51,7 +51,10 @@ static void a_success_finishes_whatever_has_not_ended(void **state)
 
 static void a_failure_counts_for_its_own_attempt_only(void **state)
 {
-	static const struct { enum phase phase; enum callback_effect no_token, current, older, newer; } rows[PHASE_COUNT] = {
+	static const struct {
+		enum phase phase;
+		enum callback_effect no_token, current, older, newer;
+	} rows[PHASE_COUNT] = {
 		{ PHASE_QUEUED, CALLBACK_IGNORED, CALLBACK_IGNORED, CALLBACK_IGNORED, CALLBACK_IGNORED },
 		{ PHASE_CALLING, CALLBACK_TOO_SOON, CALLBACK_FINISHES, CALLBACK_IGNORED, CALLBACK_IGNORED },
 		{ PHASE_WAITING_CALLBACK, CALLBACK_FINISHES, CALLBACK_FINISHES, CALLBACK_IGNORED, CALLBACK_IGNORED },
@@ -132,7 +135,8 @@ static enum err rival_get(struct store *store, const char *request_id, struct jo
 
 static const struct store_engine rival_engine = { .change = rival_change, .get = rival_get };
 
-static enum err apply(struct rival *r, struct outcome outcome, int64_t fence, enum phase read, enum callback_effect *effect)
+static enum err apply(struct rival *r, struct outcome outcome, int64_t fence, enum phase read,
+                      enum callback_effect *effect)
 {
 	struct job *job = job_in(read);
 	struct err_text why;
@@ -178,7 +182,8 @@ static void who_is_second_decides_again(void **state)
 
 static void it_gives_up_after_so_many_races(void **state)
 {
-	struct rival r = { .settled = PHASE_DONE, .phases = { PHASE_QUEUED, PHASE_CALLING, PHASE_QUEUED, PHASE_CALLING, PHASE_QUEUED } };
+	struct rival r = { .settled = PHASE_DONE, .phases = { PHASE_QUEUED, PHASE_CALLING, PHASE_QUEUED, PHASE_CALLING,
+	                                                      PHASE_QUEUED } };
 	enum callback_effect effect;
 
 	(void)state;
