@@ -1,21 +1,11 @@
 #include "request.h"
 
+#include "hex.h"
 #include "mem.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
 
 /* Decodes %XX of in[0..len) into out (size bytes, NUL-terminated). ERR_INVALID for bad encoding and for
  * control characters, written plainly or not: none of our names has any. */
@@ -27,12 +17,9 @@ static enum err percent_decode(const char *in, size_t len, char *out, size_t siz
 		int c = (unsigned char)in[i];
 
 		if (c == '%') {
-			int high = i + 1 < len ? hex_digit(in[i + 1]) : -1;
-			int low = high >= 0 && i + 2 < len ? hex_digit(in[i + 2]) : -1;
-
-			if (low < 0)
+			c = hex_byte(in + i + 1, len - i - 1);
+			if (c < 0)
 				return err_set(why, ERR_INVALID, "bad percent-encoding at byte %zu of the URL", i);
-			c = high * 16 + low;
 			i += 2;
 		}
 		if (c < 0x20 || c == 0x7f)

@@ -1,5 +1,7 @@
 /* The leaves of JSON: strings and numbers. */
 #include "json_parser.h"
+
+#include "hex.h"
 #include "mem.h"
 #include "utf8.h"
 
@@ -8,17 +10,6 @@
 #include <string.h>
 
 /* ---- Strings ---- */
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
 
 /* \uXXXX at the parser's place: its 16 bits and 6 bytes on, or -1. */
 static int32_t take_code_unit(struct json_parser *p)

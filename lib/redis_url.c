@@ -1,9 +1,9 @@
 /* Reads redis://[[user]:password@]host[:port][/db] and unix:///path[?db=N]. Strict: what is not understood is
  * refused, so that a slip in a URL does not end in another database or without a password. */
+#include "hex.h"
 #include "mem.h"
 #include "redis_priv.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,14 +20,6 @@ static const struct { const char *scheme, *reason; } unsupported[] = {
 	{ "redis+sentinel://", "Redis Sentinel URLs are not supported: name one server" },
 };
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)tolower((unsigned char)c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* NULL for a bad escape, and for %00. The caller owns the text. */
 static char *percent_decode(const char *text, size_t len)
 {
@@ -38,15 +30,12 @@ static char *percent_decode(const char *text, size_t len)
 		int value = (unsigned char)text[i];
 
 		if (text[i] == '%') {
-			int high = i + 2 < len ? hex_value(text[i + 1]) : -1;
-			int low = high >= 0 ? hex_value(text[i + 2]) : -1;
-
-			if (low < 0 || high * 16 + low == 0) {
+			value = hex_byte(text + i + 1, len - i - 1);
+			if (value <= 0) {
 				explicit_bzero(out, n);
 				free(out);
 				return NULL;
 			}
-			value = high * 16 + low;
 			i += 2;
 		}
 		out[n++] = (char)value;

@@ -18,8 +18,7 @@ service_kind() {
 	esac
 }
 
-# program NAME: prints the path of one of our own programs: build tree, else the top of the repository, else PATH, else
-# where `make install` puts what is not for PATH.
+# program NAME: prints the path of one of our own programs: build tree, else the top of the repository, else PATH.
 program() {
 	local folder
 	for folder in ${VENDORFETCH_BUILD:+"$VENDORFETCH_BUILD"} "$top"; do
@@ -28,7 +27,7 @@ program() {
 			return
 		fi
 	done
-	command -v "$1" || PATH=/usr/local/libexec:/usr/libexec command -v "$1" ||
+	command -v "$1" ||
 		die "$1 is not built: run ./bootstrap && ./configure && make, or set VENDORFETCH_BUILD"
 }
 
