@@ -158,7 +158,8 @@ static enum err check_listening(int fd, struct err_text *why)
 	socklen_t len = sizeof(listening);
 
 	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) < 0 || !listening)
-		return err_set(why, ERR_INVALID, "standard input is not a listening socket: start this program with spawn-fcgi");
+		return err_set(why, ERR_INVALID,
+		               "standard input is not a listening socket: start this program with spawn-fcgi");
 	if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0)
 		return err_set(why, ERR_SYSTEM, "fcntl: %s", strerror(errno));
 	return ERR_OK;

@@ -143,7 +143,8 @@ static void enqueue(struct group_commit *commit, struct item *item)
 static void log_stuck(struct group_commit *commit)
 {
 	if (!atomic_exchange(&commit->stuck_told, true))
-		log_error("the store does not finish a batch, answering 503 until it does waited_ms=%d", commit->wait_ms);
+		log_error("the store does not finish a batch, answering 503 until it does waited_ms=%d",
+		          commit->wait_ms);
 }
 
 static void log_unstuck(struct group_commit *commit, int64_t took_ms)
@@ -174,8 +175,8 @@ static void withdraw(struct group_commit *commit, struct item *item)
 		item_release(item);
 }
 
-enum err group_commit_put(struct group_commit *commit, const struct store_insert *insert, char request_id[UUID_TEXT_SIZE],
-                          struct err_text *why)
+enum err group_commit_put(struct group_commit *commit, const struct store_insert *insert,
+                          char request_id[UUID_TEXT_SIZE], struct err_text *why)
 {
 	enum err err = group_commit_ready(commit, why);
 	struct item *item;
@@ -257,7 +258,8 @@ static void set_failing(struct group_commit *commit, enum err err, const struct 
 	if (atomic_exchange(&commit->failing, failing) == failing)
 		return;
 	if (failing)
-		log_error("a batch was not stored, answering 503 until the store can be written error=\"%s\"", why->text);
+		log_error("a batch was not stored, answering 503 until the store can be written error=\"%s\"",
+		          why->text);
 	else
 		log_info("the store can be written again");
 }

@@ -18,7 +18,8 @@ struct health {
 	int64_t asked_at_ms;         /* mono; 0 = never */
 };
 
-enum err health_new(const char *redis_url, const char *prefix, int timeout_ms, struct health **health, struct err_text *why)
+enum err health_new(const char *redis_url, const char *prefix, int timeout_ms, struct health **health,
+                    struct err_text *why)
 {
 	struct health *h = mem_calloc(1, sizeof(*h));
 	enum err err = queue_new(redis_url, prefix, timeout_ms, &h->queue, why);

@@ -15,7 +15,8 @@ struct health_facts {
 };
 
 /* ERR_INVALID, ERR_UNSUPPORTED: the URL. */
-enum err health_new(const char *redis_url, const char *prefix, int timeout_ms, struct health **health, struct err_text *why)
+enum err health_new(const char *redis_url, const char *prefix, int timeout_ms, struct health **health,
+                    struct err_text *why)
 	__attribute__((warn_unused_result));
 /* NULL is fine. */
 void health_free(struct health *health);

@@ -33,8 +33,8 @@ static void handle(struct api *api, const struct request *request, struct reply 
 	if (facts.workers_alive < 0)
 		buffer_append_str(&out, ",\"workers\":{\"status\":\"unknown\"}");
 	else
-		buffer_printf(&out, ",\"workers\":{\"status\":\"%s\",\"alive\":%d}", facts.workers_alive ? "ok" : "none",
-		              facts.workers_alive);
+		buffer_printf(&out, ",\"workers\":{\"status\":\"%s\",\"alive\":%d}",
+		              facts.workers_alive ? "ok" : "none", facts.workers_alive);
 	buffer_printf(&out, ",\"vendors\":{\"count\":%zu}}\n", vendor_count(api->vendors));
 	reply_header(reply, "Cache-Control", "no-store");
 	text = buffer_take(&out, &len);

@@ -153,7 +153,8 @@ static void handle(struct api *api, const struct request *request, struct reply 
 	struct json_object *body = NULL;
 
 	if (!is_json_type(request_header(request, "CONTENT_TYPE"))) {
-		reply_problem(reply, 415, "Content-Type must be application/json, in UTF-8 (curl: -H 'Content-Type: application/json')");
+		reply_problem(reply, 415, "Content-Type must be application/json, in UTF-8 "
+		              "(curl: -H 'Content-Type: application/json')");
 		return;
 	}
 	if (key && !is_good_key(key)) {

@@ -123,7 +123,8 @@ static void give_store_a_moment(struct api *api)
 {
 	struct timespec nap = { .tv_nsec = 2 * 1000000L };
 
-	for (int64_t until = clock_mono_ms() + STORE_MOMENT_MS; clock_mono_ms() < until && !store_link_get(api->link, NULL);)
+	for (int64_t until = clock_mono_ms() + STORE_MOMENT_MS;
+	     clock_mono_ms() < until && !store_link_get(api->link, NULL);)
 		nanosleep(&nap, NULL);
 }
 

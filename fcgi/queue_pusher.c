@@ -28,7 +28,7 @@ struct queue_pusher {
 
 	pthread_mutex_t lock;
 	pthread_cond_t work;
-	struct id *ring;              /* QUEUE_PUSHER_MAX; starts again at 0 when empty, so a healthy one touches little of it */
+	struct id *ring;              /* QUEUE_PUSHER_MAX; from 0 again when empty, so a healthy one touches little of it */
 	size_t first, count;
 	size_t dropped;               /* since the ring was full */
 	bool leaving;
@@ -91,7 +91,8 @@ void queue_pusher_put(struct queue_pusher *pusher, const char *vendor, const cha
 	full = pusher->count == QUEUE_PUSHER_MAX;
 	if (full) {
 		if (pusher->dropped++ == 0)
-			log_warn("too many ids wait for Redis, dropping more: repair will find those jobs waiting=%zu", pusher->count);
+			log_warn("too many ids wait for Redis, dropping more: repair will find those jobs waiting=%zu",
+			         pusher->count);
 	} else {
 		struct id *id = &pusher->ring[(pusher->first + pusher->count++) % QUEUE_PUSHER_MAX];
 

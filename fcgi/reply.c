@@ -99,7 +99,8 @@ static void problem(struct reply *reply, int status, const char *pointer, const 
 	vsnprintf(detail, sizeof(detail), fmt, args);
 	drop_cut_sequence(detail);
 	buffer_init(&out, PROBLEM_MAX_BYTES);
-	buffer_printf(&out, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":", reply_title(status), status);
+	buffer_printf(&out, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":",
+	              reply_title(status), status);
 	buffer_append_json_string(&out, detail, strlen(detail));
 	if (pointer) {
 		buffer_append_str(&out, ",\"errors\":[{\"detail\":");

@@ -114,7 +114,8 @@ enum err request_query(const struct request *request, const char *name, char val
 		size_t len = strcspn(p, "&");
 
 		if (len > name_len && strncmp(p, name, name_len) == 0 && p[name_len] == '=')
-			return percent_decode(p + name_len + 1, len - name_len - 1, value, REQUEST_QUERY_VALUE_SIZE, NULL);
+			return percent_decode(p + name_len + 1, len - name_len - 1, value, REQUEST_QUERY_VALUE_SIZE,
+			                      NULL);
 		p += len;
 		p += *p == '&';
 	}

@@ -29,7 +29,8 @@ struct request {
 /* Fills all but the body from the parameters of a FastCGI request. ERR_INVALID: the path is not one (bad
  * percent-encoding, an encoded slash, a control character, over REQUEST_PATH_MAX). request_deinit() is due
  * in any case. */
-enum err request_init(struct request *request, FCGX_Request *fcgx, struct err_text *why) __attribute__((warn_unused_result));
+enum err request_init(struct request *request, FCGX_Request *fcgx, struct err_text *why)
+	__attribute__((warn_unused_result));
 void request_deinit(struct request *request);
 
 /* The path and query part of a request target, e.g. "/jobs/1?a=b"; borrows target. Errors as

@@ -155,7 +155,7 @@ def test_the_store_is_away(rough_stack):
 
 @contextlib.contextmanager
 def handlers_cannot_write(stack):
-    """SQLite: no file of the handlers may get longer than nothing, as on a full disk. MongoDB: no write gets through."""
+    """SQLite: no file of the handlers may grow, as on a full disk. MongoDB: no write gets through."""
     if stack.store == "mongodb":
         with pymongo.MongoClient(stack.env["STORE_URI"]) as client:
             client.admin.command("fsync", lock=True)
