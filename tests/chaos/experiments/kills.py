@@ -5,7 +5,7 @@ import random
 import signal
 import time
 
-from experiment import experiment
+from experiment import experiment, limited_vendors
 from waiting import wait_for
 
 BACK_SECONDS = 20
@@ -13,6 +13,12 @@ PAUSE_SECONDS = 0.1
 # A handler that dies takes its open requests with it. lighttpd answers them 500, for nobody knows whether the job was
 # stored; the client asks again with its key.
 DEAD_HANDLER = (202, 500, 503)
+
+
+def patient_vendors():
+    """Where the store is away again and again, a callback may be refused each time until the vendor's last try, half a
+    minute later: that one must still count."""
+    return limited_vendors(callback={"timeout_seconds": 45})
 
 
 def kill_9(stack, service):
@@ -68,7 +74,8 @@ def handler_after_callback(stack, load, crash):
     crash.repeat("webhook_after_finish")
 
 
-@experiment(10, "kill any process every 2 s for a minute", answers=DEAD_HANDLER, trickle=100, deadline_seconds=300)
+@experiment(10, "kill any process every 2 s for a minute", answers=DEAD_HANDLER, vendors=patient_vendors,
+            trickle=100, deadline_seconds=300)
 def any_process(stack, load, crash):
     services = ["api-handler", "multiwatch", "lighttpd", "redis", "worker-1", "worker-2"]
     services += ["mongod"] if stack.store == "mongodb" else []
@@ -79,7 +86,7 @@ def any_process(stack, load, crash):
         load.go_on(max(next_at - time.monotonic(), 0))
 
 
-@experiment(11, "kill mongod", stores=("mongodb",), ci=("mongodb",))
+@experiment(11, "kill mongod", stores=("mongodb",), vendors=patient_vendors, ci=("mongodb",))
 def mongod(stack, load, crash):
     for _ in range(3):
         kill_9(stack, "mongod")
