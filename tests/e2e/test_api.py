@@ -10,6 +10,7 @@ import urllib.parse
 import pytest
 
 from api import assert_problem
+from memory import peak_memory, reset_peak_memory
 
 UNKNOWN_ID = "01890a5d-ac96-774b-bcce-b302099a8057"
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
@@ -96,17 +97,6 @@ def test_over_one_mebibyte_is_413_from_the_pool(stack):
 def test_far_over_the_limit_is_413_from_the_web_server(stack):
     response = stack.api.post("/jobs", b" " * (3 * MIB))
     assert_problem(response, 413)
-
-
-def peak_memory(pid):
-    """In bytes, since the last reset_peak_memory()."""
-    with open(f"/proc/{pid}/status", encoding="ascii") as status:
-        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:"))
-
-
-def reset_peak_memory(pid):
-    with open(f"/proc/{pid}/clear_refs", "w", encoding="ascii") as file:
-        file.write("5")
 
 
 def test_bodies_of_countless_values_cost_little_memory(stack):

@@ -11,6 +11,8 @@ CALLBACK_HEADERS = {"X-Request-ID": "${job:request_id}", "X-Callback-URL": "${jo
 
 
 QUICK_BREAKER = {"open_seconds": 0.5}
+NO_BREAKER = {"failure_ratio": 0, "connect_failures": 0}
+MIB = 1 << 20
 
 
 def sync_vendor(name, max_attempts=3, base_ms=50, max_ms=400, timeout_ms=2000, **more):
@@ -18,6 +20,15 @@ def sync_vendor(name, max_attempts=3, base_ms=50, max_ms=400, timeout_ms=2000, *
             "request": {"url": SYNC_URL + "/fetch", "timeout_ms": timeout_ms, "connect_timeout_ms": 500},
             "retry": {"max_attempts": max_attempts, "base_ms": base_ms, "max_ms": max_ms},
             "response": {"result": "/data"}, "breaker": QUICK_BREAKER, **more}
+
+
+def with_answers_up_to(max_bytes, vendor):
+    return {**vendor, "request": {**vendor["request"], "max_response_bytes": max_bytes}}
+
+
+def wary(name, make_vendor):
+    """Two attempts, whatever happens, and a bound of one MiB."""
+    return with_answers_up_to(MIB, make_vendor(name, max_attempts=2, timeout_ms=1500, breaker=NO_BREAKER))
 
 
 def async_vendor(name, callback=None, max_attempts=3, base_ms=50, max_ms=400, timeout_ms=2000, **more):
@@ -53,6 +64,9 @@ VENDORS = [
     fifty_a_second("limited-flush"),
     sync_vendor("breaking", max_attempts=50, timeout_ms=1000,        # its breaker opens soon, and tries again soon
                 breaker={"min_calls": 10, "window_seconds": 10, "open_seconds": 1, "probes": 2}),
+    wary("wary", sync_vendor),
+    wary("wary-callback", async_vendor),
+    with_answers_up_to(15 * MIB, sync_vendor("huge", response={"result": ""})),   # the largest that may be allowed
     async_vendor("callback"),
     async_vendor("impatient", callback={"timeout_seconds": 2}),
     async_vendor("signed", callback={"timeout_seconds": 60, "secret": CALLBACK_SECRET}),
