@@ -282,6 +282,10 @@ void call_finish(struct call *call, CURLcode code)
 		detail = "the connection closed before the answer";
 	else if (call->refused)
 		detail = "its grant was over, or the vendor is on hold";
+	else if (call->body.overflowed)
+		detail = "over request/max_response_bytes";
+	else if (call->header_bytes > HEADERS_BYTES_MAX)
+		detail = "its headers alone are over 256 KiB";
 	else if (code != CURLE_OK)
 		detail = call->curl_text[0] ? call->curl_text : curl_easy_strerror(code);
 	fill_answer(call, transport_of(call, code), detail);

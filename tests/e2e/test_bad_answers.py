@@ -1,9 +1,11 @@
-"""Vendors that misbehave in every way that the mock knows: each job ends as lib/outcome.c has it, and nobody else notices."""
+"""Vendors that misbehave in every way that the mock knows: jobs end as lib/outcome.c has it, and nobody else notices."""
 
 import time
+import zlib
 from collections import namedtuple
 
 import pytest
+import requests
 
 from api import assert_complete
 from memory import peak_memory, reset_peak_memory
@@ -14,15 +16,15 @@ OTHERS = 10
 OTHERS_SECONDS = 5
 END_SECONDS = 20
 
-# What one call costs the worker at most: an answer as long as "wary" allows, which is held twice while its buffer grows,
-# and what ASan keeps of it after it was freed. Anything that is unpacked or read without bounds is hundreds of MiB a call.
+# What one call costs the worker at most: an answer as long as "wary" allows, held twice while its buffer grows, and what
+# ASan keeps of it after it was freed. Whatever is unpacked or read without bounds is hundreds of MiB a call.
 CALL_BYTES = 4 * MIB
 REST_BYTES = 64 * MIB
 
 Bad = namedtuple("Bad", "knobs attempts outcome error")
 LOST = (2, "connection_lost", "connection lost before the answer")
 LATE = (2, "timeout", "vendor did not answer in time")
-TOO_BIG = (1, "too_big", "vendor's answer is too big")
+TOO_BIG = (1, "too_big", "vendor's answer is too big: over request/max_response_bytes")
 UNREADABLE = (1, "http_200", "its body cannot be read")
 
 BAD = {
@@ -118,6 +120,19 @@ def test_a_good_answer_after_a_bad_one_finishes_the_job(stack):
     jobs = stack.api.wait_all(ids, END_SECONDS)
     assert_complete(jobs)
     assert all(job["history"][0]["outcome"] == "connection_lost" for job in jobs.values()), jobs
+
+
+@pytest.mark.only("sqlite")
+def test_the_bomb_is_what_it_is_said_to_be(stack):
+    stack.sync_mock.configure(gzip_bomb_ratio=1)
+    answer = requests.post(stack.sync_mock.url + "/fetch", timeout=10, stream=True)
+    assert answer.headers["Content-Encoding"] == "gzip"
+    packed, unpacked = answer.raw.read(decode_content=False), 0
+    unpacker = zlib.decompressobj(wbits=31)
+    while packed and not unpacker.eof:
+        unpacked += unpacker.decompress(packed, MIB).count(b"x")
+        packed = unpacker.unconsumed_tail
+    assert unpacker.eof and unpacked > 256 * MIB and int(answer.headers["Content-Length"]) < MIB
 
 
 # ---- The largest answer that a vendor file can allow ----
