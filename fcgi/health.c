@@ -12,14 +12,16 @@ enum { FRESH_MS = 500, HEARTBEAT_MAX_AGE_MS = 15000, QUICK_FAILURE_MS = 100 };
 struct health {
 	pthread_mutex_t asking;      /* held by the one who uses the connection */
 	struct queue *queue;
+	struct queue_state *states;  /* of all vendors */
+	size_t n_states;
 
 	pthread_mutex_t lock;        /* guards what follows; never held while waiting */
 	struct health_facts facts;
 	int64_t asked_at_ms;         /* mono; 0 = never */
 };
 
-enum err health_new(const char *redis_url, const char *prefix, int timeout_ms, struct health **health,
-                    struct err_text *why)
+enum err health_new(const char *redis_url, const char *prefix, int timeout_ms, const struct vendor_set *vendors,
+                    struct health **health, struct err_text *why)
 {
 	struct health *h = mem_calloc(1, sizeof(*h));
 	enum err err = queue_new(redis_url, prefix, timeout_ms, &h->queue, why);
@@ -29,6 +31,10 @@ enum err health_new(const char *redis_url, const char *prefix, int timeout_ms, s
 		return err;
 	}
 	h->facts.workers_alive = -1;
+	h->n_states = vendor_count(vendors);
+	h->states = mem_calloc(h->n_states, sizeof(*h->states));
+	for (size_t i = 0; i < h->n_states; i++)
+		h->states[i].vendor = vendor_at(vendors, i);
 	pthread_mutex_init(&h->asking, NULL);
 	pthread_mutex_init(&h->lock, NULL);
 	*health = h;
@@ -40,6 +46,7 @@ void health_free(struct health *health)
 	if (!health)
 		return;
 	queue_free(health->queue);
+	free(health->states);
 	pthread_mutex_destroy(&health->lock);
 	pthread_mutex_destroy(&health->asking);
 	free(health);
@@ -56,10 +63,23 @@ static bool last_known(struct health *health, struct health_facts *facts)
 	return fresh;
 }
 
-static bool count_workers(struct health *health, int *alive)
+static bool look(struct health *health, struct health_facts *facts)
 {
-	return queue_ping(health->queue, NULL) == ERR_OK &&
-	       queue_workers(health->queue, HEARTBEAT_MAX_AGE_MS, alive, NULL) == ERR_OK;
+	*facts = (struct health_facts){ .workers_alive = -1 };
+	if (queue_ping(health->queue, NULL) != ERR_OK ||
+	    queue_workers(health->queue, HEARTBEAT_MAX_AGE_MS, &facts->workers_alive, NULL) != ERR_OK ||
+	    queue_states(health->queue, health->states, health->n_states, NULL) != ERR_OK)
+		return false;
+	for (size_t i = 0; i < health->n_states; i++) {
+		const struct queue_state *state = &health->states[i];
+
+		if (state->breaker == BREAKER_CLOSED && state->hold_ms == 0)
+			continue;
+		if (facts->n_held < HEALTH_HELD_MAX)
+			facts->held[facts->n_held] = *state;
+		facts->n_held++;
+	}
+	return true;
 }
 
 /* Asked again after a quick failure: it may only tell that the connection is an old one, of a Redis restarted
@@ -68,11 +88,12 @@ static void ask_redis(struct health *health, struct health_facts *facts)
 {
 	int64_t began_ms = clock_mono_ms();
 
-	*facts = (struct health_facts){ .workers_alive = -1 };
-	facts->redis_there = count_workers(health, &facts->workers_alive);
-	if (!facts->redis_there && clock_mono_ms() - began_ms < QUICK_FAILURE_MS)
-		facts->redis_there = count_workers(health, &facts->workers_alive);
-	if (!facts->redis_there)
+	bool there = look(health, facts);
+
+	if (!there && clock_mono_ms() - began_ms < QUICK_FAILURE_MS)
+		there = look(health, facts);
+	facts->redis_there = there;
+	if (!there)
 		facts->workers_alive = -1;
 	pthread_mutex_lock(&health->lock);
 	health->facts = *facts;

@@ -1,22 +1,28 @@
-/* What /health knows about Redis and the workers: asked at most twice a second, whoever asks how often.
+/* What /health knows about Redis, the workers and the vendors: asked at most twice a second, whoever asks how often.
  * Thread-safe. */
 #ifndef VF_HEALTH_H
 #define VF_HEALTH_H
 
 #include "err.h"
+#include "queue.h"
+#include "vendor.h"
 
 #include <stdbool.h>
+
+enum { HEALTH_HELD_MAX = 32 };
 
 struct health;
 
 struct health_facts {
 	bool redis_there;
 	int workers_alive;   /* gave a heartbeat lately; -1: unknown, for Redis is away */
+	int n_held;          /* vendors that get no calls now, or only probes: breaker not closed, or on hold */
+	struct queue_state held[HEALTH_HELD_MAX];   /* the first of them */
 };
 
-/* ERR_INVALID, ERR_UNSUPPORTED: the URL. */
-enum err health_new(const char *redis_url, const char *prefix, int timeout_ms, struct health **health,
-                    struct err_text *why)
+/* Borrows vendors. ERR_INVALID, ERR_UNSUPPORTED: the URL. */
+enum err health_new(const char *redis_url, const char *prefix, int timeout_ms, const struct vendor_set *vendors,
+                    struct health **health, struct err_text *why)
 	__attribute__((warn_unused_result));
 /* NULL is fine. */
 void health_free(struct health *health);

@@ -10,7 +10,34 @@
 #define PACKAGE_VERSION "development"
 #endif
 
-enum { HEALTH_MAX_BYTES = 4096 };
+enum { HEALTH_MAX_BYTES = 16 << 10 };
+
+/* Why its jobs wait. */
+static void add_held(struct buffer *out, const struct queue_state *state)
+{
+	static const char *const reasons[] = {
+		[BREAKER_CLOSED] = "retry_after",
+		[BREAKER_OPEN] = "breaker_open",
+		[BREAKER_HALF_OPEN] = "breaker_half_open",
+	};
+	int64_t ms = state->open_ms > state->hold_ms ? state->open_ms : state->hold_ms;
+
+	buffer_printf(out, "{\"vendor\":\"%s\",\"why\":\"%s\",\"ms\":%lld}", state->vendor->name, reasons[state->breaker],
+	              (long long)ms);
+}
+
+static void add_vendors(struct buffer *out, const struct api *api, const struct health_facts *facts)
+{
+	buffer_printf(out, ",\"vendors\":{\"count\":%zu,\"held\":[", vendor_count(api->vendors));
+	for (int i = 0; i < facts->n_held && i < HEALTH_HELD_MAX; i++) {
+		buffer_append_str(out, i ? "," : "");
+		add_held(out, &facts->held[i]);
+	}
+	buffer_append_str(out, "]");
+	if (facts->n_held > HEALTH_HELD_MAX)
+		buffer_printf(out, ",\"held_more\":%d", facts->n_held - HEALTH_HELD_MAX);
+	buffer_append_str(out, "}");
+}
 
 static void handle(struct api *api, const struct request *request, struct reply *reply)
 {
@@ -33,9 +60,10 @@ static void handle(struct api *api, const struct request *request, struct reply 
 	if (facts.workers_alive < 0)
 		buffer_append_str(&out, ",\"workers\":{\"status\":\"unknown\"}");
 	else
-		buffer_printf(&out, ",\"workers\":{\"status\":\"%s\",\"alive\":%d}",
-		              facts.workers_alive ? "ok" : "none", facts.workers_alive);
-	buffer_printf(&out, ",\"vendors\":{\"count\":%zu}}\n", vendor_count(api->vendors));
+		buffer_printf(&out, ",\"workers\":{\"status\":\"%s\",\"alive\":%d}", facts.workers_alive ? "ok" : "none",
+		              facts.workers_alive);
+	add_vendors(&out, api, &facts);
+	buffer_append_str(&out, "}\n");
 	reply_header(reply, "Cache-Control", "no-store");
 	text = buffer_take(&out, &len);
 	reply_json(reply, accepts ? 200 : 503, text, len);

@@ -108,7 +108,7 @@ static void make_parts(struct api *api)
 
 	err = result_cache_new(s->redis_url, s->redis_prefix, timeout_ms, CACHE_LOCAL_BYTES, &api->cache, &why);
 	if (!err)
-		err = health_new(s->redis_url, s->redis_prefix, timeout_ms, &api->health, &why);
+		err = health_new(s->redis_url, s->redis_prefix, timeout_ms, api->vendors, &api->health, &why);
 	if (!err)
 		err = queue_pusher_new(s->redis_url, s->redis_prefix, timeout_ms, &api->pusher, &why);
 	if (err)

@@ -17,6 +17,8 @@ struct breaker_rules {
 	int connect_failures;   /* so many connections in a row that cannot be opened open it, too; 0 = never */
 };
 
+enum breaker_state { BREAKER_CLOSED, BREAKER_OPEN, BREAKER_HALF_OPEN };
+
 /* False: it never opens. */
 static inline bool breaker_is_on(const struct breaker_rules *rules)
 {

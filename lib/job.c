@@ -37,6 +37,7 @@ void job_refs_free(struct job_ref *refs, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		free(refs[i].vendor);
 		free(refs[i].vendor_job_id);
+		free(refs[i].error);
 	}
 	free(refs);
 }

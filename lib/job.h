@@ -41,7 +41,7 @@ struct job *job_new(int64_t now, const char *vendor, char *payload, int64_t dead
 /* NULL is fine. */
 void job_free(struct job *job);
 
-/* The few members of a job that repair needs. Owns its two texts. */
+/* The few members of a job that repair needs. Owns its texts. */
 struct job_ref {
 	char request_id[UUID_TEXT_SIZE];
 	char *vendor;
@@ -52,6 +52,7 @@ struct job_ref {
 	int64_t queued_at;
 	int64_t due_at;
 	int64_t deadline_at;
+	char *error;              /* why its last attempt failed, or NULL */
 };
 
 void job_refs_free(struct job_ref *refs, size_t n);

@@ -146,6 +146,18 @@ enum err queue_sign_off(struct queue *queue, const char *worker, struct err_text
 /* How many workers gave a heartbeat in the last max_age_ms. */
 enum err queue_workers(struct queue *queue, int64_t max_age_ms, int *n, struct err_text *why)
 	__attribute__((warn_unused_result));
+/* Why a vendor's jobs wait, beside its limits. */
+struct queue_state {
+	const struct vendor *vendor;   /* in, borrowed */
+	enum breaker_state breaker;    /* out */
+	int64_t open_ms;               /* out: left while the breaker is open */
+	int64_t hold_ms;               /* out: left while the vendor wants to be left alone; 0 = it does not */
+};
+
+/* All in one pipeline. After an error the states say nothing of use, but that all is well. */
+enum err queue_states(struct queue *queue, struct queue_state *states, size_t n, struct err_text *why)
+	__attribute__((warn_unused_result));
+
 /* Entries waiting: stream length + delayed. */
 enum err queue_depth(struct queue *queue, const char *vendor, int64_t *waiting, int64_t *delayed, struct err_text *why)
 	__attribute__((warn_unused_result));

@@ -301,9 +301,10 @@ void mongo_ref_from_bson(struct job_ref *ref, const bson_t *doc)
 		.queued_at = job->queued_at,
 		.due_at = job->due_at,
 		.deadline_at = job->deadline_at,
+		.error = job->error,
 	};
 	memcpy(ref->request_id, job->request_id, sizeof(ref->request_id));
-	job->vendor = job->vendor_job_id = NULL;
+	job->vendor = job->vendor_job_id = job->error = NULL;
 	job_free(job);
 }
 
@@ -311,7 +312,7 @@ void mongo_append_ref_projection(bson_t *opts)
 {
 	static const char *const names[] = {
 		"requestId", "vendor", "phase", "fence", "attempts", "queuedAt", "dueAt", "deadlineAt",
-		"vendorJobIds",
+		"vendorJobIds", "error",
 	};
 	bson_t projection;
 

@@ -65,7 +65,7 @@ enum statement {
 	"requestId,phase,status,fence,attempts,createdAt,updatedAt,nextAttemptAt,queuedAt,dueAt,deadlineAt," \
 	"completedAt,expireAt,vendor,vendorJobId,error,history,payload,result"
 /* The columns of a reference, likewise. */
-#define REF_COLUMNS "requestId,phase,vendor,fence,attempts,queuedAt,dueAt,deadlineAt,vendorJobId"
+#define REF_COLUMNS "requestId,phase,vendor,fence,attempts,queuedAt,dueAt,deadlineAt,vendorJobId,error"
 
 struct connection {
 	sqlite3 *db;                        /* NULL: to be opened (again) */

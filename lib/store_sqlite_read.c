@@ -71,6 +71,7 @@ static struct job_ref row_to_ref(sqlite3_stmt *stmt)
 	ref.due_at = sqlite3_column_int64(stmt, 6);
 	ref.deadline_at = sqlite3_column_int64(stmt, 7);
 	ref.vendor_job_id = column_text(stmt, 8);
+	ref.error = column_text(stmt, 9);
 	return ref;
 }
 

@@ -35,8 +35,10 @@ static void give_back(struct op_list *list, const struct claim_item *item, const
 	else
 		log_debug("claim: dropped an entry vendor=%s request_id=%s reason=%s", item->lane->vendor->name,
 		          item->grant->request_id, err_str(claim->outcome));
-	if (item->take->probes)
+	if (item->take->probes) {
 		add(list, QUEUE_REPORT, item, 0);
+		atomic_store(&item->lane->look, true);   /* another may go at once; no answer will tell us so */
+	}
 	add(list, QUEUE_RELEASE, item, 0);
 	add(list, QUEUE_REFUND, item, 1);
 	add(list, QUEUE_ACK, item, 0);

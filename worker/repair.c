@@ -11,10 +11,12 @@
 #include "mem.h"
 #include "queue.h"
 #include "suspects.h"
+#include "utf8.h"
 #include "worker.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
 	PAGE = 200,
@@ -22,12 +24,14 @@ enum {
 	EXPIRE_A_ROUND = 2000,
 	HEARTBEAT_MS = 2000,
 	LEASE_DOUBT_MS = 2000,         /* an over lease is believed only after it was seen over for so long of our own time */
+	ERROR_SIZE = 800,
+	LAST_ERROR_BYTES_MAX = 600,
 	STORE_BACK_DOUBT_MS = 5000,    /* and not right after the store came back: its owner may be about to commit */
 };
 
 /* What a change says of its job. */
 struct words {
-	char error[160];
+	char error[ERROR_SIZE];
 	char attempt[96];              /* history entry of an attempt whose worker was lost */
 };
 
@@ -38,6 +42,8 @@ struct repair {
 	struct early_rounds *early;
 	int64_t store_back_mono_ms;    /* when the store answered again after it had not */
 	bool store_away;
+	struct queue_state *states;    /* of the lanes, in their order; asked for once in a round that needs them */
+	bool states_asked;
 	struct queue_op ops[PAGE];
 	struct job_change changes[PAGE];
 	const char *vendors[PAGE];
@@ -104,6 +110,38 @@ static bool lease_is_over(struct repair *r, const struct job_ref *ref, struct jo
 	return true;
 }
 
+/* What Redis says of the vendor; that all is well, if it is away. */
+static const struct queue_state *state_of(struct repair *r, const struct lane *lane)
+{
+	struct err_text why;
+
+	if (!r->states_asked && queue_states(r->queue, r->states, r->worker->n_lanes, &why) != ERR_OK)
+		log_debug("repair: Redis cannot say why jobs wait error=\"%s\"", why.text);
+	r->states_asked = true;
+	return &r->states[lane - r->worker->lanes];
+}
+
+/* A queued job: what has it waited for? */
+static void say_why_it_waited(struct repair *r, const struct job_ref *ref, const struct lane *lane, struct words *words)
+{
+	const struct queue_state *state = state_of(r, lane);
+	char *last = ref->error ? utf8_clean(ref->error, strlen(ref->error), LAST_ERROR_BYTES_MAX) : NULL;
+	char attempts[40] = "";
+
+	if (ref->attempts > 0)
+		snprintf(attempts, sizeof(attempts), " after %d attempt%s", ref->attempts, ref->attempts == 1 ? "" : "s");
+	if (state->breaker != BREAKER_CLOSED)
+		snprintf(words->error, sizeof(words->error), "deadline passed%s while the vendor's circuit breaker was open%s%s",
+		         attempts, last ? ": " : "", last ? last : "");
+	else if (last)
+		snprintf(words->error, sizeof(words->error), "deadline passed%s: %s", attempts, last);
+	else if (state->hold_ms > 0)
+		snprintf(words->error, sizeof(words->error), "deadline passed while the vendor asked to be left alone");
+	else
+		snprintf(words->error, sizeof(words->error), "deadline passed before the job had its turn");
+	free(last);
+}
+
 static void say_why_expired(struct repair *r, const struct job_ref *ref, struct words *words)
 {
 	struct lane *lane = worker_lane(r->worker, ref->vendor);
@@ -115,7 +153,7 @@ static void say_why_expired(struct repair *r, const struct job_ref *ref, struct 
 		         "callback deadline passed: the vendor accepted the job but did not call back within %lld s",
 		         (long long)lane->vendor->callback_timeout_ms / 1000);
 	else
-		snprintf(words->error, sizeof(words->error), "deadline passed after %d attempts", ref->attempts);
+		say_why_it_waited(r, ref, lane, words);
 }
 
 /* Fills a change for a job that is due; false if it is left alone for now. */
@@ -294,6 +332,7 @@ static void repair_round(struct repair *r)
 	if (!store_answered(r, store_ping(worker->store, &why), &why))
 		return;
 	suspects_begin_round(r->suspects);
+	r->states_asked = false;
 	look_at_due(r);
 	suspects_end_round(r->suspects);
 	if (!r->store_away && !atomic_load(&worker->leaving))
@@ -317,6 +356,9 @@ static struct repair *repair_new(struct worker *worker)
 	r->worker = worker;
 	r->suspects = suspects_new();
 	r->early = early_rounds_new(worker);
+	r->states = mem_calloc(worker->n_lanes, sizeof(*r->states));
+	for (size_t i = 0; i < worker->n_lanes; i++)
+		r->states[i].vendor = worker->lanes[i].vendor;
 	r->store_back_mono_ms = INT64_MIN / 2;
 	if (queue_new(s->redis_url, s->redis_prefix, (int)s->redis_timeout_ms, &r->queue, NULL) != ERR_OK)
 		abort();   /* main() has checked the URL: this cannot be */
@@ -345,6 +387,7 @@ void *repair_run(void *arg)
 	queue_free(r->queue);
 	suspects_free(r->suspects);
 	early_rounds_free(r->early);
+	free(r->states);
 	free(r);
 	return NULL;
 }

@@ -104,6 +104,7 @@ static void a_reference_carries_what_repair_needs(void **state)
 	job->due_at = c->now + 3;
 	job->queued_at = c->now + 2;
 	job->vendor_job_id = mem_strdup("V-7");
+	job->error = mem_strdup("why not");
 	must_insert(c->store, job);
 	assert_ok(store_find_due(c->store, c->now + 3, 0, "", 5, &refs, &n, &contract_why));
 	assert_int_equal(n, 1);
@@ -116,6 +117,7 @@ static void a_reference_carries_what_repair_needs(void **state)
 	assert_int_equal(refs[0].queued_at, c->now + 2);
 	assert_string_equal(refs[0].vendor_job_id, "V-7");
 	assert_int_equal(refs[0].deadline_at, job->deadline_at);
+	assert_string_equal(refs[0].error, "why not");
 	job_refs_free(refs, n);
 	job_free(job);
 }

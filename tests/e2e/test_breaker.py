@@ -45,6 +45,9 @@ def test_others_are_not_held_up(rough_stack):
     stack.sync_mock.configure(fail_ratio=1)
     ids = stack.api.submit_many("breaking", 30)
     wait_state(stack, "open")
+    health = stack.api.get("/health").json()
+    held = {entry["vendor"]: entry for entry in health["vendors"]["held"]}
+    assert health["status"] == "ok" and held["breaking"]["why"].startswith("breaker_"), health
     assert_complete(stack.api.wait_all([stack.api.submit("sturdy-callback")], 15))
     stack.sync_mock.configure(fail_ratio=0)
     assert_complete(stack.api.wait_all(ids, END_SECONDS))

@@ -67,6 +67,10 @@ VENDORS = [
     wary("wary", sync_vendor),
     wary("wary-callback", async_vendor),
     with_answers_up_to(15 * MIB, sync_vendor("huge", response={"result": ""})),   # the largest that may be allowed
+    sync_vendor("doomed", max_attempts=50, deadline_seconds=2,       # its breaker stays open until its jobs are over
+                breaker={"min_calls": 5, "open_seconds": 5}),
+    sync_vendor("shy", deadline_seconds=2,                           # may hold its jobs back until they are over
+                retry={"max_attempts": 3, "base_ms": 50, "max_ms": 400, "max_hold_seconds": 5}),
     async_vendor("callback"),
     async_vendor("impatient", callback={"timeout_seconds": 2}),
     async_vendor("signed", callback={"timeout_seconds": 60, "secret": CALLBACK_SECRET}),

@@ -142,6 +142,37 @@ static void a_closing_breaker_wakes_every_worker(void **state)
 	queue_free(queue);
 }
 
+static void states_say_why_jobs_wait(void **state)
+{
+	struct vendor vendors[] = { breaker_vendor(), breaker_vendor(), fixture_vendor("off", NULL, 0) };
+	struct queue_state states[3];
+	struct queue *queue = fixture_queue(server);
+	struct queue_grant grants[3];
+
+	(void)state;
+	private_redis_flush(server);
+	vendors[1].name = (char *)"held";
+	for (int i = 0; i < 3; i++)
+		states[i] = (struct queue_state){ .vendor = &vendors[i] };
+	assert_int_equal(queue_states(queue, states, 3, NULL), ERR_OK);
+	for (int i = 0; i < 3; i++)
+		assert_true(states[i].breaker == BREAKER_CLOSED && states[i].open_ms == 0 && states[i].hold_ms == 0);
+	report(queue, &vendors[0], 0, 0, 10, NULL);
+	private_redis_do(server, "HSET t:breaker:{off} state open open_until 99999999999999");
+	assert_int_equal(queue_apply(queue, &(struct queue_op){ .kind = QUEUE_HOLD, .vendor = "held", .at = 5000 }, 1, NULL),
+	                 ERR_OK);
+	assert_int_equal(queue_states(queue, states, 3, NULL), ERR_OK);
+	assert_int_equal(states[0].breaker, BREAKER_OPEN);
+	assert_in_range(states[0].open_ms, 1, OPEN_MS);
+	assert_in_range(states[1].hold_ms, 4000, 5001);
+	assert_int_equal(states[2].breaker, BREAKER_CLOSED);
+	fixture_push(queue, "v", 5);
+	wait_for_probes(queue, &vendors[0], 3, grants);
+	assert_int_equal(queue_states(queue, states, 3, NULL), ERR_OK);
+	assert_int_equal(states[0].breaker, BREAKER_HALF_OPEN);
+	queue_free(queue);
+}
+
 /* ---- Many clients at once ---- */
 
 struct crowd {
@@ -243,6 +274,7 @@ int main(void)
 		cmocka_unit_test(probes_are_granted_by_name_and_close_it),
 		cmocka_unit_test(a_vendor_without_a_breaker_pays_and_keeps_nothing),
 		cmocka_unit_test(a_closing_breaker_wakes_every_worker),
+		cmocka_unit_test(states_say_why_jobs_wait),
 		cmocka_unit_test(many_clients_get_no_more_probes_than_there_are),
 		cmocka_unit_test(many_clients_reports_all_count),
 	};

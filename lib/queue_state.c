@@ -1,0 +1,74 @@
+/* Why the jobs of a vendor wait, as far as Redis knows it: the breaker, and a hold. */
+#include "queue.h"
+#include "queue_priv.h"
+
+#include <string.h>
+
+enum { COMMANDS_A_VENDOR = 2 };   /* after the one that asks for the time */
+
+struct asked {
+	struct queue_state *states;
+	int64_t now;
+};
+
+static void make_state(struct queue *queue, void *arg, size_t i, struct queue_command *command)
+{
+	const char *name;
+
+	if (i == 0) {
+		queue__arg(command, "TIME");
+		return;
+	}
+	name = ((struct asked *)arg)->states[(i - 1) / COMMANDS_A_VENDOR].vendor->name;
+	queue__arg(command, "HMGET");
+	if (i % COMMANDS_A_VENDOR == 1) {
+		queue__arg_key(command, queue, "breaker", name);
+		queue__arg(command, "state");
+		queue__arg(command, "open_until");
+	} else {
+		queue__arg_key(command, queue, "rate_limit", name);
+		queue__arg(command, "hold_until");
+	}
+}
+
+static int64_t left_ms(int64_t until, int64_t now) { return until > now ? until - now : 0; }
+
+static void take_breaker(struct queue_state *state, const redisReply *name, const redisReply *open_until, int64_t now)
+{
+	if (!name->str || !breaker_is_on(&state->vendor->breaker))
+		return;
+	if (strcmp(name->str, "half_open") == 0)
+		state->breaker = BREAKER_HALF_OPEN;
+	if (strcmp(name->str, "open") == 0) {
+		state->breaker = BREAKER_OPEN;
+		state->open_ms = left_ms(queue__integer(open_until), now);
+	}
+}
+
+static bool take_state(struct queue *queue, void *arg, size_t i, const redisReply *reply)
+{
+	static const size_t elements[] = { 1, 2 };   /* hold_until; state and open_until */
+	struct asked *asked = arg;
+	struct queue_state *state = &asked->states[i ? (i - 1) / COMMANDS_A_VENDOR : 0];
+
+	(void)queue;
+	if (reply->type != REDIS_REPLY_ARRAY || reply->elements != (i ? elements[i % COMMANDS_A_VENDOR] : 2))
+		return false;
+	if (i == 0)
+		asked->now = queue__integer(reply->element[0]) * 1000 + queue__integer(reply->element[1]) / 1000;
+	else if (i % COMMANDS_A_VENDOR == 1)
+		take_breaker(state, reply->element[0], reply->element[1], asked->now);
+	else
+		state->hold_ms = left_ms(queue__integer(reply->element[0]), asked->now);
+	return true;
+}
+
+enum err queue_states(struct queue *queue, struct queue_state *states, size_t n, struct err_text *why)
+{
+	struct asked asked = { .states = states };
+	struct queue_pipeline pipeline = { .make = make_state, .take = take_state, .arg = &asked };
+
+	for (size_t i = 0; i < n; i++)
+		states[i] = (struct queue_state){ .vendor = states[i].vendor };
+	return queue__run(queue, &pipeline, 1 + COMMANDS_A_VENDOR * n, why);
+}
