@@ -97,12 +97,6 @@ def test_too_many_holds_the_vendor_and_costs_no_attempt(stack):
     assert time.time() < answered + 10
 
 
-def test_a_vendor_that_always_says_too_many_ends_at_the_jobs_deadline(stack):
-    stack.sync_mock.configure(too_many_ratio=1, retry_after="1")
-    job = stack.api.wait(stack.api.submit("brief"), status="failed", seconds=10)
-    assert "deadline" in job["error"], job
-
-
 def test_a_job_that_nobody_can_finish_ends_at_its_deadline(stack):
     stack.sync_mock.configure(fail_ratio=1)
     job = stack.api.wait(stack.api.submit("brief"), status="failed", seconds=10)
