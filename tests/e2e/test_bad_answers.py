@@ -1,4 +1,4 @@
-"""Vendors that misbehave in every way that the mock knows: jobs end as lib/outcome.c has it, and nobody else notices."""
+"""Vendors that misbehave in every way that the mock knows: jobs end as in lib/outcome.c, nobody else notices."""
 
 import time
 import zlib
@@ -16,8 +16,8 @@ OTHERS = 10
 OTHERS_SECONDS = 5
 END_SECONDS = 20
 
-# What one call costs the worker at most: an answer as long as "wary" allows, held twice while its buffer grows, and what
-# ASan keeps of it after it was freed. Whatever is unpacked or read without bounds is hundreds of MiB a call.
+# What one call costs the worker at most: an answer as long as "wary" allows, held twice while its buffer grows, and
+# what ASan keeps of it after it was freed. Whatever is unpacked or read without bounds is hundreds of MiB a call.
 CALL_BYTES = 4 * MIB
 REST_BYTES = 64 * MIB
 
