@@ -41,7 +41,7 @@ def async_vendor(name, callback=None, max_attempts=3, base_ms=50, max_ms=400, ti
 
 def own_id_vendor(name, timeout_seconds=60):
     vendor = async_vendor(name, callback={"timeout_seconds": timeout_seconds, "job_id": "/job_id"},
-                          response={"job_id": "/job_id"})
+                          response={"job_id": "/job_id"}, max_in_flight=20)  # each waits for its own webhooks
     vendor["request"]["headers"] = {**CALLBACK_HEADERS, "X-Callback-URL": "${env:API_BASE_URL}/vendor-webhook/" + name}
     return vendor
 
