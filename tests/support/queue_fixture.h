@@ -50,6 +50,10 @@ void fixture_hammer_run(struct fixture_hammer *hammer, struct private_redis *ser
 /* For qsort(). */
 int fixture_call_by_time(const void *a, const void *b);
 
+/* What a test expects a limiter to let through at least: n, or 0 where everything runs many times slower (valgrind,
+ * VENDORFETCH_SLOW). What must not be exceeded holds there, too. */
+int64_t fixture_least(int64_t n);
+
 void fixture_nap_ms(int64_t ms);
 /* Waits until queue_ping() says ERR_OK again. */
 void fixture_wait_for_redis(struct queue *queue);
