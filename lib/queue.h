@@ -19,6 +19,7 @@
 #define VF_QUEUE_H
 
 #include "err.h"
+#include "quota.h"
 #include "uuid.h"
 #include "vendor.h"
 
@@ -26,7 +27,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { QUEUE_ENTRY_ID_SIZE = 48, QUEUE_BATCH_MAX = 1000 };
+enum { QUEUE_ENTRY_ID_SIZE = 48, QUEUE_BATCH_MAX = 1000, QUEUE_TICKET_SIZE = 96 };
 
 struct queue;
 
@@ -68,8 +69,8 @@ struct queue_take {
 	int64_t breaker_since;        /* out: the breaker's spell, for QUEUE_REPORT */
 	bool probes;                  /* out: the vendor's breaker is half-open and the grants are its probes: each is to be
 	                                 reported by its entry id, whatever becomes of it */
-	enum err outcome;             /* out: ERR_OK; ERR_STALE: the limiter is not there or was written under another run_id: call
-	                                 queue_limits_begin() first; ERR_UNAVAILABLE */
+	enum err outcome;             /* out: ERR_OK; ERR_STALE: the limiter is not there, was written under another run_id, or lacks
+	                                 a quota: call queue_limits_begin() first; ERR_UNAVAILABLE */
 };
 
 /* Atomically per vendor (one script, all vendors in one pipeline): moves due delayed jobs into the stream,
@@ -78,10 +79,22 @@ struct queue_take {
 enum err queue_take(struct queue *queue, const char *consumer, struct queue_take *takes, size_t n, struct err_text *why)
 	__attribute__((warn_unused_result));
 
-/* Starts the limiter of a vendor after ERR_STALE. fresh: the vendor was never called before, so its limits start
- * unused; else they start used up, so that a restarted, wiped or restored Redis grants no second burst
- * (invariant I3). Does nothing if it has been started under this run_id by now. */
-enum err queue_limits_begin(struct queue *queue, const struct vendor *vendor, bool fresh, struct err_text *why)
+/* Starting the limiter of a vendor after ERR_STALE, so that a restarted, wiped or restored Redis grants no second burst
+ * (invariant I3). In two steps: with the ticket "" it only gives one. A ticket stands for "nothing is granted until it
+ * has been used": whoever has it finds out whether the vendor was ever called and, if it has quotas, waits until every
+ * earlier grant is a call or void, reads what the store counts, and comes back with it. */
+struct queue_begin {
+	const struct vendor *vendor;            /* borrowed, like the slots */
+	bool fresh;                             /* never called before: its limits start unused. Else they start used up, but
+	                                           quotas with what the slots say */
+	int64_t guard_max_ms;                   /* no grant of this vendor is good for longer */
+	const struct quota_slot *slots;         /* of any of its windows, in any order */
+	size_t n_slots;
+	char ticket[QUEUE_TICKET_SIZE];
+	char next_ticket[QUEUE_TICKET_SIZE];    /* out: "" it is started, by this call or by somebody else. Else not: the ticket
+	                                           to come back with, which is another one if Redis forgot again */
+};
+enum err queue_limits_begin(struct queue *queue, struct queue_begin *begin, struct err_text *why)
 	__attribute__((warn_unused_result));
 
 /* ---- Afterwards ---- */

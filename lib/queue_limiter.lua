@@ -10,6 +10,7 @@
 -- Fields of the hash:
 --   run_id       of the Redis that wrote it; limits of another run are not to be trusted (queue_limits.lua)
 --   begun_at     ms; when it was started for that run
+--   ticket       of a start that is under way (queue_limits.lua)
 --   hold_until   ms; no call before it
 --   w:<per_ms>   a window, cmsgpack array {1, seen, {start, count, expiry, start, count, expiry, ...}},
 --                slots in order of their start. A slot counts until its expiry, the worst case of its newest
@@ -21,8 +22,8 @@
 
 local VERSION = 1
 local TRAVEL_MS = 10            -- from our write to the vendor's clock: what that may differ between two calls
-local GUARD_MAX_MS = 500        -- the longest guard that a worker asks for
-local LONG_WINDOW_MS = 60000    -- windows over this are quotas: not blocked in whole when knowledge is partial
+local GUARD_MAX_MS = 500        -- the longest guard that a worker asks for, where it does not say
+local LONG_WINDOW_MS = 60000    -- windows over this are quotas (lib/quota.h): the store counts them, too
 local SLOTS = 250               -- a window is kept in about so many slots, so it is used to 1 - 1/250 at least
 local FULL = 2147483648         -- the count of a slot that uses up the window under any `calls`
 local EPSILON = 1e-6            -- of a call: floating point's share
@@ -108,9 +109,9 @@ local function window_refund(l, now, granted, n)
 	end
 end
 
-local function window_fill(l, now)
+local function window_fill(l, now, guard)
 	local s, n = l.slots, #l.slots
-	s[n + 1], s[n + 2], s[n + 3] = math.floor(now), FULL, window_expiry(l, now, GUARD_MAX_MS)
+	s[n + 1], s[n + 2], s[n + 3] = math.floor(now), FULL, window_expiry(l, now, guard)
 end
 
 ---- Token buckets
@@ -149,8 +150,8 @@ local function bucket_refund(l, granted, n)
 	if granted >= l.zero_at then l.debt = math.max(0, l.debt - n) end
 end
 
-local function bucket_fill(l)
-	l.debt = math.max(l.debt, l.burst, 1 + l.rate * (GUARD_MAX_MS + TRAVEL_MS))
+local function bucket_fill(l, guard)
+	l.debt = math.max(l.debt, l.burst, 1 + l.rate * (guard + TRAVEL_MS))
 end
 
 ---- Both
@@ -170,8 +171,9 @@ local function limit_settle(l, now)
 	if l.bucket then bucket_settle(l, now) else window_settle(l, now) end
 end
 
-local function limit_fill(l, now)
-	if l.bucket then bucket_fill(l) else window_fill(l, now) end
+-- guard: the longest that a call may have which we know nothing of.
+local function limit_fill(l, now, guard)
+	if l.bucket then bucket_fill(l, guard) else window_fill(l, now, guard) end
 	limit_settle(l, now)
 	l.changed = true
 end
@@ -214,7 +216,7 @@ local function limit_decode(key, packed, now)
 	local l = limit_new(key, now)
 	if l and not pcall(limit_unpack, l, packed, now) then
 		l = limit_new(key, now)
-		limit_fill(l, now)
+		limit_fill(l, now, GUARD_MAX_MS)
 	end
 	return l
 end
@@ -233,6 +235,16 @@ local function limits_wanted(argv, first)
 		wanted[key] = math.min(wanted[key] or calls, calls)
 	end
 	return wanted
+end
+
+local function is_quota(l) return not l.bucket and l.per > LONG_WINDOW_MS end
+
+-- Has the caller's file a quota that is not counted here? Then the store has to be asked (queue_limits.lua).
+local function quota_missing(stored, wanted)
+	for key in pairs(wanted) do
+		if not stored[key] and is_quota(limit_new(key, 0)) then return true end
+	end
+	return false
 end
 
 -- All limits of the hash, those of the caller's file marked as own, by key; and the keys that nobody has used
@@ -255,8 +267,8 @@ end
 
 -- Adds the limits of the caller's file that have no record yet although the vendor was called: its file was
 -- changed. A bucket starts used up. A window takes over what the longest stored window knows, which is all if
--- that is as long; if it is shorter, the new one starts used up besides, but not if it is a long one (a new
--- daily quota must not close the vendor for a day: it counts from the oldest call still known).
+-- that is as long; if it is shorter, the new one starts used up besides, but not if it is a quota (a new
+-- one must not close the vendor for a day: it counts from the oldest call still known).
 local function limits_add_new(limits, wanted, now)
 	local longest
 	for _, l in pairs(limits) do
@@ -267,13 +279,18 @@ local function limits_add_new(limits, wanted, now)
 			local l = limit_new(key, now)
 			l.own, l.calls, l.changed, limits[key] = true, calls, true, l
 			if longest and not l.bucket then
+				local own = 0
 				for i = 1, #longest.slots, 3 do
-					l.slots[i], l.slots[i + 1] = longest.slots[i], longest.slots[i + 1]
-					l.slots[i + 2] = longest.slots[i + 2] - longest.per + l.per
+					local start, count, expiry = longest.slots[i], longest.slots[i + 1], longest.slots[i + 2]
+					if count < FULL or longest.per >= l.per or not is_quota(l) then
+						l.slots[own + 1], l.slots[own + 2] = start, count
+						l.slots[own + 3] = expiry - longest.per + l.per
+						own = own + 3
+					end
 				end
 			end
-			local known = longest and longest.per >= l.per or l.per > LONG_WINDOW_MS
-			if l.bucket or not known then limit_fill(l, now) else limit_settle(l, now) end
+			local known = longest and longest.per >= l.per or is_quota(l)
+			if l.bucket or not known then limit_fill(l, now, GUARD_MAX_MS) else limit_settle(l, now) end
 		end
 	end
 end

@@ -53,7 +53,6 @@ struct queue {
 	struct redis *redis;
 	char *prefix;
 	char *wake_channel;
-	char stale_run_id[64];           /* the run of Redis under which queue_take() last said ERR_STALE; "" never */
 	int64_t complained_at;           /* clock_mono_ms() of the last log line about one vendor */
 };
 
@@ -65,6 +64,8 @@ void queue__arg_key(struct queue_command *command, const struct queue *queue, co
 void queue__arg_name(struct queue_command *command, const struct queue *queue, const char *name);
 /* The breaker's rules, as queue_breaker.lua reads them: six numbers. */
 void queue__arg_breaker(struct queue_command *command, const struct breaker_rules *rules);
+/* Their number, then calls, per_ms, burst of each: three numbers a limit. */
+void queue__arg_limits(struct queue_command *command, const struct vendor *vendor);
 /* EVALSHA <sha> <n_keys>; keys and arguments follow. */
 void queue__script(struct queue_command *command, enum queue_script_id id, int n_keys);
 

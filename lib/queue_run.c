@@ -125,6 +125,16 @@ void queue__arg_breaker(struct queue_command *command, const struct breaker_rule
 	queue__arg_number(command, rules->connect_failures);
 }
 
+void queue__arg_limits(struct queue_command *command, const struct vendor *vendor)
+{
+	queue__arg_number(command, (int64_t)vendor->n_limits);
+	for (size_t i = 0; i < vendor->n_limits; i++) {
+		queue__arg_number(command, vendor->limits[i].calls);
+		queue__arg_number(command, vendor->limits[i].per_ms);
+		queue__arg_number(command, vendor->limits[i].burst);
+	}
+}
+
 void queue__script(struct queue_command *command, enum queue_script_id id, int n_keys)
 {
 	queue__arg(command, "EVALSHA");

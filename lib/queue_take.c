@@ -1,10 +1,9 @@
-/* Taking: one run of queue_take.lua a vendor, all of them in one pipeline; and the start of a limiter. */
+/* Taking: one run of queue_take.lua a vendor, all of them in one pipeline. */
 #include "clock.h"
 #include "log.h"
 #include "queue.h"
 #include "queue_priv.h"
 
-#include <stdio.h>
 #include <string.h>
 
 enum { HEAD = 5, COMPLAIN_EVERY_MS = 10000 };   /* elements of the script's answer before the grants */
@@ -13,16 +12,6 @@ struct takes {
 	const char *consumer;
 	struct queue_take *takes;
 };
-
-static void add_limits(struct queue_command *command, const struct vendor *vendor)
-{
-	queue__arg_number(command, (int64_t)vendor->n_limits);
-	for (size_t i = 0; i < vendor->n_limits; i++) {
-		queue__arg_number(command, vendor->limits[i].calls);
-		queue__arg_number(command, vendor->limits[i].per_ms);
-		queue__arg_number(command, vendor->limits[i].burst);
-	}
-}
 
 static int64_t wanted(const struct queue_take *take)
 {
@@ -50,7 +39,7 @@ static void make_take(struct queue *queue, void *arg, size_t i, struct queue_com
 	queue__arg_number(command, take->vendor->max_in_flight);
 	queue__arg(command, redis_run_id(queue->redis));
 	queue__arg_breaker(command, &take->vendor->breaker);
-	add_limits(command, take->vendor);
+	queue__arg_limits(command, take->vendor);
 }
 
 static bool take_grant(struct queue_grant *grant, const redisReply *entry_id, const redisReply *request_id)
@@ -86,11 +75,11 @@ static bool take_answer(struct queue *queue, void *arg, size_t i, const redisRep
 	struct queue_take *take = &((struct takes *)arg)->takes[i];
 	size_t n = reply->elements;
 
+	(void)queue;
 	if (reply->type != REDIS_REPLY_ARRAY || n < 1 || !reply->element[0]->str)
 		return false;
 	if (strcmp(reply->element[0]->str, "stale") == 0) {
 		take->outcome = ERR_STALE;
-		snprintf(queue->stale_run_id, sizeof(queue->stale_run_id), "%s", redis_run_id(queue->redis));
 		return true;
 	}
 	if (n < HEAD || n % 2 != HEAD % 2 || (n - HEAD) / 2 > (size_t)wanted(take))
@@ -148,34 +137,4 @@ enum err queue_take(struct queue *queue, const char *consumer, struct queue_take
 	/* Some vendor's own trouble, e.g. a key of another type: the others have what they asked for. */
 	complain(queue, takes, n, why->text);
 	return ERR_OK;
-}
-
-/* ---- Starting a limiter ---- */
-
-struct begin {
-	const struct vendor *vendor;
-	bool fresh;
-};
-
-static void make_begin(struct queue *queue, void *arg, size_t i, struct queue_command *command)
-{
-	const struct begin *begin = arg;
-	/* Redis restarted since the caller found its limiter stale and looked whether the vendor was ever called:
-	 * others may have called since. */
-	bool moved_on = queue->stale_run_id[0] && strcmp(queue->stale_run_id, redis_run_id(queue->redis)) != 0;
-
-	(void)i;
-	queue__script(command, QUEUE_SCRIPT_LIMITS, 1);
-	queue__arg_key(command, queue, "rate_limit", begin->vendor->name);
-	queue__arg(command, redis_run_id(queue->redis));
-	queue__arg_number(command, begin->fresh && !moved_on);
-	add_limits(command, begin->vendor);
-}
-
-enum err queue_limits_begin(struct queue *queue, const struct vendor *vendor, bool fresh, struct err_text *why)
-{
-	struct begin begin = { .vendor = vendor, .fresh = fresh };
-	struct queue_pipeline pipeline = { .make = make_begin, .arg = &begin };
-
-	return queue__run(queue, &pipeline, 1, why);
 }

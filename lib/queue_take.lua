@@ -52,12 +52,17 @@ local function nothing_to_do()
 	return redis.call('XLEN', stream) == 0 and redis.call('ZCOUNT', delayed, '-inf', math.floor(now)) == 0
 end
 
+local wanted, limits, gone = limits_wanted(ARGV, LIMITS_AT), nil, nil
+local unknown = false
+for key in pairs(wanted) do unknown = unknown or not stored[key] end
+
 -- A vendor that Redis knows nothing of is asked about when there is something to call it for: only then is it
 -- on record as called, so that until then a new or wiped Redis costs it nothing.
 if has_limits and stored.run_id ~= run_id then
 	if stored.run_id or not nothing_to_do() then return { 'stale' } end
 	return answer(wait_for_first(delayed))
 end
+if unknown and quota_missing(stored, wanted) then return { 'stale' } end
 
 local function read(n)
 	local r = redis.pcall('XREADGROUP', 'GROUP', 'workers', consumer, 'COUNT', n, 'STREAMS', stream, '>')
@@ -88,9 +93,6 @@ end
 
 move_due()
 
-local wanted, limits, gone = limits_wanted(ARGV, LIMITS_AT), nil, nil
-local unknown = false
-for key in pairs(wanted) do unknown = unknown or not stored[key] end
 local empty = redis.call('XLEN', stream) == 0
 if has_limits and (unknown or not empty) then
 	limits, gone = limits_stored(stored, wanted, now)

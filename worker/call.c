@@ -37,6 +37,7 @@ struct call *call_new(struct lane *lane, struct job *job, const struct queue_tak
 	call->granted_us = take->granted_us;
 	call->breaker_since = take->breaker_since;
 	call->probe = take->probes;
+	call->quota_until = lane->quota.until;
 	call->leave_by_mono_us = (take->asked_mono_ms + leave_within_ms(lane->vendor, take)) * 1000;
 	buffer_init(&call->body, (size_t)lane->vendor->max_response_bytes);
 	atomic_fetch_add(&lane->calls, 1);

@@ -27,6 +27,7 @@ struct call {
 	int64_t granted_us;         /* Redis TIME of the grant, for a refund */
 	int64_t breaker_since;      /* the breaker's spell in which it was granted */
 	bool probe;                 /* the breaker is half-open and waits to hear of this call */
+	int64_t quota_until;        /* the slot in which it is counted, if its vendor has a quota */
 	int64_t leave_by_mono_us;   /* the request is not written after this */
 
 	/* Filled by the loop. */

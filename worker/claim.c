@@ -4,6 +4,7 @@
 #include "crash_point.h"
 #include "log.h"
 #include "mem.h"
+#include "quota_count.h"
 
 #include <stdlib.h>
 
@@ -39,6 +40,7 @@ static void give_back(struct op_list *list, const struct claim_item *item, const
 		add(list, QUEUE_REPORT, item, 0);
 		atomic_store(&item->lane->look, true);   /* another may go at once; no answer will tell us so */
 	}
+	quota_count_unused(item->lane);
 	add(list, QUEUE_RELEASE, item, 0);
 	add(list, QUEUE_REFUND, item, 1);
 	add(list, QUEUE_ACK, item, 0);

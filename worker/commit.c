@@ -10,6 +10,7 @@
 #include "early.h"
 #include "log.h"
 #include "mem.h"
+#include "quota_count.h"
 #include "reports.h"
 #include "untold.h"
 #include "worker.h"
@@ -210,6 +211,22 @@ static void add_ops(struct commit *c, const struct commit_item *item)
 		                                          .granted_us = call->granted_us });
 }
 
+/* The store counts calls of vendors with a quota before they leave; these did not. */
+static void take_back_unsent(struct commit *c)
+{
+	struct quota_unsent unsent[BATCH_MAX];
+	size_t n = 0;
+
+	for (int i = 0; i < c->n; i++) {
+		const struct call *call = c->items[i].call;
+
+		if (call->answer.transport == TRANSPORT_NOT_SENT && vendor_has_quota(call->lane->vendor))
+			unsent[n++] = (struct quota_unsent){ .vendor = call->lane->vendor, .until = call->quota_until };
+	}
+	if (n && !c->gave_up)
+		quota_count_take_back(c->worker->store, unsent, n);
+}
+
 static void log_written(const struct commit_item *item)
 {
 	const struct job *job = item->call->job;
@@ -234,6 +251,7 @@ static void finish_batch(struct commit *c)
 	for (int i = 0; i < c->n; i++)
 		add_ops(c, &c->items[i]);
 	tell_redis(c);
+	take_back_unsent(c);
 	for (int i = 0; i < c->n; i++) {
 		struct commit_item *item = &c->items[i];
 

@@ -7,8 +7,10 @@
 #include "claim.h"
 #include "clock.h"
 #include "crash_point.h"
+#include "limits_begin.h"
 #include "log.h"
 #include "mem.h"
+#include "quota_count.h"
 #include "worker.h"
 
 #include <limits.h>
@@ -124,30 +126,14 @@ static int fill_takes(struct intake *in, int n_due)
 	return n;
 }
 
-/* Redis does not know this vendor's limiter: has it ever been called? The store remembers. */
-static void begin_limits(struct intake *in, struct lane *lane)
-{
-	struct err_text why = { "" };
-	enum err marked = store_mark_called(in->worker->store, lane->vendor->name, &why);
-	bool fresh = marked == ERR_OK;
-
-	if (marked == ERR_OK || marked == ERR_EXISTS) {
-		if (!fresh)
-			log_info("intake: the limiter starts used up, Redis is new or was restarted vendor=%s", lane->vendor->name);
-		marked = queue_limits_begin(in->queue, lane->vendor, fresh, &why);
-	}
-	if (marked != ERR_OK)
-		log_warn("intake: the limiter cannot be started vendor=%s error=\"%s\"", lane->vendor->name, why.text);
-	lane->next_take_mono_ms = marked == ERR_OK ? 0 : clock_mono_ms() + AWAY_WAIT_MS;
-}
-
 /* answered_at: when the waits were told; the claim took its time since then. */
 static void set_next_take(struct intake *in, struct lane *lane, const struct queue_take *take, int64_t answered_at)
 {
 	int64_t wait = take->wait_ms;
 
 	if (take->outcome == ERR_STALE) {
-		begin_limits(in, lane);
+		wait = limits_begin(in->worker->store, in->queue, lane);
+		lane->next_take_mono_ms = wait ? clock_mono_ms() + wait : 0;
 		return;
 	}
 	if (take->outcome != ERR_OK)
@@ -182,6 +168,20 @@ static void redis_is(struct intake *in, bool away, const char *why)
 	in->redis_away = away;
 }
 
+/* Nothing is claimed that could break a quota: what was granted is counted first. */
+static enum err count_and_call(struct intake *in, int n_takes, const struct claim_item *items, size_t n)
+{
+	struct err_text why = { "" };
+	enum err err = quota_count_grants(in->worker->store, in->lanes, in->takes, n_takes, &why);
+
+	if (err != ERR_OK) {
+		log_warn("intake: calls cannot be counted, none is made jobs=%zu error=\"%s\"", n, why.text);
+		return err;
+	}
+	CRASH_POINT("count_after");
+	return claim_and_call(in->worker, in->queue, items, n);
+}
+
 /* Takes and claims once. False if there was nothing due or no room. */
 static bool take_once(struct intake *in)
 {
@@ -203,7 +203,7 @@ static bool take_once(struct intake *in)
 	n_items = fill_claims(in, n, items);
 	if (n_items) {
 		CRASH_POINT("take_after");
-		in->store_away = in->claim_failed = claim_and_call(worker, in->queue, items, n_items) != ERR_OK;
+		in->store_away = in->claim_failed = count_and_call(in, n, items, n_items) != ERR_OK;
 	}
 	for (int i = 0; i < n; i++)
 		set_next_take(in, in->lanes[i], &in->takes[i], answered_at);

@@ -7,11 +7,26 @@
 #define VF_LANE_H
 
 #include "guard.h"
+#include "queue.h"
 #include "vendor.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+/* Of a vendor with a quota: calls that the store counts already (quota_count.h). Times are Redis TIME. */
+struct quota_reserve {
+	int64_t until;                      /* for grants that are void by then */
+	int64_t left;
+	int64_t granted;                    /* since the last write */
+	int64_t written_at;
+};
+
+/* A start of the vendor's limiter that is under way (limits_begin.h). */
+struct limits_start {
+	char ticket[QUEUE_TICKET_SIZE];
+	int64_t seen_mono_ms;               /* for the first time */
+};
 
 struct lane {
 	const struct vendor *vendor;
@@ -19,6 +34,8 @@ struct lane {
 	_Atomic int calls;                  /* those of this lane */
 	_Atomic int not_left;               /* of them: their requests were not written yet */
 	int64_t next_take_mono_ms;          /* intake's: not before this */
+	struct quota_reserve quota;         /* intake's, and */
+	struct limits_start limits_start;   /* this */
 	struct guard guard;                 /* the loop's */
 	_Atomic int guard_ms;               /* loop writes, intake reads */
 	_Atomic bool look;                  /* commit, repair: something changed, take again */

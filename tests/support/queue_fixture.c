@@ -76,12 +76,24 @@ int fixture_take_n(struct queue *queue, const struct vendor *vendor, int want, i
 	return take.n;
 }
 
-void fixture_begin(struct queue *queue, const struct vendor *vendor, bool fresh)
+void fixture_begin_with(struct queue *queue, const struct vendor *vendor, bool fresh, const struct quota_slot *slots,
+                        size_t n_slots)
 {
+	struct queue_begin begin = { .vendor = vendor, .fresh = fresh, .guard_max_ms = FIXTURE_GUARD_MAX_MS,
+	                             .slots = slots, .n_slots = n_slots };
 	struct err_text why = { "" };
 
-	if (queue_limits_begin(queue, vendor, fresh, &why))
-		fail_msg("begin: %s", why.text);
+	for (int step = 0; step < 2; step++) {
+		if (queue_limits_begin(queue, &begin, &why))
+			fail_msg("begin: %s", why.text);
+		memcpy(begin.ticket, begin.next_ticket, sizeof(begin.ticket));
+	}
+	assert_string_equal(begin.next_ticket, "");
+}
+
+void fixture_begin(struct queue *queue, const struct vendor *vendor, bool fresh)
+{
+	fixture_begin_with(queue, vendor, fresh, NULL, 0);
 }
 
 void fixture_finish(struct queue *queue, const char *vendor, const struct queue_grant *grants, int n)

@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-enum { FIXTURE_TIMEOUT_MS = 500, FIXTURE_LEASE_MS = 60000, FIXTURE_GUARD_MS = 20, FIXTURE_TRAVEL_MS = 10 };
+enum { FIXTURE_TIMEOUT_MS = 500, FIXTURE_LEASE_MS = 60000, FIXTURE_GUARD_MS = 20, FIXTURE_GUARD_MAX_MS = 500, FIXTURE_TRAVEL_MS = 10 };
 
 /* A queue with the prefix "t:"; the caller frees it. */
 struct queue *fixture_queue(const struct private_redis *server);
@@ -25,7 +25,10 @@ struct queue_take fixture_take(struct queue *queue, const struct vendor *vendor,
 /* The same, where the outcome must be ERR_OK; gives n and, if wait_ms is not NULL, that. The grants are
  * acknowledged and released. */
 int fixture_take_n(struct queue *queue, const struct vendor *vendor, int want, int64_t *wait_ms);
-/* queue_limits_begin(), which must go well. */
+/* Both steps of queue_limits_begin(), which must go well; the second with these slots, all of the vendor's. */
+void fixture_begin_with(struct queue *queue, const struct vendor *vendor, bool fresh, const struct quota_slot *slots,
+                        size_t n_slots);
+/* The same without slots. */
 void fixture_begin(struct queue *queue, const struct vendor *vendor, bool fresh);
 
 /* Acknowledges and releases n grants. */

@@ -366,6 +366,7 @@ static void fresh_is_not_believed_across_a_restart(void **state)
 {
 	static const struct vendor_limit limits[] = { { 5, 200, 0 } };
 	struct vendor vendor = fixture_vendor("fresh", limits, 1);
+	struct queue_begin begin = { .vendor = &vendor, .fresh = true, .guard_max_ms = FIXTURE_GUARD_MAX_MS };
 	struct queue *queue = fixture_queue(server);
 	struct queue_grant grants[5];
 
@@ -373,51 +374,18 @@ static void fresh_is_not_believed_across_a_restart(void **state)
 	private_redis_flush(server);
 	fixture_push(queue, "fresh", 1);
 	assert_int_equal(fixture_take(queue, &vendor, 5, grants).outcome, ERR_STALE);
+	assert_int_equal(queue_limits_begin(queue, &begin, NULL), ERR_OK);
+	memcpy(begin.ticket, begin.next_ticket, sizeof(begin.ticket));
 	private_redis_restart(server);
 	fixture_wait_for_redis(queue);
-	fixture_begin(queue, &vendor, true);
+	fixture_push(queue, "fresh", 1);
+	assert_int_equal(queue_limits_begin(queue, &begin, NULL), ERR_OK);
+	assert_string_not_equal(begin.next_ticket, "");
+	assert_int_equal(fixture_take(queue, &vendor, 5, grants).outcome, ERR_STALE);
+	fixture_begin(queue, &vendor, false);
 	fixture_push(queue, "fresh", 5);
 	assert_int_equal(fixture_take_n(queue, &vendor, 5, NULL), 0);
 	queue_free(queue);
-}
-
-/* A quota's count survives a restart with what was saved; a wiped Redis leaves it used up. */
-static void quota_is_kept_or_used_up_but_never_forgotten(void **state)
-{
-	static const char *const options[] = { "--appendonly", "yes", "--appendfsync", "always", NULL };
-	static const struct vendor_limit limits[] = { { 10, 86400000, 0 } };
-	struct vendor vendor = fixture_vendor("quota", limits, 1);
-	struct private_redis *saved = private_redis_start(options);
-	struct queue *queue = fixture_queue(saved);
-	struct queue_grant grants[10];
-	struct queue_op hold = { .kind = QUEUE_HOLD, .vendor = "quota", .at = 60000 };
-	int64_t wait;
-
-	(void)state;
-	fixture_push(queue, "quota", 20);
-	fixture_begin(queue, &vendor, true);
-	assert_int_equal(fixture_take_n(queue, &vendor, 4, NULL), 4);
-	assert_int_equal(queue_apply(queue, &hold, 1, NULL), ERR_OK);
-	private_redis_restart(saved);
-	assert_int_equal(queue_ping(queue, NULL), ERR_UNAVAILABLE);
-	fixture_wait_for_redis(queue);
-	assert_int_equal(fixture_take(queue, &vendor, 10, grants).outcome, ERR_STALE);
-	fixture_begin(queue, &vendor, false);
-	assert_int_equal(fixture_take_n(queue, &vendor, 10, &wait), 0);
-	assert_in_range(wait, 50000, 60000);
-	private_redis_do(saved, "HDEL t:rate_limit:{quota} hold_until");
-	assert_int_equal(fixture_take_n(queue, &vendor, 10, NULL), 6);
-	assert_int_equal(fixture_take_n(queue, &vendor, 10, &wait), 0);
-	assert_in_range(wait, 86000000, 86402000);
-
-	private_redis_flush(saved);
-	fixture_push(queue, "quota", 1);
-	assert_int_equal(fixture_take(queue, &vendor, 10, grants).outcome, ERR_STALE);
-	fixture_begin(queue, &vendor, false);
-	assert_int_equal(fixture_take_n(queue, &vendor, 10, &wait), 0);
-	assert_in_range(wait, 86400000, 86402000);
-	queue_free(queue);
-	private_redis_free(saved);
 }
 
 static void changed_limits_count_what_was_called_under_the_old_ones(void **state)
@@ -426,13 +394,11 @@ static void changed_limits_count_what_was_called_under_the_old_ones(void **state
 	static const struct vendor_limit fewer[] = { { 6, 400, 0 } };
 	static const struct vendor_limit shorter[] = { { 12, 300, 0 } };
 	static const struct vendor_limit longer[] = { { 100, 500, 0 } };
-	static const struct vendor_limit day[] = { { 10, 400, 0 }, { 1000, 86400000, 0 } };
 	static const struct { const struct vendor_limit *limits; size_t n; int grants; } cases[] = {
 		{ old, 1, 2 },        /* 8 of 10 are used */
 		{ fewer, 1, 0 },      /* 8 of 6 */
 		{ shorter, 1, 4 },    /* 8 of 12: the longer window knew them all */
 		{ longer, 1, 0 },     /* what happened before the shorter window is not known */
-		{ day, 2, 2 },        /* a new quota counts what is known, and does not close the vendor for a day */
 	};
 	struct queue *queue = fixture_queue(server);
 
@@ -546,7 +512,6 @@ int main(void)
 		cmocka_unit_test(restarted_redis_grants_no_second_burst),
 		cmocka_unit_test(an_unknown_vendor_is_asked_about_when_there_is_a_call_to_make),
 		cmocka_unit_test(fresh_is_not_believed_across_a_restart),
-		cmocka_unit_test(quota_is_kept_or_used_up_but_never_forgotten),
 		cmocka_unit_test(changed_limits_count_what_was_called_under_the_old_ones),
 		cmocka_unit_test(workers_with_different_files_break_neither_limit),
 		cmocka_unit_test(unreadable_record_counts_as_used_up_for_one_window),

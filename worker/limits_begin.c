@@ -1,0 +1,93 @@
+#include "limits_begin.h"
+
+#include "clock.h"
+#include "log.h"
+#include "mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* SINCE_SPARE_MS: so much older slots than count are read, since our clock may be ahead of Redis TIME. */
+enum { TRY_AGAIN_MS = 250, SINCE_SPARE_MS = 60000 };
+
+static void keep_ticket(struct lane *lane, const char *ticket)
+{
+	struct limits_start *start = &lane->limits_start;
+
+	if (strcmp(start->ticket, ticket) == 0)
+		return;
+	memcpy(start->ticket, ticket, sizeof(start->ticket));
+	start->seen_mono_ms = clock_mono_ms();
+}
+
+/* All slots of all quotas that can still count. */
+static enum err read_quotas(struct store *store, const struct vendor *vendor, struct quota_slot **slots, size_t *n,
+                            struct err_text *why)
+{
+	int64_t now = clock_now_ms();
+	enum err err = ERR_OK;
+
+	for (size_t i = 0; i < vendor->n_limits && err == ERR_OK; i++) {
+		struct quota_slot *some = NULL;
+		size_t n_some = 0;
+
+		if (!limit_is_quota(&vendor->limits[i]))
+			continue;
+		err = store_quota_read(store, vendor->name, vendor->limits[i].per_ms,
+		                       now - vendor->limits[i].per_ms - SINCE_SPARE_MS, &some, &n_some, why);
+		if (n_some) {
+			*slots = mem_realloc(*slots, (*n + n_some) * sizeof(**slots));
+			memcpy(*slots + *n, some, n_some * sizeof(*some));
+			*n += n_some;
+		}
+		free(some);
+	}
+	return err;
+}
+
+/* The second step. */
+static enum err start(struct store *store, struct queue *queue, struct lane *lane, struct queue_begin *begin,
+                      struct err_text *why)
+{
+	struct quota_slot *slots = NULL;
+	enum err err = ERR_OK;
+
+	if (!begin->fresh)
+		err = read_quotas(store, lane->vendor, &slots, &begin->n_slots, why);
+	begin->slots = slots;
+	memcpy(begin->ticket, lane->limits_start.ticket, sizeof(begin->ticket));
+	if (err == ERR_OK)
+		err = queue_limits_begin(queue, begin, why);
+	if (err == ERR_OK && !begin->next_ticket[0] && !begin->fresh)
+		log_info("limits: started, Redis is new or was restarted vendor=%s quota_slots=%zu", lane->vendor->name,
+		         begin->n_slots);
+	free(slots);
+	return err;
+}
+
+int64_t limits_begin(struct store *store, struct queue *queue, struct lane *lane)
+{
+	struct queue_begin begin = { .vendor = lane->vendor, .guard_max_ms = lane->guard.max_ms };
+	struct err_text why = { "" };
+	int64_t wait = 0;
+	enum err err;
+
+	err = queue_limits_begin(queue, &begin, &why);
+	if (err == ERR_OK && begin.next_ticket[0]) {
+		keep_ticket(lane, begin.next_ticket);
+		/* After the ticket was given: who is the first now was so when it was made. */
+		err = store_mark_called(store, lane->vendor->name, &why);
+		begin.fresh = err == ERR_OK;
+		if (err == ERR_EXISTS)
+			err = ERR_OK;
+		if (!begin.fresh && vendor_has_quota(lane->vendor))
+			wait = lane->limits_start.seen_mono_ms + lane->guard.max_ms - clock_mono_ms() + 1;
+		if (err == ERR_OK && wait <= 0)
+			err = start(store, queue, lane, &begin, &why);
+	}
+	if (err != ERR_OK) {
+		log_warn("limits: cannot be started vendor=%s error=\"%s\"", lane->vendor->name, why.text);
+		return TRY_AGAIN_MS;
+	}
+	return wait > 0 ? wait : 0;
+}

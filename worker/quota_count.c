@@ -1,0 +1,118 @@
+#include "quota_count.h"
+
+#include "log.h"
+
+/* AHEAD_MS in queue_limits.lua knows of it. */
+enum { RESERVE_MS = 1000, ITEMS_MAX = STORE_BATCH_MAX, ITEMS_A_LANE = 2 * VENDOR_LIMITS_MAX };
+
+struct adding {
+	struct store *store;
+	struct quota_slot items[ITEMS_MAX];
+	size_t n;
+	enum err err;
+	struct err_text *why;
+};
+
+static void write_items(struct adding *adding)
+{
+	if (adding->n && adding->err == ERR_OK)
+		adding->err = store_quota_add(adding->store, adding->items, adding->n, adding->why);
+	adding->n = 0;
+}
+
+/* Adds to the slot of each quota of the vendor. */
+static void add(struct adding *adding, const struct vendor *vendor, int64_t until, int64_t count)
+{
+	if (adding->n + VENDOR_LIMITS_MAX > ITEMS_MAX)
+		write_items(adding);
+	for (size_t i = 0; i < vendor->n_limits; i++)
+		if (limit_is_quota(&vendor->limits[i]))
+			adding->items[adding->n++] = (struct quota_slot){
+				.vendor = vendor->name,
+				.per_ms = vendor->limits[i].per_ms,
+				.until = quota_slot_until(vendor->limits[i].per_ms, until),
+				.count = count,
+			};
+}
+
+/* ---- Grants ---- */
+
+/* What is reserved may be lost with the worker: no more than a slot's share of the smallest quota. So small quotas
+ * are counted exactly. */
+static int64_t reserve_max(const struct vendor *vendor)
+{
+	int64_t least = INT64_MAX;
+
+	for (size_t i = 0; i < vendor->n_limits; i++)
+		if (limit_is_quota(&vendor->limits[i]) && vendor->limits[i].calls < least)
+			least = vendor->limits[i].calls;
+	return least / QUOTA_SLOTS;
+}
+
+/* Twice what was granted since the last write, unless that is long ago: so it grows with the calls. */
+static int64_t reserve_for(const struct quota_reserve *reserve, const struct vendor *vendor, int64_t granted_at)
+{
+	int64_t most = reserve_max(vendor);
+
+	if (granted_at - reserve->written_at > 2 * RESERVE_MS)
+		return 0;
+	return 2 * reserve->granted < most ? 2 * reserve->granted : most;
+}
+
+static void count_take(struct adding *adding, struct lane *lane, const struct queue_take *take)
+{
+	struct quota_reserve *reserve = &lane->quota;
+	int64_t granted_at = take->granted_us / 1000 + 1, leave_by = granted_at + take->guard_ms, ahead;
+
+	reserve->granted += take->n;
+	if (take->n <= reserve->left && leave_by <= reserve->until) {
+		reserve->left -= take->n;
+		return;
+	}
+	ahead = reserve_for(reserve, lane->vendor, granted_at);
+	if (reserve->left > 0)
+		add(adding, lane->vendor, reserve->until, -reserve->left);
+	*reserve = (struct quota_reserve){ .until = leave_by + (ahead ? RESERVE_MS : 0), .left = ahead, .written_at = granted_at };
+	add(adding, lane->vendor, reserve->until, take->n + ahead);
+}
+
+static bool is_counted(const struct lane *lane, const struct queue_take *take)
+{
+	return take->outcome == ERR_OK && take->n > 0 && vendor_has_quota(lane->vendor);
+}
+
+enum err quota_count_grants(struct store *store, struct lane *const *lanes, const struct queue_take *takes, int n,
+                            struct err_text *why)
+{
+	struct adding adding = { .store = store, .n = 0, .err = ERR_OK, .why = why };
+
+	for (int i = 0; i < n; i++)
+		if (is_counted(lanes[i], &takes[i]))
+			count_take(&adding, lanes[i], &takes[i]);
+	write_items(&adding);
+	/* What was written and what taken back is not known: neither may be used, or taken back again. */
+	for (int i = 0; i < n && adding.err != ERR_OK; i++)
+		if (is_counted(lanes[i], &takes[i]))
+			lanes[i]->quota.left = 0;
+	return adding.err;
+}
+
+void quota_count_unused(struct lane *lane)
+{
+	if (vendor_has_quota(lane->vendor))
+		lane->quota.left++;
+}
+
+/* ---- Calls that did not leave ---- */
+
+void quota_count_take_back(struct store *store, const struct quota_unsent *calls, size_t n)
+{
+	struct err_text why = { "" };
+	struct adding adding = { .store = store, .n = 0, .err = ERR_OK, .why = &why };
+
+	for (size_t i = 0; i < n; i++)
+		add(&adding, calls[i].vendor, calls[i].until, -1);
+	write_items(&adding);
+	if (adding.err != ERR_OK)
+		log_info("quota: calls that did not leave stay counted calls=%zu error=\"%s\"", n, why.text);
+}
