@@ -72,7 +72,8 @@ static void count_take(struct adding *adding, struct lane *lane, const struct qu
 	ahead = reserve_for(reserve, lane->vendor, granted_at);
 	if (reserve->left > 0)
 		add(adding, lane->vendor, reserve->until, -reserve->left);
-	*reserve = (struct quota_reserve){ .until = leave_by + (ahead ? RESERVE_MS : 0), .left = ahead, .written_at = granted_at };
+	*reserve = (struct quota_reserve){ .until = leave_by + (ahead ? RESERVE_MS : 0), .left = ahead,
+	                                   .written_at = granted_at };
 	add(adding, lane->vendor, reserve->until, take->n + ahead);
 }
 

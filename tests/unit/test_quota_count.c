@@ -54,7 +54,8 @@ static enum err fake_mark_called(struct store *store, const char *vendor, struct
 	return err_set(why, ERR_EXISTS, "%s", vendor);
 }
 
-static const struct store_engine engine = { .quota_add = fake_add, .quota_read = fake_read, .mark_called = fake_mark_called };
+static const struct store_engine engine = { .quota_add = fake_add, .quota_read = fake_read,
+                                            .mark_called = fake_mark_called };
 static struct store store = { &engine };
 
 static int64_t count(int64_t per_ms)
