@@ -10,6 +10,7 @@ from waiting import wait_for
 
 BACK_SECONDS = 20
 PAUSE_SECONDS = 0.1
+REPAIR_SECONDS = 30
 # A handler that dies takes its open requests with it. lighttpd answers them 500, for nobody knows whether the job was
 # stored; the client asks again with its key.
 DEAD_HANDLER = (202, 500, 503)
@@ -66,6 +67,20 @@ def worker_before_commit(stack, load, crash):
 @experiment(7, "kill a worker after its commit, before Redis", crash_points=True)
 def worker_after_commit(stack, load, crash):
     crash.repeat("commit_after")
+
+
+@experiment(8, "kill a worker in the middle of a repair round", crash_points=True)
+def worker_in_repair(stack, load, crash):
+    """Killed between the store and Redis: when jobs of a dead worker are due, and when Redis has forgotten some."""
+    for _ in range(2):
+        crash.arm("repair_after_change")
+        crash.repeat("claim_after", 1)
+        crash.wait_happened("repair_after_change", REPAIR_SECONDS)
+        crash.arm("repair_after_requeue")
+        wait_for(lambda: all(stack.queue.waiting(vendor) for vendor in ("at-once", "calls-back")), BACK_SECONDS,
+                 "jobs wait in Redis")
+        stack.queue.redis.flushall()
+        crash.wait_happened("repair_after_requeue", REPAIR_SECONDS)
 
 
 @experiment(9, "kill a handler after a callback's finish, before its answer", answers=DEAD_HANDLER,
