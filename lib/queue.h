@@ -142,7 +142,8 @@ enum err queue_delivered_until(struct queue *queue, const char *vendor, int64_t 
 	__attribute__((warn_unused_result));
 
 /* Entries that were taken min_idle_ms ago and never acknowledged go to the end of the stream again, to the end
- * of XAUTOCLAIM's cursor (bounded per call). Their grants stay spent. */
+ * of XAUTOCLAIM's cursor (bounded per call). Their grants stay spent. What is left of entries whose consumer was
+ * deleted (XGROUP DELCONSUMER) is removed, a page a call: their jobs are lost from the stream. */
 enum err queue_reclaim(struct queue *queue, const char *vendor, const char *consumer, int64_t min_idle_ms, int *n,
                        struct err_text *why) __attribute__((warn_unused_result));
 

@@ -306,6 +306,28 @@ static void an_open_call_whose_lease_is_over_is_forgotten_without_a_take(void **
 	queue_free(queue);
 }
 
+static void entries_of_a_deleted_consumer_are_removed(void **state)
+{
+	struct queue *queue = start();
+	struct vendor vendor = fixture_vendor("v", NULL, 0);
+	struct queue_grant grants[3];
+	int n;
+
+	(void)state;
+	fixture_push(queue, "v", 6);
+	assert_int_equal(fixture_take(queue, &vendor, 3, grants).n, 3);
+	assert_int_equal(private_redis_do(server, "XGROUP DELCONSUMER t:job-queue:{v} workers w1"), 3);
+	assert_int_equal(fixture_take(queue, &vendor, 1, grants).n, 1);
+	assert_int_equal(queue_reclaim(queue, "v", "w2", 60000, &n, NULL), ERR_OK);
+	assert_int_equal(n, 0);
+	/* One in work and two that were never taken are as they were. */
+	assert_int_equal(private_redis_do(server, "XLEN t:job-queue:{v}"), 3);
+	fixture_finish(queue, "v", grants, 1);
+	assert_int_equal(fixture_take_n(queue, &vendor, 3, NULL), 2);
+	fixture_expect_empty(server, "v");
+	queue_free(queue);
+}
+
 static void delivered_until_follows_the_group(void **state)
 {
 	struct queue *queue = start();
@@ -546,6 +568,7 @@ int main(void)
 		cmocka_unit_test(a_thousand_acks_in_one_go),
 		cmocka_unit_test(what_was_taken_and_forgotten_comes_again),
 		cmocka_unit_test(an_open_call_whose_lease_is_over_is_forgotten_without_a_take),
+		cmocka_unit_test(entries_of_a_deleted_consumer_are_removed),
 		cmocka_unit_test(delivered_until_follows_the_group),
 		cmocka_unit_test(works_on_after_parts_of_redis_are_deleted),
 		cmocka_unit_test(full_or_read_only_redis_is_unavailable_until_it_is_not),
