@@ -65,7 +65,7 @@ def maxmemory(stack, load, crash):
     before = redis.config_get("maxmemory*")
 
     def refused():
-        return redis.info("errorstats").get("errorstat_OOM", {"count": 0})["count"]
+        return int(redis.info("errorstats").get("errorstat_OOM", "count=0").removeprefix("count="))
 
     for policy in ("noeviction", "volatile-lru"):
         wait_waiting(stack)
