@@ -70,6 +70,7 @@ class Checker:
         self._over_max()
         self._results()
         self._left()
+        self.row.problems += self.experiment.also(self)
 
     # ---- Evidence ----
 

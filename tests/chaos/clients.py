@@ -6,6 +6,7 @@ key again until it is accepted, as a real one would.
 
 import collections
 import itertools
+import json
 import random
 import threading
 import time
@@ -21,12 +22,15 @@ ACCEPT_SECONDS = 60    # a job that is not accepted so long after the end of the
 
 
 class Wanted:
-    """One job that a client wants done, and all that was said about it."""
+    """One job that a client wants done, and all that was said about it. filler: so many bytes more in its payload, and
+    again as many around it."""
 
-    def __init__(self, number, vendor):
+    def __init__(self, number, vendor, filler=0):
         self.number = number
-        self.vendor = vendor
+        self.body = json.dumps({"vendor": vendor, "payload": {"n": number, "filler": "x" * filler}}).encode()
+        self.body += b" " * filler
         self.key = str(uuid.uuid4())
+        self.replayed = False   # the service had it already when it was accepted
         self.answers = []       # (time, status or name of the error) of each POST
         self.request_ids = []   # different ids in answers 202, which must be one
 
@@ -54,6 +58,11 @@ class Answers:
                 self.changed.setdefault(request_id, (self.finished[request_id], response.text))
         elif response.json()["status"] in FINAL:
             self.finished[request_id] = response.text
+
+
+def name_of(error):
+    """How it is written down that there was no answer: whether the service was not even there, or left us alone."""
+    return "refused" if "Connection refused" in str(error) else type(error).__name__
 
 
 class Load:
@@ -103,6 +112,29 @@ class Load:
     def posted(self):
         """How often a POST was answered with what."""
         return collections.Counter(answer for wanted in list(self.wanted) for _, answer in list(wanted.answers))
+
+    def want(self, filler=0):
+        """One more job, for an experiment that posts it in its own way: what comes of that goes to note()."""
+        number = next(self._numbers)
+        wanted = Wanted(number, self.vendors[number % len(self.vendors)], filler)
+        self.wanted.append(wanted)
+        return wanted
+
+    def note(self, wanted, answer, request_id=None):
+        """A POST was answered with a status, and 202 with an id; or the name of the error."""
+        wanted.answers.append((time.time(), answer))
+        if answer != 202:
+            return
+        if not wanted.accepted:
+            self._accepted.append(request_id)
+        if request_id not in wanted.request_ids:
+            wanted.request_ids.append(request_id)
+
+    def insist(self, wanted):
+        """Posts it until it is accepted."""
+        while not self._post_once(wanted) and not self._over.wait(AGAIN_SECONDS):
+            if self._give_up_at and time.monotonic() > self._give_up_at:
+                return
 
     # ---- For the runner ----
 
@@ -163,29 +195,18 @@ class Load:
 
     def _post(self):
         while self._wait_turn():
-            number = next(self._numbers)
-            wanted = Wanted(number, self.vendors[number % len(self.vendors)])
-            self.wanted.append(wanted)
-            while not self._post_once(wanted) and not self._over.wait(AGAIN_SECONDS):
-                if self._give_up_at and time.monotonic() > self._give_up_at:
-                    return
+            self.insist(self.want())
 
     def _post_once(self, wanted):
-        body = {"vendor": wanted.vendor, "payload": {"n": wanted.number}}
         try:
-            response = self.api.post("/jobs", body, {"Idempotency-Key": wanted.key})
+            response = self.api.post("/jobs", wanted.body, {"Idempotency-Key": wanted.key})
         except OSError as error:  # every error of requests is one: no answer
-            wanted.answers.append((time.time(), type(error).__name__))
+            self.note(wanted, name_of(error))
             return False
-        wanted.answers.append((time.time(), response.status_code))
-        if response.status_code != 202:
-            return False
-        request_id = response.json()["request_id"]
-        if not wanted.accepted:
-            self._accepted.append(request_id)
-        if request_id not in wanted.request_ids:
-            wanted.request_ids.append(request_id)
-        return True
+        accepted = response.status_code == 202
+        wanted.replayed |= accepted and "Idempotency-Replayed" in response.headers
+        self.note(wanted, response.status_code, response.json()["request_id"] if accepted else None)
+        return accepted
 
     def _read(self):
         """Reads accepted jobs at random, rather early ones, so that many are seen finished."""

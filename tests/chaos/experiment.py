@@ -35,6 +35,12 @@ def none_may_fail(_job):
     return False
 
 
+def none_refused(checker):
+    """For `also`: every single POST was answered 202, but for those whose clients did not want to know."""
+    refused = {answer: count for answer, count in checker.load.posted().items() if answer not in (202, "vanished")}
+    return [f"POSTs were refused: {refused}"] if refused else []
+
+
 @dataclasses.dataclass
 class Experiment:
     """What varies between experiments; the defaults are right for most."""
@@ -54,6 +60,7 @@ class Experiment:
     setup: typing.Callable = lambda stack: None  # before the load: knobs of the mocks
     may_fail: typing.Callable = none_may_fail    # (job as the store has it): may it end as failed here?
     answers: tuple = (202, 503)         # what a POST may be answered, if it is answered
+    also: typing.Callable = lambda checker: ()   # gives texts: what else is wrong at the end, beside the columns
     rate: int = 250                     # jobs a second
     trickle: int = 30                   # the same, once there are enough jobs and the fault is still on
     drain_seconds: int = 60             # at most, from the end of fault and load

@@ -3,7 +3,7 @@
 import pathlib
 import shutil
 
-from experiment import experiment
+from experiment import experiment, none_refused
 from waiting import wait_for
 
 VENDORS = ("at-once", "calls-back")
@@ -58,7 +58,7 @@ def script_flush(stack, load, crash):
         load.wait_more(100)
 
 
-@experiment(16, "maxmemory reached", answers=(202,))
+@experiment(16, "maxmemory reached", also=none_refused)
 def maxmemory(stack, load, crash):
     """Jobs are accepted all the while: the store is not Redis's business."""
     redis = stack.queue.redis
@@ -79,7 +79,7 @@ def maxmemory(stack, load, crash):
         load.wait_more(100)
 
 
-@experiment(17, "SIGSTOP of Redis for 30 s", answers=(202,), drain_seconds=90)
+@experiment(17, "SIGSTOP of Redis for 30 s", also=none_refused, drain_seconds=90)
 def hang(stack, load, crash):
     """Jobs are accepted all the while."""
     wait_waiting(stack)
