@@ -24,6 +24,8 @@ static void close_handles(struct store *handles[HANDLES])
 		store_close(handles[i]);
 }
 
+enum { TRIES = 5 };
+
 /* ---- Opening ---- */
 
 struct opener {
@@ -36,7 +38,9 @@ static void *open_it(void *arg)
 {
 	struct opener *o = arg;
 
-	o->err = store_open(o->uri, CONTRACT_TIMEOUT_MS, &o->store, NULL);
+	/* On a loaded machine a new database may take longer than one call may: programs try again, too. */
+	for (int tries = 0; tries < TRIES && (tries == 0 || o->err == ERR_UNAVAILABLE); tries++)
+		o->err = store_open(o->uri, CONTRACT_TIMEOUT_MS, &o->store, NULL);
 	return NULL;
 }
 
@@ -74,6 +78,7 @@ struct key_racer {
 	size_t n_keys;
 	char ids[RACED_KEYS][UUID_TEXT_SIZE];    /* as made, before the store's answer */
 	struct store_insert items[RACED_KEYS];
+	bool again;                              /* an answer was lost, so the first insert may be ours */
 	enum err err;
 };
 
@@ -91,6 +96,10 @@ static void *race_keys(void *arg)
 		                                      .key_expire_at = r->now + DAY_MS };
 	}
 	r->err = store_insert(r->store, r->items, r->n_keys, NULL);
+	for (int tries = 1; tries < TRIES && r->err == ERR_UNAVAILABLE; tries++) {
+		r->again = true;
+		r->err = store_insert(r->store, r->items, r->n_keys, NULL);
+	}
 	return NULL;
 }
 
@@ -106,10 +115,12 @@ static void assert_one_job_a_key(struct contract *c, size_t threads, size_t n_ke
 	run_together(threads, race_keys, racers, sizeof(*racers));
 	for (size_t k = 0; k < n_keys; k++) {
 		size_t stored = 0;
+		bool again = false;
 
 		for (size_t t = 0; t < threads; t++) {
 			struct store_insert *item = &racers[t].items[k];
 
+			again = again || racers[t].again;
 			assert_err(racers[t].err, ERR_OK);
 			assert_true(item->outcome == ERR_OK || item->outcome == ERR_EXISTS);
 			stored += item->outcome == ERR_OK;
@@ -117,7 +128,7 @@ static void assert_one_job_a_key(struct contract *c, size_t threads, size_t n_ke
 			if (strcmp(item->job->request_id, racers[t].ids[k]) != 0)
 				assert_not_found(c->store, racers[t].ids[k]);
 		}
-		assert_int_equal(stored, 1);
+		assert_in_range(stored, again ? 0 : 1, 1);
 		job_free(must_get(c->store, racers[0].items[k].job->request_id));
 	}
 	for (size_t t = 0; t < threads; t++)
