@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import select
 import socket
 import struct
 import time
@@ -32,6 +33,12 @@ class RawPost:
             self.socket.sendall(self.wanted.body[start:start + size])
             time.sleep(pause_seconds)
 
+    def is_answered(self):
+        """An answer is there to be read, or the end of the connection."""
+        poller = select.poll()  # select.select() takes no file over 1,023
+        poller.register(self.socket, select.POLLIN)
+        return bool(poller.poll(0))
+
     def read(self):
         """(status, request id or None)"""
         response = http.client.HTTPResponse(self.socket, method="POST")
@@ -42,9 +49,10 @@ class RawPost:
             raise ConnectionError(f"no answer: {error!r}") from error
         return response.status, json.loads(body)["request_id"] if response.status == 202 else None
 
-    def read_into(self, load):
-        """Reads the answer, or finds that there is none, and closes."""
+    def read_into(self, load, send=lambda: None):
+        """Sends, if it has not been done yet, reads the answer, or finds that there is none, and closes."""
         try:
+            send()
             load.note(self.wanted, *self.read())
         except OSError as error:
             load.note(self.wanted, name_of(error))

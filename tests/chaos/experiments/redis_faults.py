@@ -9,6 +9,7 @@ from waiting import wait_for
 VENDORS = ("at-once", "calls-back")
 MARK = "chaos:mark"          # a key of ours: whether it is there tells which data this Redis has
 FULL_BYTES = 1000000         # less than an empty Redis takes
+FULL_SECONDS = 5
 HANG_SECONDS = 30
 
 
@@ -44,10 +45,13 @@ def flushall(stack, load, crash):
 
 @experiment(14, "DEL of one stream")
 def delete_stream(stack, load, crash):
+    def had_entries(stream):
+        count, _ = stack.queue.redis.pipeline().xlen(stream).delete(stream).execute()
+        return count
+
     for _ in range(3):
         for vendor in VENDORS:
-            wait_waiting(stack)
-            wait_for(lambda vendor=vendor: stack.queue.redis.delete(stream_of(vendor)), 10, f"{vendor} has a stream", 0)
+            wait_for(lambda vendor=vendor: had_entries(stream_of(vendor)), 20, f"{vendor} has entries to lose")
             load.wait_more(100)
 
 
@@ -73,6 +77,7 @@ def maxmemory(stack, load, crash):
         redis.config_set("maxmemory-policy", policy)
         redis.config_set("maxmemory", FULL_BYTES)
         load.wait_more(300)
+        load.go_on(FULL_SECONDS)
         wait_for(lambda count=count: refused() > count + 10, 10, f"Redis refuses commands ({policy})")
         redis.config_set("maxmemory", before["maxmemory"])
         redis.config_set("maxmemory-policy", before["maxmemory-policy"])
@@ -82,11 +87,14 @@ def maxmemory(stack, load, crash):
 @experiment(17, "SIGSTOP of Redis for 30 s", also=none_refused, drain_seconds=90)
 def hang(stack, load, crash):
     """Jobs are accepted all the while."""
+    def states():
+        stats = [pathlib.Path(f"/proc/{pid}/stat").read_text() for pid in stack.pids("redis")]
+        return [stat.rsplit(")", 1)[1].split()[0] for stat in stats]
+
     wait_waiting(stack)
     stack.kill("redis", "STOP")
-    state = [pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] for pid in stack.pids("redis")]
     try:
-        assert state == ["T"], f"Redis was not stopped: {state}"
+        wait_for(lambda: states() == ["T"], 5, lambda: f"Redis is stopped: {states()}")
         load.wait_more(300, 20)
         load.go_on(HANG_SECONDS)
     finally:
@@ -120,7 +128,8 @@ def restarted_from_snapshot(stack, load, crash):
     for number in range(2):
         wait_waiting(stack)
         redis.set(MARK, f"snapshot {number}")
-        shutil.copytree(data_folder(stack), snapshot, dirs_exist_ok=True)
+        shutil.rmtree(snapshot, ignore_errors=True)
+        shutil.copytree(data_folder(stack), snapshot)
         load.wait_more(400)
         load.go_on(5)
         redis.set(MARK, "newer")
