@@ -6,11 +6,14 @@ the service itself, but for what its clients read.
 
 import collections
 import dataclasses
+import datetime
+import json
 
 from api import FINAL
 
 EVIDENCE_JOBS = 4          # shown of each kind of trouble
 EVIDENCE_CHARACTERS = 1500  # of each job
+CLOCK_MS = 20               # by how much the clocks of worker and mock may differ
 
 
 @dataclasses.dataclass
@@ -54,7 +57,7 @@ class Checker:
         self.stack = stack
         self.load = load
         self.view = view
-        self.max_attempts = {vendor["name"]: vendor["retry"]["max_attempts"] for vendor in experiment.vendors()}
+        self.max_attempts = {vendor["name"]: vendor["retry"]["max_attempts"] for vendor in experiment.all_vendors()}
         self.jobs = view.jobs()
         self.calls = collections.Counter()          # by request id
         self.counted_calls = collections.Counter()  # without those that were answered 429
@@ -151,8 +154,28 @@ class Checker:
             self.row.over_limit += stats["violations"] + stats["in_flight_violations"]
             if stats["violations"] or stats["in_flight_violations"]:
                 self.row.evidence.append(f"over_limit: {mock.url} {stats}"[:EVIDENCE_CHARACTERS])
+                self.row.evidence += self._crowds(mock)
             if stats["calls_dropped"]:
                 self.row.problems.append(f"{mock.url} could not keep all calls")
+
+    def _crowds(self, mock):
+        """The windows that hold a call too many, and how long the calls in them took from the worker's decision to send
+        to the vendor's kernel: more than a few milliseconds mean that the worker or the machine was stopped between."""
+        limit, window_us = mock.knobs()["limit_calls"], mock.knobs()["limit_seconds"] * 1e6
+        calls = sorted(mock.all_calls(), key=lambda call: call["at_us"])
+        for at, last in enumerate(calls[limit:]):
+            span_us = last["at_us"] - calls[at]["at_us"]
+            if limit and span_us < window_us:
+                delays = sorted((self._delay_ms(call), call["id"]) for call in calls[at:at + limit + 1])
+                yield (f"over_limit: {limit + 1} calls in {span_us / 1000} ms, the first one "
+                       f"{self._delay_ms(calls[at])} ms after it was sent; slowest {delays[-EVIDENCE_JOBS:]}")
+
+    def _delay_ms(self, call):
+        """From the last attempt in the job's history that began before it; -1 if there is none (it did not count)."""
+        history = self.jobs.get(call["id"], {}).get("history") or []
+        entries = json.loads(history) if isinstance(history, str) else history
+        sent = [datetime.datetime.fromisoformat(str(entry["at"])).timestamp() * 1000 for entry in entries]
+        return round(min((d for at in sent if (d := call["at_us"] / 1000 - at) > -CLOCK_MS), default=-1), 1)
 
     def _without_grant(self):
         """A call is granted by a claim, and every claim makes the fence one larger."""
@@ -172,7 +195,7 @@ class Checker:
         self.row.failed = len(failed)
         self._add("unexpected", (i for i, job in failed.items() if not self.experiment.may_fail(job)), "failed")
         self._add("unexpected", (i for i, job in self.jobs.items() if job["status"] == "complete" and
-                                 job["result"]["received"]["n"] != job["payload"]["n"]), "somebody else's result")
+                                 not self.experiment.is_own(job)), "somebody else's result")
 
     def _left(self):
         counts = self.stack.queue.counts()

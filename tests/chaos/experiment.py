@@ -41,6 +41,11 @@ def none_refused(checker):
     return [f"POSTs were refused: {refused}"] if refused else []
 
 
+def has_own_number(job):
+    """The mock's data holds what it received."""
+    return job["result"]["received"]["n"] == job["payload"]["n"]
+
+
 @dataclasses.dataclass
 class Experiment:
     """What varies between experiments; the defaults are right for most."""
@@ -53,18 +58,23 @@ class Experiment:
     crash_points: bool = False          # needs a build with ./configure --enable-crash-points
     needs: typing.Callable = lambda: None   # why it cannot run here, or None
     vendors: typing.Callable = limited_vendors  # gives vendor files, half sync, half async
+    others: typing.Callable = list      # gives vendor files that the load leaves alone, for jobs of the fault itself
     settings: dict = dataclasses.field(default_factory=dict)  # environment of the stack
     workers: int = 2
     api_processes: int = 2
     mongod_nodes: int = 1               # over mongodb; more make a replica set
     setup: typing.Callable = lambda stack: None  # before the load: knobs of the mocks
     may_fail: typing.Callable = none_may_fail    # (job as the store has it): may it end as failed here?
+    is_own: typing.Callable = has_own_number     # (complete job): is its result what its vendor gave for it?
     answers: tuple = (202, 503)         # what a POST may be answered, if it is answered
     also: typing.Callable = lambda checker: ()   # gives texts: what else is wrong at the end, beside the columns
     rate: int = 250                     # jobs a second
     trickle: int = 30                   # the same, once there are enough jobs and the fault is still on
     drain_seconds: int = 60             # at most, from the end of fault and load
     deadline_seconds: int = 240         # for all of it
+
+    def all_vendors(self):
+        return [*self.vendors(), *self.others()]
 
 
 def experiment(number, name, **more):

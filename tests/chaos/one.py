@@ -51,13 +51,21 @@ class Watcher:
                 pass  # part of some experiments
 
 
+def sum_of_limits(values):
+    """Of vendors that share a mock; 0, as in the mock's knobs: one of them has no limit."""
+    return sum(values) if all(values) else 0
+
+
 def set_limits(stack, vendors):
     """The mocks count by the limits of the vendor files, and refuse nothing: a call too many is seen, not corrected."""
-    for vendor in vendors:
-        mock = stack.sync_mock if vendor["mode"] == "sync" else stack.async_mock
-        limit = vendor.get("limits", [{"calls": 0, "per_seconds": 1}])[0]
-        mock.configure(limit_calls=limit["calls"], limit_seconds=limit["per_seconds"], limit_enforce=False,
-                       max_in_flight=vendor.get("max_in_flight", 0), **MOCK_KNOBS)
+    for mode, mock in (("sync", stack.sync_mock), ("async", stack.async_mock)):
+        own = [vendor for vendor in vendors if vendor["mode"] == mode]
+        limits = [vendor.get("limits", [{"calls": 0, "per_seconds": 1}])[0] for vendor in own]
+        seconds = {limit["per_seconds"] for limit in limits}
+        assert len(seconds) == 1, f"the {mode} mock has one window: {seconds}"
+        mock.configure(limit_calls=sum_of_limits([limit["calls"] for limit in limits]), limit_seconds=seconds.pop(),
+                       limit_enforce=False, max_in_flight=sum_of_limits([v.get("max_in_flight", 0) for v in own]),
+                       **MOCK_KNOBS)
 
 
 def inject(experiment, stack, load, crash, problems):
@@ -99,7 +107,7 @@ def end_well(stack, row):
 
 def run_in(experiment, stack, crash, jobs, row):
     vendors = experiment.vendors()
-    set_limits(stack, vendors)
+    set_limits(stack, experiment.all_vendors())
     experiment.setup(stack)
     view = open_view(stack.env["STORE_URI"])
     view.watch()
@@ -121,7 +129,7 @@ def run(experiment, store, jobs, folder):
     crash = Crash(folder / "crash")
     stack = None
     try:
-        stack = Stack(store, as_files(experiment.vendors()), experiment.workers, experiment.api_processes,
+        stack = Stack(store, as_files(experiment.all_vendors()), experiment.workers, experiment.api_processes,
                       settings={**QUICK_SETTINGS, **crash.settings, **experiment.settings},
                       mongod_nodes=experiment.mongod_nodes if store == "mongodb" else 1)
         run_in(experiment, stack, crash, jobs, row)

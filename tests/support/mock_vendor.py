@@ -24,6 +24,9 @@ class MockVendor:
         response = self.session.post(self.url + "/config", json=knobs, timeout=REQUEST_SECONDS)
         assert response.status_code == 200, f"mock /config {knobs}: {response.text}"
 
+    def knobs(self):
+        return self._get("/config")
+
     def fresh(self):
         """Every knob as at the start, all counts at nothing."""
         self.configure(**{name: value for name, value in self.defaults.items() if value != "(set)"})
