@@ -119,17 +119,25 @@ static int code_of(const bson_t *error)
 	return -MONGO_CODE_DUPLICATE_KEY;
 }
 
-/* The server did not get to the item: it is stepping down, shutting down, or out of time. The driver does not repeat
- * what it answers item by item. Codes: src/mongo/base/error_codes.yml of MongoDB. */
+/* The server did not get to the item: it is stepping down, shutting down, out of time or short of cache, or it is a
+ * router that did not reach the shard. The driver does not repeat what it answers item by item. Codes:
+ * src/mongo/base/error_codes.yml of MongoDB. */
 static bool is_passing(int code)
 {
 	static const int passing[] = {
+		6,       /* HostUnreachable */
+		7,       /* HostNotFound */
 		24,      /* LockTimeout */
 		50,      /* MaxTimeMSExpired */
+		89,      /* NetworkTimeout */
 		91,      /* ShutdownInProgress */
 		112,     /* WriteConflict */
+		133,     /* FailedToSatisfyReadPreference: a shard without a primary */
 		189,     /* PrimarySteppedDown */
+		202,     /* NetworkInterfaceExceededTimeLimit */
 		262,     /* ExceededTimeLimit */
+		365,     /* TemporarilyUnavailable */
+		9001,    /* SocketException */
 		10107,   /* NotWritablePrimary */
 		11600,   /* InterruptedAtShutdown */
 		11601,   /* Interrupted */

@@ -147,7 +147,8 @@ static enum err fetch_claimed(struct claim *claim, struct err_text *why)
 	return err;
 }
 
-/* Why the job of this document was not claimed. */
+/* Why the job of this document was not claimed. If it looks as if it could have been, nobody knows: the update is not
+ * done, or it is and a majority does not show it yet (its answer was lost, or the primary is a new one). */
 static void classify(struct store_claim *item, const bson_t *doc, const struct claim *claim)
 {
 	struct job *job = mongo_job_from_bson(doc);
@@ -157,7 +158,7 @@ static void classify(struct store_claim *item, const bson_t *doc, const struct c
 		if (job->next_attempt_at > claim->now) {
 			item->outcome = ERR_NOT_DUE;
 			item->not_before = job->next_attempt_at;
-		} else if (claim->answer_lost) {
+		} else {
 			item->outcome = ERR_UNAVAILABLE;
 		}
 	}
@@ -360,6 +361,8 @@ static bool add_change(mongoc_bulk_operation_t *bulk, struct job_change *change,
 			change->outcome = ERR_TOO_BIG;
 		else
 			added = mongoc_bulk_operation_update_one_with_opts(bulk, &filter, &update, opts, NULL);
+		if (!added && change->outcome == ERR_OK)
+			change->outcome = ERR_UNAVAILABLE;   /* the driver refuses it */
 	}
 	bson_destroy(&filter);
 	bson_destroy(&update);
