@@ -13,6 +13,7 @@
 #include "api.h"
 #include "clock.h"
 #include "log.h"
+#include "queue.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -117,6 +118,15 @@ static void make_parts(struct api *api)
 	api->commit = group_commit_new(api->link, (int)s->accept_timeout_ms, on_stored, api->pusher);
 }
 
+/* With a wall clock that is wrong, signed callbacks would be refused, and their vendors not come again. */
+static void learn_time(const struct settings *s)
+{
+	struct err_text why = { "" };
+
+	if (queue_learn_time(s->redis_url, (int)s->redis_timeout_ms, &why) != ERR_OK)
+		log_warn("Redis is away, the time is that of the wall clock until it is back error=\"%s\"", why.text);
+}
+
 /* Mostly the store is there and open within milliseconds: then not one request meets a process that is not
  * ready, and a restart under load answers no 503. Connections wait in the socket's backlog meanwhile. */
 static void give_store_a_moment(struct api *api)
@@ -191,6 +201,7 @@ int main(int argc, char **argv)
 	block_signals();
 	load_vendors(&api);
 	make_parts(&api);
+	learn_time(&api.settings);
 	give_store_a_moment(&api);
 	if (accept_pool_new(&api, STDIN_FILENO, (int)api.settings.api_threads, &pool, &why) != ERR_OK)
 		fatal("cannot take requests", why.text);

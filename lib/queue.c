@@ -39,6 +39,18 @@ void queue_free(struct queue *queue)
 	free(queue);
 }
 
+enum err queue_learn_time(const char *redis_url, int timeout_ms, struct err_text *why)
+{
+	struct redis *redis;
+	enum err err = redis_new(redis_url, timeout_ms, &redis, why);
+
+	if (err == ERR_OK) {
+		err = redis_ready(redis, why);
+		redis_free(redis);
+	}
+	return err;
+}
+
 /* ---- Single commands ---- */
 
 static void make_ping(struct queue *queue, void *arg, size_t i, struct queue_command *command)

@@ -34,6 +34,9 @@ struct queue;
 enum err queue_new(const char *redis_url, const char *prefix, int timeout_ms, struct queue **queue, struct err_text *why)
 	__attribute__((warn_unused_result));
 void queue_free(struct queue *queue);
+/* Asks Redis for the time (clock.h) over a connection of its own, before a program does anything by its own wall
+ * clock. The errors of queue_new(), or ERR_UNAVAILABLE: then the wall clock serves until the first contact. */
+enum err queue_learn_time(const char *redis_url, int timeout_ms, struct err_text *why) __attribute__((warn_unused_result));
 /* Connects if need be: is Redis there? */
 enum err queue_ping(struct queue *queue, struct err_text *why) __attribute__((warn_unused_result));
 

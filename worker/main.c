@@ -110,15 +110,17 @@ static void name_worker(struct worker *worker)
 	snprintf(worker->name, sizeof(worker->name), "%s/%s", host, worker->consumer);
 }
 
-/* Checks the URL; whether Redis is there shows later, and is not needed for a start. */
-static void check_redis_url(const struct settings *s)
+/* With a wall clock that is wrong, repair would fail jobs whose deadline has not come. Whether Redis is there is not
+ * needed for a start. */
+static void learn_time(const struct settings *s)
 {
 	struct err_text why = { "" };
-	struct queue *queue;
+	enum err err = queue_learn_time(s->redis_url, (int)s->redis_timeout_ms, &why);
 
-	if (queue_new(s->redis_url, s->redis_prefix, (int)s->redis_timeout_ms, &queue, &why) != ERR_OK)
+	if (err == ERR_UNAVAILABLE)
+		log_warn("Redis is away, the time is that of the wall clock until it is back error=\"%s\"", why.text);
+	else if (err != ERR_OK)
 		fatal("REDIS_URL", why.text);
-	queue_free(queue);
 }
 
 /* Waits for a store that is away; a URI or schema that cannot be used ends the program. False: TERM came
@@ -262,7 +264,7 @@ int main(int argc, char **argv)
 	block_signals(&signals);
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	load_vendors(&worker);
-	check_redis_url(&worker.settings);
+	learn_time(&worker.settings);
 	worker.calls_max = calls_within_files(worker.settings.calls_max);
 	name_worker(&worker);
 	if (open_store(&worker, &signals) && read_callback_key(&worker, &signals)) {
