@@ -26,7 +26,8 @@ enum {
 	LEASE_DOUBT_MS = 2000,         /* an over lease is believed only after it was seen over for so long of our own time */
 	ERROR_SIZE = 800,
 	LAST_ERROR_BYTES_MAX = 600,
-	STORE_BACK_DOUBT_MS = 5000,    /* and not right after the store came back: its owner may be about to commit */
+	STORE_BACK_DOUBT_MS = 5000,    /* and not right after the store came back: its owner may be about to commit, and a
+	                                  callback that got 503 may be about to come again */
 };
 
 /* What a change says of its job. */
@@ -62,6 +63,11 @@ static bool store_answered(struct repair *r, enum err err, const struct err_text
 	return !away;
 }
 
+static bool store_is_just_back(const struct repair *r)
+{
+	return clock_mono_ms() - r->store_back_mono_ms < STORE_BACK_DOUBT_MS;
+}
+
 static void tell_redis(struct repair *r, size_t n)
 {
 	struct err_text why = { "" };
@@ -84,11 +90,10 @@ static bool lease_is_over(struct repair *r, const struct job_ref *ref, struct jo
 {
 	struct lane *lane = worker_lane(r->worker, ref->vendor);
 	int max_attempts = lane ? lane->vendor->retry.max_attempts : 1;
-	int64_t mono = clock_mono_ms();
 	char at[CLOCK_TEXT_SIZE];
 
-	if (mono - r->store_back_mono_ms < STORE_BACK_DOUBT_MS ||
-	    suspects_seen_for_ms(r->suspects, ref->request_id, ref->fence, mono) < LEASE_DOUBT_MS)
+	if (store_is_just_back(r) ||
+	    suspects_seen_for_ms(r->suspects, ref->request_id, ref->fence, clock_mono_ms()) < LEASE_DOUBT_MS)
 		return false;
 	change->attempts_add = 1;
 	clock_format(change->now, at);
@@ -164,6 +169,8 @@ static bool judge_due(struct repair *r, const struct job_ref *ref, int64_t now, 
 		.request_id = ref->request_id, .from = PHASE_BIT(ref->phase), .fence = ref->fence, .now = now };
 	if (ref->phase == PHASE_CALLING)
 		return lease_is_over(r, ref, change, words);
+	if (ref->phase == PHASE_WAITING_CALLBACK && store_is_just_back(r))
+		return false;
 	say_why_expired(r, ref, words);
 	expire(r, change, words);
 	return true;
