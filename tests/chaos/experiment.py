@@ -63,6 +63,7 @@ class Experiment:
     workers: int = 2
     api_processes: int = 2
     mongod_nodes: int = 1               # over mongodb; more make a replica set
+    before_up: typing.Callable = lambda stack: None  # when only the stack's folder is there
     setup: typing.Callable = lambda stack: None  # before the load: knobs of the mocks
     may_fail: typing.Callable = none_may_fail    # (job as the store has it): may it end as failed here?
     is_own: typing.Callable = has_own_number     # (complete job): is its result what its vendor gave for it?

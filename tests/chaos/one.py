@@ -131,7 +131,8 @@ def run(experiment, store, jobs, folder):
     try:
         stack = Stack(store, as_files(experiment.all_vendors()), experiment.workers, experiment.api_processes,
                       settings={**QUICK_SETTINGS, **crash.settings, **experiment.settings},
-                      mongod_nodes=experiment.mongod_nodes if store == "mongodb" else 1)
+                      mongod_nodes=experiment.mongod_nodes if store == "mongodb" else 1,
+                      before_up=experiment.before_up)
         run_in(experiment, stack, crash, jobs, row)
     except Exception:  # pylint: disable=broad-except
         row.problems.append("the harness failed:\n" + traceback.format_exc()[-3000:])

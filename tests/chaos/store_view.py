@@ -65,13 +65,14 @@ class SqliteView:
 
 
 class MongoView:
-    """Reads finished documents again and again while the experiment runs: they must stay as they were first seen."""
+    """Reads finished documents again and again while the experiment runs: they must stay as they were first seen (by a
+    majority: what an old primary alone has is taken back, and nobody was told of it)."""
 
     OVERLAP_MS = 10000  # a document may be seen some time after its completedAt
 
     def __init__(self, uri):
-        self.client = pymongo.MongoClient(uri, serverSelectionTimeoutMS=2000, connectTimeoutMS=2000,
-                                          socketTimeoutMS=10000)
+        self.client = pymongo.MongoClient(uri, readConcernLevel="majority", serverSelectionTimeoutMS=2000,
+                                          connectTimeoutMS=2000, socketTimeoutMS=10000)
         self.collection = self.client.get_default_database()["jobs"]
         self.first_seen = {}  # request id -> digest
         self.changed = {}

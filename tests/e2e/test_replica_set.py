@@ -5,16 +5,14 @@ No accepted job is lost, and for the seconds without a primary POST answers 503 
 
 import time
 
-import pymongo
-import pymongo.errors
 import pytest
 
 from api import assert_complete
 from conftest import clean_hands
 from load import Load
+from replica_set import find_primary, nodes, step_down
 from stack import QUICK_SETTINGS, Stack
 from vendor_files import own_vendor_files
-from waiting import wait_for
 
 END_SECONDS = 60
 POST_SECONDS = 3.0  # 2 s for the batch, and some for a busy machine
@@ -32,34 +30,6 @@ def set_of_three(store):
 @pytest.fixture
 def replica_stack(set_of_three):
     yield from clean_hands(set_of_three)
-
-
-def nodes(stack):
-    """{service: port}, in the order of the URI."""
-    hosts = pymongo.uri_parser.parse_uri(stack.env["STORE_URI"])["nodelist"]
-    return {f"mongod-{number}": port for number, (_, port) in enumerate(hosts, 1)}
-
-
-def connect(port):
-    return pymongo.MongoClient("127.0.0.1", port, directConnection=True, serverSelectionTimeoutMS=500)
-
-
-def is_primary(port):
-    try:
-        return connect(port).admin.command("hello")["isWritablePrimary"]
-    except pymongo.errors.PyMongoError:
-        return False
-
-
-def find_primary(stack, but_not=None):
-    found = []
-
-    def look():
-        found[:] = [name for name, port in nodes(stack).items() if name != but_not and is_primary(port)]
-        return found
-
-    wait_for(look, 30, "the replica set has a primary")
-    return found[0]
 
 
 class TimedApi:
@@ -105,12 +75,7 @@ def test_the_primary_is_killed(replica_stack):
 def test_the_primary_steps_down(replica_stack):
     stack = replica_stack
     primary = find_primary(stack)
-    port = nodes(stack)[primary]
-
-    def step_down():
-        connect(port).admin.command("replSetStepDown", 20, secondaryCatchUpPeriodSecs=5, force=True)
-
-    under_load(stack, step_down)
+    under_load(stack, lambda: step_down(stack, primary))
     assert find_primary(stack, but_not=primary) != primary
     stack.wait_healthy()
 

@@ -54,10 +54,11 @@ def missing_tools(store):
 
 
 class Stack:
-    """A stack that is up. `vendors` is its vendors.d, a private folder that tests may write to."""
+    """A stack that is up. `vendors` is its vendors.d, a private folder that tests may write to. `before_up` is called with
+    the stack when no more than its folder is there."""
 
     def __init__(self, store, vendor_files, workers=1, api_processes=2, settings=None, mock_args=None,
-                 mongod_nodes=1):
+                 mongod_nodes=1, before_up=None):
         self.store = store
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="vf-e2e-"))
         self.vendors = self.folder / "vendors.d"
@@ -73,6 +74,8 @@ class Stack:
             options += ["--mock-args", mock_args]
         running.append(self)
         try:
+            if before_up:
+                before_up(self)
             self.run("up", *options, settings=settings, seconds=UP_SECONDS)
         except Exception as error:
             logs = self.log_tails()
