@@ -304,11 +304,13 @@ def kill_prober(stack, mock, vendor):
     mock.configure(fail_ratio=1)
     wait_breaker(stack, vendor, "open", HAPPEN_SECONDS)
     prober = wait_probe(stack, mock, vendor)
-    spell = breaker(stack, vendor, "since")
+    spell, opened = breaker(stack, vendor, "since"), logged(stack, f"breaker open vendor={vendor}")
     kill_9(stack, prober)
     assert breaker(stack, vendor, "since") == spell and breaker(stack, vendor) == "half_open", "killed too late"
     mock.configure(hang_ratio=0)
     wait_breaker(stack, vendor, "closed")
+    # Straight from half-open: nobody but the killed worker had probes, and their leases ended.
+    assert logged(stack, f"breaker open vendor={vendor}") == opened, "another worker's probe has opened it again"
 
 
 @experiment(31, "kill a worker while its probes hang", vendors=probed_vendors, drain_seconds=90)
