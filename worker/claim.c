@@ -28,6 +28,17 @@ static void add(struct op_list *list, enum queue_op_kind kind, const struct clai
 	};
 }
 
+/* Its grant becomes no call. */
+static void return_grant(struct op_list *list, const struct claim_item *item)
+{
+	if (item->take->probes) {
+		add(list, QUEUE_REPORT, item, 0);
+		atomic_store(&item->lane->look, true);   /* another may go at once; no answer will tell us so */
+	}
+	add(list, QUEUE_RELEASE, item, 0);
+	add(list, QUEUE_REFUND, item, 1);
+}
+
 /* Its grant was not used; the entry has done its duty (a job that is not due yet gets a delayed one first). */
 static void give_back(struct op_list *list, const struct claim_item *item, const struct store_claim *claim)
 {
@@ -36,13 +47,7 @@ static void give_back(struct op_list *list, const struct claim_item *item, const
 	else
 		log_debug("claim: dropped an entry vendor=%s request_id=%s reason=%s", item->lane->vendor->name,
 		          item->grant->request_id, err_str(claim->outcome));
-	if (item->take->probes) {
-		add(list, QUEUE_REPORT, item, 0);
-		atomic_store(&item->lane->look, true);   /* another may go at once; no answer will tell us so */
-	}
-	quota_count_unused(item->lane);
-	add(list, QUEUE_RELEASE, item, 0);
-	add(list, QUEUE_REFUND, item, 1);
+	return_grant(list, item);
 	add(list, QUEUE_ACK, item, 0);
 }
 
@@ -61,10 +66,13 @@ static struct call *make_calls(const struct claim_item *items, struct store_clai
 	struct call *first = NULL, **tail = &first;
 
 	for (size_t i = 0; i < n; i++) {
-		if (claims[i].outcome == ERR_UNAVAILABLE)
-			continue;
 		if (claims[i].outcome != ERR_OK) {
-			give_back(list, &items[i], &claims[i]);
+			quota_count_unused(items[i].lane);
+			/* Claimed or not, nobody calls for it now. Its entry may be the only one. */
+			if (claims[i].outcome == ERR_UNAVAILABLE)
+				return_grant(list, &items[i]);
+			else
+				give_back(list, &items[i], &claims[i]);
 			continue;
 		}
 		*tail = call_new(items[i].lane, claims[i].job, items[i].take, items[i].grant);
@@ -72,6 +80,24 @@ static struct call *make_calls(const struct claim_item *items, struct store_clai
 		add(list, QUEUE_ACK, &items[i], 0);
 	}
 	return first;
+}
+
+static void tell_redis(struct queue *queue, struct op_list *list, size_t n)
+{
+	struct err_text why = { "" };
+
+	if (list->n && queue_apply(queue, list->ops, list->n, &why) != ERR_OK)
+		log_warn("claim: Redis could not be told, repair will clean up entries=%zu error=\"%s\"", n, why.text);
+	free(list->ops);
+}
+
+void claim_nothing(struct queue *queue, const struct claim_item *items, size_t n)
+{
+	struct op_list list = { .ops = mem_calloc(n * OPS_A_ITEM, sizeof(*list.ops)) };
+
+	for (size_t i = 0; i < n; i++)
+		return_grant(&list, &items[i]);
+	tell_redis(queue, &list, n);
 }
 
 enum err claim_and_call(struct worker *worker, struct queue *queue, const struct claim_item *items, size_t n)
@@ -91,9 +117,7 @@ enum err claim_and_call(struct worker *worker, struct queue *queue, const struct
 	else if (any_unavailable(claims, n))
 		err = ERR_UNAVAILABLE;
 	loop_submit(worker->loop, make_calls(items, claims, n, &list));
-	if (list.n && queue_apply(queue, list.ops, list.n, &why) != ERR_OK)
-		log_warn("claim: Redis could not be told, repair will clean up entries=%zu error=\"%s\"", n, why.text);
-	free(list.ops);
+	tell_redis(queue, &list, n);
 	free(claims);
 	return err;
 }

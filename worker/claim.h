@@ -17,5 +17,7 @@ struct claim_item {
  * not be claimed. ERR_UNAVAILABLE: the store did not answer. The entries stay pending; repair brings them
  * back. */
 enum err claim_and_call(struct worker *worker, struct queue *queue, const struct claim_item *items, size_t n);
+/* None of these n grants may become a call: gives them back. Their entries stay pending likewise. */
+void claim_nothing(struct queue *queue, const struct claim_item *items, size_t n);
 
 #endif

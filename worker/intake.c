@@ -176,6 +176,7 @@ static enum err count_and_call(struct intake *in, int n_takes, const struct clai
 
 	if (err != ERR_OK) {
 		log_warn("intake: calls cannot be counted, none is made jobs=%zu error=\"%s\"", n, why.text);
+		claim_nothing(in->queue, items, n);
 		return err;
 	}
 	CRASH_POINT("count_after");
