@@ -67,6 +67,12 @@ static enum err tell_batch(struct untold *untold, struct queue *queue, size_t n,
 	return queue_apply(queue, ops, n, why);
 }
 
+/* A probe's report counts only while its lease is there: the second time it finds none. */
+static bool told_once_at_most(const struct item *item)
+{
+	return item->op.kind == QUEUE_REFUND || (item->op.kind == QUEUE_REPORT && !item->entry_id[0]);
+}
+
 /* Keeps those of the first n, which may have been told, that may be told again. */
 static void failed(struct untold *untold, size_t n, int64_t now, const char *why)
 {
@@ -81,7 +87,7 @@ static void failed(struct untold *untold, size_t n, int64_t now, const char *why
 
 		if (!item->failed_mono_ms)
 			item->failed_mono_ms = now;
-		if (i < n && (item->op.kind == QUEUE_REFUND || item->op.kind == QUEUE_REPORT))
+		if (i < n && told_once_at_most(item))
 			continue;
 		if (now - item->failed_mono_ms < UNTOLD_MAX_AGE_MS)
 			untold->items[kept++] = *item;

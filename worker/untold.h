@@ -2,9 +2,9 @@
  * absence of Redis costs neither a vendor its room (calls that ended would count as in flight until their
  * lease ends) nor a retry its time.
  *
- * Bounded by count and age: what is dropped, repair and the leases mend. A refund and a report are told once at
- * most, for they may have been carried out although the answer was lost. While Redis hangs, its time-out is paid once in
- * a while only. Not thread-safe.
+ * Bounded by count and age: what is dropped, repair and the leases mend. A refund and a report, unless it is a
+ * probe's, are told once at most, for they may have been carried out although the answer was lost. While Redis
+ * hangs, its time-out is paid once in a while only. Not thread-safe.
  */
 #ifndef VF_UNTOLD_H
 #define VF_UNTOLD_H

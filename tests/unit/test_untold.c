@@ -95,6 +95,24 @@ static void a_report_is_told_once_at_most(void **state)
 	assert_true(untold_tell(f->untold, f->queue, T0 + 1));
 }
 
+/* Else the vendor would wait for the end of the probe's lease. */
+static void a_report_of_a_probe_is_told_again(void **state)
+{
+	static const struct breaker_rules rules = { .failure_ratio = 0.5, .min_calls = 1, .window_ms = 1000, .open_ms = 1000,
+		.probes = 1 };
+	struct queue_op op = { .kind = QUEUE_REPORT, .vendor = "v", .entry_id = "1-1",
+		.report = { .rules = &rules, .successes = 1 } };
+	struct fixture *f = *state;
+
+	private_redis_kill(f->redis);
+	untold_add(f->untold, &op);
+	assert_false(untold_tell(f->untold, f->queue, T0));
+	private_redis_restart(f->redis);
+	usleep(CONNECT_AGAIN_US);
+	assert_true(untold_tell(f->untold, f->queue, T0 + UNTOLD_RETRY_MS));
+	assert_int_equal(private_redis_do(f->redis, "EXISTS breaker:{v}"), 1);
+}
+
 static void what_is_old_is_dropped(void **state)
 {
 	struct fixture *f = *state;
@@ -123,6 +141,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_redis_did_not_hear_is_told_again_but_not_at_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_refund_is_told_once_at_most, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_report_is_told_once_at_most, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_report_of_a_probe_is_told_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_old_is_dropped, setup, teardown),
 		cmocka_unit_test_setup_teardown(there_is_no_more_than_the_maximum, setup, teardown),
 	};
