@@ -132,7 +132,8 @@ static void set_next_take(struct intake *in, struct lane *lane, const struct que
 	int64_t wait = take->wait_ms;
 
 	if (take->outcome == ERR_STALE) {
-		wait = limits_begin(in->worker->store, in->queue, lane);
+		/* A store that hangs is waited for once, not for every vendor. When it is back all are looked at. */
+		wait = in->store_away ? AWAY_WAIT_MS : limits_begin(in->worker->store, in->queue, lane, &in->store_away);
 		lane->next_take_mono_ms = wait ? clock_mono_ms() + wait : 0;
 		return;
 	}

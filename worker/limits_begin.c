@@ -47,13 +47,14 @@ static enum err read_quotas(struct store *store, const struct vendor *vendor, st
 
 /* The second step. */
 static enum err start(struct store *store, struct queue *queue, struct lane *lane, struct queue_begin *begin,
-                      struct err_text *why)
+                      bool *store_away, struct err_text *why)
 {
 	struct quota_slot *slots = NULL;
 	enum err err = ERR_OK;
 
 	if (!begin->fresh)
 		err = read_quotas(store, lane->vendor, &slots, &begin->n_slots, why);
+	*store_away |= err == ERR_UNAVAILABLE;
 	begin->slots = slots;
 	memcpy(begin->ticket, lane->limits_start.ticket, sizeof(begin->ticket));
 	if (err == ERR_OK)
@@ -65,7 +66,7 @@ static enum err start(struct store *store, struct queue *queue, struct lane *lan
 	return err;
 }
 
-int64_t limits_begin(struct store *store, struct queue *queue, struct lane *lane)
+int64_t limits_begin(struct store *store, struct queue *queue, struct lane *lane, bool *store_away)
 {
 	struct queue_begin begin = { .vendor = lane->vendor, .guard_max_ms = lane->guard.max_ms };
 	struct err_text why = { "" };
@@ -78,12 +79,13 @@ int64_t limits_begin(struct store *store, struct queue *queue, struct lane *lane
 		/* After the ticket was given: who is the first now was so when it was made. */
 		err = store_mark_called(store, lane->vendor->name, &why);
 		begin.fresh = err == ERR_OK;
+		*store_away |= err == ERR_UNAVAILABLE;
 		if (err == ERR_EXISTS)
 			err = ERR_OK;
 		if (!begin.fresh && vendor_has_quota(lane->vendor))
 			wait = lane->limits_start.seen_mono_ms + lane->guard.max_ms - clock_mono_ms() + 1;
 		if (err == ERR_OK && wait <= 0)
-			err = start(store, queue, lane, &begin, &why);
+			err = start(store, queue, lane, &begin, store_away, &why);
 	}
 	if (err != ERR_OK) {
 		log_warn("limits: cannot be started vendor=%s error=\"%s\"", lane->vendor->name, why.text);

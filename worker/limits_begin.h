@@ -15,7 +15,8 @@
 #include "store.h"
 
 /* After ERR_STALE of a take. The ms after which the lane is to be taken from again; if its limiter is not started
- * then, that take says ERR_STALE, too, and this goes on. Intake's thread only. */
-int64_t limits_begin(struct store *store, struct queue *queue, struct lane *lane);
+ * then, that take says ERR_STALE, too, and this goes on. *store_away is set if the store did not answer. Intake's
+ * thread only. */
+int64_t limits_begin(struct store *store, struct queue *queue, struct lane *lane, bool *store_away);
 
 #endif

@@ -179,6 +179,7 @@ static void nothing_of_a_failed_write_is_used_or_taken_back(void **state)
 /* ---- Starting ---- */
 
 static struct private_redis *server;
+static bool store_away;
 static const struct vendor_limit ten_a_day[] = { { 10, DAY_MS, 0 } };
 
 static void another_worker_counts(int64_t n)
@@ -193,7 +194,7 @@ static int64_t start(struct queue *queue, struct lane *lane)
 	struct queue_grant grants[1];
 
 	while (fixture_take(queue, lane->vendor, 0, grants).outcome == ERR_STALE) {
-		wait = limits_begin(&store, queue, lane);
+		wait = limits_begin(&store, queue, lane, &store_away);
 		assert_true(clock_mono_ms() - began < 10000);
 		if (wait)
 			fixture_nap_ms(wait);
@@ -212,7 +213,7 @@ static void a_start_knows_what_others_count_until_their_grants_are_void(void **s
 	private_redis_flush(server);
 	fixture_push(queue, "race", 20);
 	another_worker_counts(3);
-	assert_in_range(limits_begin(&store, queue, &lane), 100, 201);
+	assert_in_range(limits_begin(&store, queue, &lane, &store_away), 100, 201);
 	another_worker_counts(4);
 	assert_true(start(queue, &lane) >= 100);
 	assert_int_equal(fixture_take_n(queue, &vendor, 20, NULL), 3);
@@ -229,13 +230,13 @@ static void a_start_begins_again_when_redis_forgets_again(void **state)
 	(void)state;
 	private_redis_flush(server);
 	fixture_push(queue, "again", 20);
-	assert_true(limits_begin(&store, queue, &lane) > 0);
+	assert_true(limits_begin(&store, queue, &lane, &store_away) > 0);
 	fixture_begin(queue, &vendor, false);
 	assert_int_equal(fixture_take_n(queue, &vendor, 6, NULL), 6);
 	private_redis_flush(server);
 	fixture_push(queue, "again", 20);
 	fixture_nap_ms(200);
-	assert_in_range(limits_begin(&store, queue, &lane), 100, 201);
+	assert_in_range(limits_begin(&store, queue, &lane, &store_away), 100, 201);
 	another_worker_counts(6);
 	start(queue, &lane);
 	assert_int_equal(fixture_take_n(queue, &vendor, 20, NULL), 4);
@@ -253,8 +254,10 @@ static void without_the_store_nothing_is_started(void **state)
 	private_redis_flush(server);
 	fixture_push(queue, "alone", 20);
 	counted.away = true;
-	fixture_nap_ms(limits_begin(&store, queue, &lane));
-	assert_true(limits_begin(&store, queue, &lane) > 0);
+	fixture_nap_ms(limits_begin(&store, queue, &lane, &store_away));
+	assert_false(store_away);
+	assert_true(limits_begin(&store, queue, &lane, &store_away) > 0);
+	assert_true(store_away);
 	assert_int_equal(fixture_take(queue, &vendor, 1, grants).outcome, ERR_STALE);
 	counted.away = false;
 	start(queue, &lane);

@@ -1,0 +1,119 @@
+/* The intake thread beside a store that hangs: it asks once, not for every vendor, and leaves when it has to. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include "../../worker/worker.h"
+#include "../support/queue_fixture.h"
+#include "clock.h"
+#include "store_engine.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { LANES = 24, STORE_TIMEOUT_MS = 250 };
+
+static struct private_redis *server;
+static const struct vendor_limit limits[] = { { 10, 1000, 0 } };
+
+/* ---- A store whose every answer is a time-out ---- */
+
+static _Atomic int asked;
+
+static enum err time_out(struct err_text *why)
+{
+	atomic_fetch_add(&asked, 1);
+	fixture_nap_ms(STORE_TIMEOUT_MS);
+	return err_set(why, ERR_UNAVAILABLE, "too slow");
+}
+
+static enum err fake_mark_called(struct store *store, const char *vendor, struct err_text *why)
+{
+	(void)store, (void)vendor;
+	return time_out(why);
+}
+
+static enum err fake_ping(struct store *store, struct err_text *why)
+{
+	(void)store;
+	return time_out(why);
+}
+
+static const struct store_engine engine = { .mark_called = fake_mark_called, .ping = fake_ping };
+static struct store store = { &engine };
+
+/* Nothing is ever granted. */
+void loop_submit(struct loop *loop, struct call *list)
+{
+	(void)loop;
+	assert_null(list);
+}
+
+struct lane *worker_lane(struct worker *worker, const char *name)
+{
+	for (size_t i = 0; i < worker->n_lanes; i++)
+		if (strcmp(worker->lanes[i].vendor->name, name) == 0)
+			return &worker->lanes[i];
+	return NULL;
+}
+
+/* ---- The test ---- */
+
+static struct vendor vendors[LANES];
+static struct lane lanes[LANES];
+static char names[LANES][16];
+
+/* As after a restart of Redis: every vendor has work, and its limiter is another run's. */
+static void make_stale_lanes(struct worker *worker)
+{
+	struct queue *queue = fixture_queue(server);
+
+	for (int i = 0; i < LANES; i++) {
+		snprintf(names[i], sizeof(names[i]), "v%d", i);
+		vendors[i] = fixture_vendor(names[i], limits, 1);
+		lanes[i].vendor = &vendors[i];
+		lanes[i].in_flight = &worker->in_flight;
+		fixture_push(queue, names[i], 1);
+		private_redis_do(server, "HSET t:rate_limit:{%s} run_id another", names[i]);
+	}
+	worker->lanes = lanes;
+	worker->n_lanes = LANES;
+	queue_free(queue);
+}
+
+static void a_store_that_hangs_is_not_waited_for_once_a_vendor(void **state)
+{
+	struct worker worker = { .store = &store, .calls_max = 100, .lease_ms = FIXTURE_LEASE_MS, .consumer = "w1",
+		.settings = { .redis_url = (char *)(uintptr_t)private_redis_url(server), .redis_prefix = (char *)(uintptr_t)"t:",
+		              .redis_timeout_ms = FIXTURE_TIMEOUT_MS } };
+	int64_t told;
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(mailbox_init(&worker.intake_poke), 0);
+	make_stale_lanes(&worker);
+	assert_int_equal(pthread_create(&thread, NULL, intake_run, &worker), 0);
+	while (atomic_load(&asked) == 0)
+		fixture_nap_ms(1);
+	told = clock_mono_ms();
+	atomic_store(&worker.leaving, true);
+	mailbox_poke(&worker.intake_poke);
+	pthread_join(thread, NULL);
+	assert_in_range(clock_mono_ms() - told, 0, LANES * STORE_TIMEOUT_MS / 2);
+	assert_in_range(atomic_load(&asked), 1, 2);
+	mailbox_deinit(&worker.intake_poke);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(a_store_that_hangs_is_not_waited_for_once_a_vendor) };
+	int failed;
+
+	private_redis_or_skip();
+	server = private_redis_start(NULL);
+	failed = cmocka_run_group_tests_name("intake", tests, NULL, NULL);
+	private_redis_free(server);
+	return failed;
+}
