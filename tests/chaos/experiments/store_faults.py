@@ -107,13 +107,13 @@ def checkpoint_every_second(stack):
 @experiment(23, "disk of the store full", needs=small_disk.why_not, before_up=put_on_small_disk,
             setup=checkpoint_every_second, may_fail=callback_missed, drain_seconds=90, deadline_seconds=300)
 def disk_full(stack, load, crash):
-    disk = disks[stack]
-    before, mongod = load.posted()[503], stack.pids("mongod")
+    disk, before = disks[stack], load.posted()[503]
     disk.fill()
-    wait_for(lambda: load.posted()[503] - before > 100, FULL_SECONDS, "POSTs are refused, for the disk is full", 0.1)
     assert disk.free_bytes() < 1 << 20, f"{disk.free_bytes()} bytes are free on the full disk"
-    assert not mongod or stack.pids("mongod") != mongod, "mongod goes on with a full disk"
-    assert mongod or "disk is full" in stack.log("api"), "no word of the full disk in the log"
+    # MongoDB aborts, and may find room when it starts again: its old journal goes.
+    service, words = ("mongod", "No space left on device") if stack.store == "mongodb" else ("api", "disk is full")
+    wait_for(lambda: words in stack.log(service) and load.posted()[503] > before, FULL_SECONDS,
+             "the store has noticed that the disk is full, and POSTs are refused", 0.1)
     load.go_on(5)
     disk.enlarge(LARGER_MEGABYTES[stack.store])
     load.wait_more(200)
