@@ -34,6 +34,15 @@ static inline bool limit_is_quota(const struct vendor_limit *limit)
 	return limit->burst == 0 && limit->per_ms > QUOTA_OVER_MS;
 }
 
+/* Is this limit counted in the store? Windows of the same length share one count: that of the first. */
+static inline bool vendor_counts_limit(const struct vendor *vendor, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (limit_is_quota(&vendor->limits[k]) && vendor->limits[k].per_ms == vendor->limits[i].per_ms)
+			return false;
+	return limit_is_quota(&vendor->limits[i]);
+}
+
 static inline bool vendor_has_quota(const struct vendor *vendor)
 {
 	for (size_t i = 0; i < vendor->n_limits; i++)

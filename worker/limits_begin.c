@@ -31,7 +31,7 @@ static enum err read_quotas(struct store *store, const struct vendor *vendor, st
 		struct quota_slot *some = NULL;
 		size_t n_some = 0;
 
-		if (!limit_is_quota(&vendor->limits[i]))
+		if (!vendor_counts_limit(vendor, i))
 			continue;
 		err = store_quota_read(store, vendor->name, vendor->limits[i].per_ms,
 		                       now - vendor->limits[i].per_ms - SINCE_SPARE_MS, &some, &n_some, why);

@@ -20,13 +20,13 @@ static void write_items(struct adding *adding)
 	adding->n = 0;
 }
 
-/* Adds to the slot of each quota of the vendor. */
+/* Adds to the slot of each window of the vendor that is a quota. */
 static void add(struct adding *adding, const struct vendor *vendor, int64_t until, int64_t count)
 {
 	if (adding->n + VENDOR_LIMITS_MAX > ITEMS_MAX)
 		write_items(adding);
 	for (size_t i = 0; i < vendor->n_limits; i++)
-		if (limit_is_quota(&vendor->limits[i]))
+		if (vendor_counts_limit(vendor, i))
 			adding->items[adding->n++] = (struct quota_slot){
 				.vendor = vendor->name,
 				.per_ms = vendor->limits[i].per_ms,

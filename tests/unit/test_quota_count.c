@@ -117,6 +117,18 @@ static void a_small_quota_is_counted_exactly_and_never_too_early(void **state)
 	assert_int_equal(counted.writes, 20);
 }
 
+/* They share one count in Redis and in the store. */
+static void windows_of_the_same_length_are_counted_once(void **state)
+{
+	static const struct vendor_limit limits[] = { { 100, DAY_MS, 0 }, { 40, DAY_MS, 0 }, { 10, DAY_MS, 5 } };
+	struct vendor vendor = fixture_vendor("same", limits, 3);
+	struct lane lane = lane_of(&vendor);
+
+	(void)state;
+	assert_int_equal(grant(&lane, 7, GRANTED_MS), ERR_OK);
+	assert_int_equal(count(DAY_MS), 7);
+}
+
 /* 5,000 calls a second in 10 s: not 1,000 writes but some; and all the time the store has what was granted, with an
  * end that no grant can leave after. */
 static void a_busy_vendor_costs_few_writes(void **state)
@@ -243,6 +255,22 @@ static void a_start_begins_again_when_redis_forgets_again(void **state)
 	queue_free(queue);
 }
 
+static void a_start_reads_windows_of_the_same_length_once(void **state)
+{
+	static const struct vendor_limit limits[] = { { 100, DAY_MS, 0 }, { 10, DAY_MS, 0 } };
+	struct vendor vendor = fixture_vendor("twice", limits, 2);
+	struct queue *queue = fixture_queue(server);
+	struct lane lane = lane_of(&vendor);
+
+	(void)state;
+	private_redis_flush(server);
+	fixture_push(queue, "twice", 20);
+	another_worker_counts(3);
+	start(queue, &lane);
+	assert_int_equal(fixture_take_n(queue, &vendor, 20, NULL), 7);
+	queue_free(queue);
+}
+
 static void without_the_store_nothing_is_started(void **state)
 {
 	struct vendor vendor = fixture_vendor("alone", ten_a_day, 1);
@@ -270,11 +298,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_vendor_without_a_quota_costs_no_write),
 		cmocka_unit_test(a_small_quota_is_counted_exactly_and_never_too_early),
+		cmocka_unit_test(windows_of_the_same_length_are_counted_once),
 		cmocka_unit_test(a_busy_vendor_costs_few_writes),
 		cmocka_unit_test(what_was_not_used_counts_for_the_next),
 		cmocka_unit_test(nothing_of_a_failed_write_is_used_or_taken_back),
 		cmocka_unit_test(a_start_knows_what_others_count_until_their_grants_are_void),
 		cmocka_unit_test(a_start_begins_again_when_redis_forgets_again),
+		cmocka_unit_test(a_start_reads_windows_of_the_same_length_once),
 		cmocka_unit_test(without_the_store_nothing_is_started),
 	};
 	int failed;
