@@ -132,7 +132,9 @@ struct queue_op {
 	struct queue_report report;
 };
 
-/* All in one pipeline. Logs it if a report opened or closed a breaker. */
+/* All in one pipeline. Logs it if a report opened or closed a breaker. What is refused because of one vendor's keys
+ * (one of another type) is logged and is no error: to tell it again would not help, and the other ops were carried
+ * out. */
 enum err queue_apply(struct queue *queue, const struct queue_op *ops, size_t n, struct err_text *why)
 	__attribute__((warn_unused_result));
 

@@ -88,6 +88,9 @@ struct queue_pipeline {
 enum err queue__run(struct queue *queue, const struct queue_pipeline *pipeline, size_t n, struct err_text *why)
 	__attribute__((warn_unused_result));
 
+/* May another line about one vendor's trouble go to the log? Not more often than people read. */
+bool queue__may_complain(struct queue *queue);
+
 /* The integer of a reply, or of its text. */
 int64_t queue__integer(const redisReply *reply);
 

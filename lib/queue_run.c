@@ -1,5 +1,6 @@
 /* How the queue talks to Redis: commands, scripts by their SHA-1, pipelines, and what an error reply
  * means. */
+#include "clock.h"
 #include "mem.h"
 #include "queue_priv.h"
 #include "queue_scripts.h"
@@ -9,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { COMPLAIN_EVERY_MS = 10000 };
 
 /* ---- Scripts ---- */
 
@@ -253,6 +256,14 @@ enum err queue__run(struct queue *queue, const struct queue_pipeline *pipeline, 
 	if (run.drop)
 		redis_drop(queue->redis);
 	return err ? err : run.err;
+}
+
+bool queue__may_complain(struct queue *queue)
+{
+	if (queue->complained_at && clock_mono_ms() - queue->complained_at < COMPLAIN_EVERY_MS)
+		return false;
+	queue->complained_at = clock_mono_ms();
+	return true;
 }
 
 int64_t queue__integer(const redisReply *reply)

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { HEAD = 5, COMPLAIN_EVERY_MS = 10000 };   /* elements of the script's answer before the grants */
+enum { HEAD = 5 };   /* elements of the script's answer before the grants */
 
 struct takes {
 	const char *consumer;
@@ -97,12 +97,11 @@ static bool take_answer(struct queue *queue, void *arg, size_t i, const redisRep
 	return true;
 }
 
-/* Names the first vendor in trouble: the text is its. Not more often than people read. */
+/* Names the first vendor in trouble: the text is its. */
 static void complain(struct queue *queue, const struct queue_take *takes, size_t n, const char *text)
 {
-	if (queue->complained_at && clock_mono_ms() - queue->complained_at < COMPLAIN_EVERY_MS)
+	if (!queue__may_complain(queue))
 		return;
-	queue->complained_at = clock_mono_ms();
 	for (size_t i = 0; i < n; i++)
 		if (takes[i].outcome == ERR_UNAVAILABLE) {
 			log_warn("cannot take from a vendor's queue vendor=%s: %s", takes[i].vendor->name, text);

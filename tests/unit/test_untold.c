@@ -113,6 +113,30 @@ static void a_report_of_a_probe_is_told_again(void **state)
 	assert_int_equal(private_redis_do(f->redis, "EXISTS breaker:{v}"), 1);
 }
 
+/* Somebody else's key under our name: no other vendor's hold, report or retry waits for that. */
+static void what_redis_refuses_for_one_vendor_stops_no_other(void **state)
+{
+	static const struct breaker_rules rules = { .failure_ratio = 0.5, .min_calls = 1, .window_ms = 1000, .open_ms = 1000,
+		.probes = 1 };
+	struct queue_op op = { .kind = QUEUE_REPORT, .vendor = "odd", .report = { .rules = &rules, .failures = 1 } };
+	struct fixture *f = *state;
+
+	private_redis_do(f->redis, "SET breaker:{odd} x");
+	untold_add(f->untold, &op);
+	assert_true(untold_tell(f->untold, f->queue, T0));
+	add_delay(f, 1);
+	assert_true(untold_tell(f->untold, f->queue, T0 + 1));
+	assert_int_equal(members(f), 1);
+	/* Redis itself says no: that is told again. */
+	private_redis_do(f->redis, "REPLICAOF 127.0.0.1 1");
+	untold_add(f->untold, &(struct queue_op){ .kind = QUEUE_HOLD, .vendor = "v", .at = 1000 });
+	assert_false(untold_tell(f->untold, f->queue, T0 + 2));
+	private_redis_do(f->redis, "REPLICAOF NO ONE");
+	usleep(CONNECT_AGAIN_US);
+	assert_true(untold_tell(f->untold, f->queue, T0 + 2 + UNTOLD_RETRY_MS));
+	assert_int_equal(private_redis_do(f->redis, "EXISTS rate_limit:{v}"), 1);
+}
+
 static void what_is_old_is_dropped(void **state)
 {
 	struct fixture *f = *state;
@@ -142,6 +166,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_refund_is_told_once_at_most, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_report_is_told_once_at_most, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_report_of_a_probe_is_told_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_redis_refuses_for_one_vendor_stops_no_other, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_old_is_dropped, setup, teardown),
 		cmocka_unit_test_setup_teardown(there_is_no_more_than_the_maximum, setup, teardown),
 	};
