@@ -106,6 +106,7 @@ enum queue_op_kind {
 	QUEUE_ACK,       /* entry_id: XACK + XDEL, once its claim is durable or can never succeed */
 	QUEUE_RELEASE,   /* entry_id: no longer in flight */
 	QUEUE_REFUND,    /* at = n: so many calls that were granted at granted_us did not leave and never will */
+	QUEUE_LATE,      /* at = n: so many calls left just now, after their grants were over: the limits count them anew */
 	QUEUE_DELAY,     /* request_id: into the delayed set until at */
 	QUEUE_HOLD,      /* the vendor is left alone for at = n ms from now */
 	QUEUE_REPORT,    /* report: how calls ended, for the breaker; entry_id: that of a probe, NULL for others. To be told

@@ -54,6 +54,14 @@ static void make_refund(struct queue *queue, const struct queue_op *ops, size_t 
 	queue__arg_number(command, ops->granted_us);
 }
 
+static void make_late(struct queue *queue, const struct queue_op *ops, size_t n, struct queue_command *command)
+{
+	(void)n;
+	queue__script(command, QUEUE_SCRIPT_LATE, 1);
+	queue__arg_key(command, queue, "rate_limit", ops->vendor);
+	queue__arg_number(command, ops->at);
+}
+
 static void make_delay(struct queue *queue, const struct queue_op *ops, size_t n, struct queue_command *command)
 {
 	queue__arg(command, "ZADD");
@@ -100,6 +108,7 @@ static const struct {
 	[QUEUE_ACK] = { { make_xdel, make_xack }, QUEUE_VARIADIC_MAX },
 	[QUEUE_RELEASE] = { { make_release }, QUEUE_VARIADIC_MAX },
 	[QUEUE_REFUND] = { { make_refund }, 1 },
+	[QUEUE_LATE] = { { make_late }, 1 },
 	[QUEUE_DELAY] = { { make_delay }, 100 },
 	[QUEUE_HOLD] = { { make_hold }, 1 },
 	[QUEUE_REPORT] = { { make_report }, 1 },

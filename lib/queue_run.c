@@ -18,6 +18,7 @@ enum { COMPLAIN_EVERY_MS = 10000 };
 static const struct { const char *limiter, *breaker, *text; } sources[QUEUE_SCRIPT_COUNT] = {
 	[QUEUE_SCRIPT_TAKE] = { queue_limiter_lua, queue_breaker_lua, queue_take_lua },
 	[QUEUE_SCRIPT_LIMITS] = { queue_limiter_lua, "", queue_limits_lua },
+	[QUEUE_SCRIPT_LATE] = { queue_limiter_lua, "", queue_late_lua },
 	[QUEUE_SCRIPT_REFUND] = { queue_limiter_lua, "", queue_refund_lua },
 	[QUEUE_SCRIPT_REPORT] = { "", queue_breaker_lua, queue_report_lua },
 	[QUEUE_SCRIPT_HOLD] = { "", "", queue_hold_lua },

@@ -13,6 +13,7 @@ enum {
 	CONNECTION_MAX_IDLE_SECONDS = 25,   /* below the keep-alive of common servers (60 s and more, but some 30) */
 	TEXT_MAX = 8 << 10,
 	HEADER_VALUE_MAX = 128,
+	LATE_US = 2000,                     /* of the limiter's travel time: what writing may take beyond the grant */
 	HEADERS_BYTES_MAX = 256 << 10,      /* of an answer; curl 7.88 keeps them all and has no limit of its own */
 };
 
@@ -85,7 +86,18 @@ static int on_request_ready(void *arg, char *remote_ip, char *local_ip, int remo
 	atomic_fetch_sub(&call->lane->not_left, 1);
 	call->left_mono_us = now;
 	call->answer.sent_at = clock_now_ms();
+	call->next_left = *call->just_left;
+	*call->just_left = call;
 	return CURL_PREREQFUNC_OK;
+}
+
+bool call_left_late(struct call *call, int64_t now_mono_us)
+{
+	if (!call->lane->vendor->n_limits || now_mono_us <= call->leave_by_mono_us + LATE_US)
+		return false;
+	guard_sample(&call->lane->guard, now_mono_us - call->granted_mono_us);
+	atomic_store(&call->lane->guard_ms, guard_ms(&call->lane->guard));
+	return true;
 }
 
 static size_t on_body(char *bytes, size_t size, size_t n, void *arg)
@@ -218,9 +230,10 @@ static void set_bounds(struct call *call, CURL *easy)
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "vendorfetch");
 }
 
-void call_prepare(struct call *call, CURL *easy, const struct call_context *context)
+void call_prepare(struct call *call, CURL *easy, const struct call_context *context, struct call **just_left)
 {
 	call->easy = easy;
+	call->just_left = just_left;
 	call->answer.retry_after_ms = -1;
 	add_headers(call, context);
 	set_request(call, easy);

@@ -37,6 +37,8 @@ struct call {
 	struct buffer body;
 	size_t header_bytes;
 	char curl_text[CURL_ERROR_SIZE];
+	struct call **just_left;    /* the loop's list of those that are being written, ... */
+	struct call *next_left;     /* ... linked by this */
 	bool asked;                 /* the request was about to be written once */
 	bool refused;               /* it did not leave: too late, on hold, or we are leaving */
 	bool sent_twice;            /* curl wanted to repeat it by itself and was stopped */
@@ -56,8 +58,13 @@ struct call_context {
 	const unsigned char *callback_key;   /* STORE_SECRET_SIZE bytes */
 };
 
-/* Makes the easy handle (fresh or reset) carry out this call. call keeps it in call->easy. */
-void call_prepare(struct call *call, CURL *easy, const struct call_context *context);
+/* Makes the easy handle (fresh or reset) carry out this call. call keeps it in call->easy. The moment that its request
+ * is about to be written it puts itself into the list just_left. */
+void call_prepare(struct call *call, CURL *easy, const struct call_context *context, struct call **just_left);
+
+/* Its request has been written by now, or as much of it as the socket took. A thread that was kept from running since
+ * on_request_ready may have written it when its grant was over; true: the limiter has to know. */
+bool call_left_late(struct call *call, int64_t now_mono_us);
 
 /* curl is done with it: fills call->answer. Afterwards the easy handle is the caller's again. */
 void call_finish(struct call *call, CURLcode code);

@@ -184,16 +184,39 @@ static enum err count_and_call(struct intake *in, int n_takes, const struct clai
 	return claim_and_call(in->worker, in->queue, items, n);
 }
 
+/* Calls that left too late count anew, before anything more is taken. Told again if Redis did not answer: counted twice
+ * they cost some of the limit, never break it. */
+static void tell_late(struct intake *in)
+{
+	enum err err = ERR_OK;
+
+	for (size_t i = 0; i < in->worker->n_lanes && !err; i++) {
+		struct lane *lane = &in->worker->lanes[i];
+		int n = atomic_exchange(&lane->late, 0);
+		struct queue_op op = { .kind = QUEUE_LATE, .vendor = lane->vendor->name, .at = n };
+
+		if (n == 0)
+			continue;
+		err = queue_apply(in->queue, &op, 1, NULL);   /* an absence of Redis is said by the take that follows */
+		if (err)
+			atomic_fetch_add(&lane->late, n);
+		else
+			log_info("intake: calls left after their grants were over vendor=%s calls=%d", lane->vendor->name, n);
+	}
+}
+
 /* Takes and claims once. False if there was nothing due or no room. */
 static bool take_once(struct intake *in)
 {
 	struct worker *worker = in->worker;
 	struct claim_item items[GRANTS_A_TURN];
 	struct err_text why = { "" };
-	int n = fill_takes(in, find_due_lanes(in, clock_mono_ms()));
 	int64_t answered_at;
 	size_t n_items;
+	int n;
 
+	tell_late(in);
+	n = fill_takes(in, find_due_lanes(in, clock_mono_ms()));
 	if (n == 0)
 		return false;
 	if (queue_take(in->queue, worker->consumer, in->takes, (size_t)n, &why) != ERR_OK) {

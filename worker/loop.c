@@ -17,13 +17,14 @@ enum { EVENTS_A_TURN = 256, EASY_KEPT = 1024, STOP_LOOK_MS = 20 };
 
 struct loop {
 	const struct call_context *context;
-	struct mailbox *done;
+	struct mailbox *done, *late_poke;
 	struct mailbox inbox;
 	pthread_t thread;
 	CURLM *multi;
 	int epoll_fd;
 	int64_t timer_mono_ms;             /* when curl wants to be called; INT64_MAX = not */
 	struct call *finished, **finished_tail;   /* of this turn */
+	struct call *just_left;            /* written by the last curl_multi_socket_action() */
 	CURL *spare[EASY_KEPT];            /* easy handles for the next calls */
 	int n_spare;
 	struct call **running;             /* dense; a call knows its place in it */
@@ -113,7 +114,7 @@ static void begin(struct loop *loop, struct call *call)
 		finish(loop, call);
 		return;
 	}
-	call_prepare(call, easy, loop->context);
+	call_prepare(call, easy, loop->context, &loop->just_left);
 	if (curl_multi_add_handle(loop->multi, easy) != CURLM_OK) {
 		log_error("loop: curl does not take the call request_id=%s", call->job->request_id);
 		keep_easy(loop, easy);
@@ -196,9 +197,34 @@ static int next_timeout_ms(const struct loop *loop)
 	return wait < 0 ? 0 : wait > INT_MAX ? INT_MAX : (int)wait;
 }
 
+/* What curl has just done wrote some requests: were they in time? */
+static void look_at_left(struct loop *loop)
+{
+	int64_t now = loop->just_left ? clock_mono_us() : 0;
+	bool any_late = false;
+
+	for (struct call *call = loop->just_left; call; call = call->next_left) {
+		if (!call_left_late(call, now))
+			continue;
+		atomic_fetch_add(&call->lane->late, 1);
+		any_late = true;
+	}
+	loop->just_left = NULL;
+	if (any_late)
+		mailbox_poke(loop->late_poke);
+}
+
+static void act(struct loop *loop, curl_socket_t fd, int flags)
+{
+	int running;
+
+	curl_multi_socket_action(loop->multi, fd, flags, &running);
+	look_at_left(loop);
+}
+
 static void dispatch(struct loop *loop, const struct epoll_event *event)
 {
-	int flags = 0, running;
+	int flags = 0;
 
 	if (event->data.fd == loop->inbox.fd) {
 		begin_submitted(loop);
@@ -210,14 +236,13 @@ static void dispatch(struct loop *loop, const struct epoll_event *event)
 		flags |= CURL_CSELECT_OUT;
 	if (event->events & EPOLLERR)
 		flags |= CURL_CSELECT_ERR;
-	curl_multi_socket_action(loop->multi, event->data.fd, flags, &running);
+	act(loop, event->data.fd, flags);
 }
 
 static void *run(void *arg)
 {
 	struct loop *loop = arg;
 	struct epoll_event events[EVENTS_A_TURN];
-	int running;
 
 	while (!atomic_load(&loop->stopping) || loop->n_running > 0) {
 		int n = epoll_wait(loop->epoll_fd, events, EVENTS_A_TURN, next_timeout_ms(loop));
@@ -226,7 +251,7 @@ static void *run(void *arg)
 			dispatch(loop, &events[i]);
 		if (clock_mono_ms() >= loop->timer_mono_ms) {
 			loop->timer_mono_ms = INT64_MAX;
-			curl_multi_socket_action(loop->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+			act(loop, CURL_SOCKET_TIMEOUT, 0);
 		}
 		collect(loop);
 		if (atomic_load(&loop->stopping))
@@ -249,13 +274,14 @@ static enum err watch_inbox(struct loop *loop, struct err_text *why)
 	return ERR_OK;
 }
 
-enum err loop_new(const struct call_context *context, int calls_max, struct mailbox *done, struct loop **out,
-                  struct err_text *why)
+enum err loop_new(const struct call_context *context, int calls_max, struct mailbox *done,
+                  struct mailbox *late_poke, struct loop **out, struct err_text *why)
 {
 	struct loop *loop = mem_calloc(1, sizeof(*loop));
 
 	loop->context = context;
 	loop->done = done;
+	loop->late_poke = late_poke;
 	loop->timer_mono_ms = INT64_MAX;
 	loop->finished_tail = &loop->finished;
 	if (mailbox_init(&loop->inbox) < 0 || (loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC)) < 0) {

@@ -25,7 +25,7 @@ struct fixture {
 	struct tiny_http *http;
 	struct loop *loop;
 	bool running;
-	struct mailbox done;
+	struct mailbox done, late_poke;
 	struct call_context context;
 	unsigned char key[STORE_SECRET_SIZE];
 	struct vendor vendor;
@@ -46,7 +46,8 @@ static int setup(void **state)
 	f->lane.vendor = &f->vendor;
 	f->lane.in_flight = &f->in_flight;
 	guard_init(&f->lane.guard, 0);
-	if (mailbox_init(&f->done) < 0 || loop_new(&f->context, CALLS_MAX, &f->done, &f->loop, NULL) != ERR_OK)
+	if (mailbox_init(&f->done) < 0 || mailbox_init(&f->late_poke) < 0 ||
+	    loop_new(&f->context, CALLS_MAX, &f->done, &f->late_poke, &f->loop, NULL) != ERR_OK)
 		return -1;
 	return 0;
 }
@@ -83,6 +84,7 @@ static int teardown(void **state)
 	free_calls(f->ended);
 	loop_free(f->loop);
 	mailbox_deinit(&f->done);
+	mailbox_deinit(&f->late_poke);
 	tiny_http_free(f->http);
 	free(f);
 	return 0;
@@ -381,6 +383,24 @@ static void stop_gives_up_at_the_last_moment(void **state)
 	assert_int_equal(wait_for(f, 1)->answer.transport, TRANSPORT_CONNECTION_LOST);
 }
 
+/* Between the last look at the clock and the write the thread may have been kept from running. */
+static void a_call_that_was_written_too_late_is_noticed(void **state)
+{
+	struct fixture *f = *state;
+	struct call call = { .lane = &f->lane, .granted_mono_us = 1000000, .leave_by_mono_us = 1020000 };
+	int guard_before;
+
+	guard_init(&f->lane.guard, 0);
+	guard_before = guard_ms(&f->lane.guard);
+	assert_false(call_left_late(&call, 1019000));
+	assert_false(call_left_late(&call, 1021000));
+	assert_int_equal(guard_ms(&f->lane.guard), guard_before);
+	assert_true(call_left_late(&call, 1200000));
+	assert_true(guard_ms(&f->lane.guard) >= 200);
+	f->vendor.n_limits = 0;
+	assert_false(call_left_late(&call, 1200000));
+}
+
 int main(void)
 {
 #define LOOP_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -402,6 +422,7 @@ int main(void)
 		LOOP_TEST(stop_gives_back_what_has_not_left),
 		LOOP_TEST(stop_waits_for_what_has_left),
 		LOOP_TEST(stop_gives_up_at_the_last_moment),
+		LOOP_TEST(a_call_that_was_written_too_late_is_noticed),
 	};
 	int failed;
 

@@ -286,6 +286,33 @@ static void refund_gives_back_while_the_call_counts(void **state)
 	queue_free(queue);
 }
 
+/* Granted at once, but the vendor gets three of them a quarter of a second later: they leave its window later, too. */
+static void late_calls_count_anew(void **state)
+{
+	static const struct vendor_limit limits[] = { { 5, 400, 0 } };
+	struct vendor vendor = fixture_vendor("late", limits, 1);
+	struct queue *queue = fixture_queue(server);
+	struct queue_op op = { .kind = QUEUE_LATE, .vendor = "late", .at = 3 };
+	int64_t wait, told;
+
+	(void)state;
+	private_redis_flush(server);
+	fixture_push(queue, "late", 40);
+	fixture_begin(queue, &vendor, true);
+	assert_int_equal(fixture_take_n(queue, &vendor, 10, NULL), 5);
+	fixture_nap_ms(250);
+	told = clock_mono_ms();
+	assert_int_equal(queue_apply(queue, &op, 1, NULL), ERR_OK);
+	assert_int_equal(fixture_take_n(queue, &vendor, 10, &wait), 0);
+	while (fixture_take_n(queue, &vendor, 2, &wait) == 0)
+		fixture_nap_ms(wait);
+	assert_int_equal(fixture_take_n(queue, &vendor, 10, &wait), 0);
+	fixture_nap_ms(wait);
+	assert_in_range(clock_mono_ms() - told, 400, 10000);
+	assert_true(fixture_take_n(queue, &vendor, 10, NULL) >= fixture_least(1));
+	queue_free(queue);
+}
+
 /* Two grants, the first one's refund comes when its slot has gone: it must not free the second one's. */
 static void late_refund_gives_nothing_back(void **state)
 {
@@ -509,6 +536,7 @@ int main(void)
 		cmocka_unit_test(wait_tells_when_the_bucket_has_a_token),
 		cmocka_unit_test(refund_gives_back_while_the_call_counts),
 		cmocka_unit_test(late_refund_gives_nothing_back),
+		cmocka_unit_test(late_calls_count_anew),
 		cmocka_unit_test(restarted_redis_grants_no_second_burst),
 		cmocka_unit_test(an_unknown_vendor_is_asked_about_when_there_is_a_call_to_make),
 		cmocka_unit_test(fresh_is_not_believed_across_a_restart),
