@@ -257,26 +257,25 @@ static int64_t spread_ms(const struct retry_rules *rules, uint32_t random)
 	return (int64_t)((uint64_t)rules->base_ms * random >> 32);
 }
 
-static int64_t wait_ms(const struct retry_rules *rules, int attempts, const struct rule *rule, const struct answer *answer,
-                       uint32_t random, int64_t *hold_ms)
+static int64_t hold_ms(const struct retry_rules *rules, const struct rule *rule, const struct answer *answer)
 {
-	int64_t asked = answer->retry_after_ms, least;
+	int64_t least = 0;
 
-	*hold_ms = 0;
-	switch (rule->pace) {
-	case PACE_NOW:
-		return 0;
-	case PACE_HOLD:
+	if (rule->pace == PACE_HOLD)
 		least = rules->base_ms > SHORTEST_HOLD_MS ? rules->base_ms : SHORTEST_HOLD_MS;
-		*hold_ms = clamp(asked, least, rules->max_hold_ms);
-		return *hold_ms + spread_ms(rules, random);
-	case PACE_HOLD_IF_ASKED:
-		*hold_ms = clamp(asked, 0, rules->max_hold_ms);
-		break;
-	case PACE_BACKOFF:
-		break;
-	}
-	return retry_wait_ms(rules, attempts, asked, random);
+	else if (rule->pace != PACE_HOLD_IF_ASKED)
+		return 0;
+	return clamp(answer->retry_after_ms, least, rules->max_hold_ms);
+}
+
+static int64_t wait_ms(const struct retry_rules *rules, int attempts, const struct rule *rule, const struct answer *answer,
+                       uint32_t random)
+{
+	if (rule->pace == PACE_NOW)
+		return 0;
+	if (rule->pace == PACE_HOLD)
+		return hold_ms(rules, rule, answer) + spread_ms(rules, random);
+	return retry_wait_ms(rules, attempts, answer->retry_after_ms, random);
 }
 
 static void put_off(const struct vendor *vendor, const struct job *job, const struct answer *answer,
@@ -286,11 +285,10 @@ static void put_off(const struct vendor *vendor, const struct job *job, const st
 	int attempts = job->attempts + 1;
 	/* What costs no attempt (our own fault) waits longer all the same each time that it is claimed. */
 	int tries = rule->verdict == VERDICT_RETRY ? attempts : (int)clamp(job->fence, 1, INT_MAX);
-	int64_t wait = wait_ms(rules, tries, rule, answer, random, &outcome->hold_ms);
 	char words[64];
 
 	outcome->kind = rule->verdict == VERDICT_RETRY ? OUTCOME_RETRY : OUTCOME_RETURNED;
-	outcome->retry_at = now + wait;
+	outcome->retry_at = now + wait_ms(rules, tries, rule, answer, random);
 	if (outcome->kind == OUTCOME_RETRY && !retry_allowed(rules, attempts)) {
 		snprintf(words, sizeof(words), " (attempt %d of %d)", attempts, rules->max_attempts);
 		add_words(outcome, words);
@@ -303,12 +301,20 @@ static void put_off(const struct vendor *vendor, const struct job *job, const st
 		outcome->retry_at = 0;
 }
 
+int64_t outcome_hold_ms(const struct vendor *vendor, const struct answer *answer)
+{
+	struct rule rule = rule_of(vendor, answer);
+
+	return rule.verdict == VERDICT_FAIL ? 0 : hold_ms(&vendor->retry, &rule, answer);
+}
+
 void outcome_of_answer(const struct vendor *vendor, const struct job *job, const struct answer *answer, int64_t now,
                        uint32_t random, struct outcome *outcome)
 {
 	struct rule rule = rule_of(vendor, answer);
 
-	*outcome = (struct outcome){ .attempts_add = rule.verdict == VERDICT_RETURN ? 0 : 1, .health = rule.health };
+	*outcome = (struct outcome){ .attempts_add = rule.verdict == VERDICT_RETURN ? 0 : 1, .health = rule.health,
+	                             .hold_ms = outcome_hold_ms(vendor, answer) };
 	if (rule.verdict == VERDICT_ACCEPT && vendor->mode == VENDOR_ASYNC) {
 		accept_acknowledgement(vendor, job, answer, now, outcome);
 	} else if (rule.verdict == VERDICT_ACCEPT) {

@@ -68,6 +68,10 @@ struct outcome {
 	char *history_entry;       /* JSON object: attempt, at, outcome, latency_ms, http_status?, error? ; NULL if the call does not count */
 };
 
+/* How long the whole vendor is to be left alone after this answer, ms; 0: not at all. The same as the outcome's hold_ms,
+ * for whoever cannot wait for the outcome. */
+int64_t outcome_hold_ms(const struct vendor *vendor, const struct answer *answer);
+
 /* random: any 32 random bits, for jitter. */
 void outcome_of_answer(const struct vendor *vendor, const struct job *job, const struct answer *answer, int64_t now,
                        uint32_t random, struct outcome *outcome);

@@ -54,19 +54,8 @@ static bool tell_redis(struct commit *c) { return untold_tell(c->untold, c->queu
 
 /* ---- Outcome ---- */
 
-/* A hold is never shortened by a later one. */
-static void hold_lane(struct lane *lane, int64_t hold_ms)
-{
-	int64_t now = clock_mono_us(), until = now + hold_ms * 1000, before = atomic_load(&lane->hold_until_mono_us);
-
-	if (before <= now)
-		log_info("commit: the vendor asked to be left alone vendor=%s hold_ms=%lld", lane->vendor->name, (long long)hold_ms);
-	if (before < until)
-		atomic_store(&lane->hold_until_mono_us, until);
-}
-
-/* Decides what becomes of each call; a vendor that asked to be left alone is, before anything else happens, and
- * so is one that fails. That all went well can wait until Redis is told the rest. */
+/* Decides what becomes of each call. That a vendor asked to be left alone (this worker's loop does so already) or that
+ * it fails, Redis is told before anything else happens. That all went well can wait until Redis is told the rest. */
 static void decide(struct commit *c)
 {
 	int64_t now = clock_now_ms();
@@ -82,7 +71,6 @@ static void decide(struct commit *c)
 		reports_add(&c->reports, call, item->outcome.health);
 		if (item->outcome.hold_ms <= 0)
 			continue;
-		hold_lane(call->lane, item->outcome.hold_ms);
 		untold_add(c->untold, &(struct queue_op){
 			.kind = QUEUE_HOLD, .vendor = call->lane->vendor->name, .at = item->outcome.hold_ms });
 		any_hold = true;

@@ -60,7 +60,8 @@ static bool apply_all(struct worker *worker, const struct store_early *kept, siz
 	bool store_away = false;
 	size_t n_done = 0;
 
-	for (size_t i = 0; i < n && !store_away; i++)
+	/* What a worker that has to leave does not get to, the others' repair will. */
+	for (size_t i = 0; i < n && !store_away && !atomic_load(&worker->leaving); i++)
 		if (apply_one(worker, &kept[i], &store_away))
 			done[n_done++] = (struct store_early_key){ kept[i].vendor, kept[i].vendor_job_id };
 	if (store_early_drop(worker->store, done, n_done, &why) != ERR_OK) {

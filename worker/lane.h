@@ -43,4 +43,8 @@ struct lane {
 	_Atomic int64_t hold_until_mono_us; /* a Retry-After came in: granted calls do not leave before this */
 };
 
+/* The vendor is left alone for so long from now on, by this worker; never shortened by a later call. Says so in the log.
+ * Thread-safe. */
+void lane_hold(struct lane *lane, int64_t hold_ms);
+
 #endif

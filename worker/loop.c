@@ -142,6 +142,15 @@ static void detach(struct loop *loop, struct call *call, CURL *easy)
 	remove_running(loop, call);
 }
 
+/* At once, and not when the answer is written: other calls of this vendor may be about to leave. */
+static void hold_if_asked(const struct call *call)
+{
+	int64_t hold_ms = outcome_hold_ms(call->lane->vendor, &call->answer);
+
+	if (hold_ms > 0)
+		lane_hold(call->lane, hold_ms);
+}
+
 static void collect(struct loop *loop)
 {
 	CURLMsg *message;
@@ -154,6 +163,7 @@ static void collect(struct loop *loop)
 		curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&call);
 		call_finish(call, message->data.result);   /* reads from the handle, so it comes first */
 		detach(loop, call, easy);
+		hold_if_asked(call);
 		finish(loop, call);
 	}
 }

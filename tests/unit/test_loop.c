@@ -42,7 +42,8 @@ static int setup(void **state)
 	f->http = tiny_http_start();
 	f->context = (struct call_context){ .api_base_url = "http://127.0.0.1:1", .callback_key = f->key };
 	f->vendor = (struct vendor){ .name = "v", .method = "POST", .timeout_ms = 10000, .connect_timeout_ms = 5000,
-		.max_response_bytes = BODY_MAX, .n_limits = 1, .limits = { { .calls = 10, .per_ms = 1000 } } };
+		.max_response_bytes = BODY_MAX, .retry = { .base_ms = 1, .max_hold_ms = 60000 },
+		.n_limits = 1, .limits = { { .calls = 10, .per_ms = 1000 } } };
 	f->lane.vendor = &f->vendor;
 	f->lane.in_flight = &f->in_flight;
 	guard_init(&f->lane.guard, 0);
@@ -163,12 +164,16 @@ static void connections_are_reused(void **state)
 	assert_int_equal(tiny_http_connections(f->http), 1);
 }
 
-static void a_retry_after_is_read(void **state)
+static void a_retry_after_is_read_and_holds_the_vendor_at_once(void **state)
 {
-	struct call *call = do_call(*state, "/later");
+	struct fixture *f = *state;
+	struct call *call = do_call(f, "/later");
 
 	assert_int_equal(call->answer.http_status, 429);
 	assert_int_equal(call->answer.retry_after_ms, 7000);
+	assert_in_range(atomic_load(&f->lane.hold_until_mono_us) / 1000 - clock_mono_ms(), 1, 7000);
+	assert_int_equal(do_call(f, "/ok")->answer.transport, TRANSPORT_NOT_SENT);
+	assert_int_equal(tiny_http_requests(f->http), 1);
 }
 
 static void a_connection_that_dies_before_the_answer_is_not_used_again_by_curl(void **state)
@@ -407,7 +412,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		LOOP_TEST(an_answer_comes_back_whole),
 		LOOP_TEST(connections_are_reused),
-		LOOP_TEST(a_retry_after_is_read),
+		LOOP_TEST(a_retry_after_is_read_and_holds_the_vendor_at_once),
 		LOOP_TEST(a_connection_that_dies_before_the_answer_is_not_used_again_by_curl),
 		LOOP_TEST(nobody_there_is_no_call),
 		LOOP_TEST(more_calls_than_handles_are_kept_end_at_once),

@@ -358,6 +358,7 @@ static void retry_after_holds_the_vendor_within_bounds(void **state)
 			answer.retry_after_ms = holds[i].retry_after_ms;
 			outcome_of_answer(&sync_vendor, &job, &answer, NOW, randoms[r], &outcome);
 			assert_int_equal(outcome.hold_ms, holds[i].hold_ms);
+			assert_int_equal(outcome_hold_ms(&sync_vendor, &answer), holds[i].hold_ms);
 			assert_in_range(outcome.retry_at - NOW, holds[i].least_wait, holds[i].most_wait);
 			outcome_deinit(&outcome);
 		}

@@ -162,7 +162,7 @@ LEAST_HOLD_SECONDS = 1
 # After the first 429 comes: calls on their way are over, grants that were not used are too old.
 REACTION_SECONDS = 1.5
 GOES_ON_SECONDS = 10
-HOLD = "commit: the vendor asked to be left alone vendor={} hold_ms="
+HOLD = "the vendor asked to be left alone vendor={} hold_ms="
 
 
 def holding_vendors():
