@@ -1,0 +1,100 @@
+"""What scenarios are made of: stacks, the baselines beside them, and bodies to post."""
+
+import contextlib
+import json
+import os
+import pathlib
+import subprocess
+import tempfile
+
+import jobs_in_store
+from stack import Stack
+from vendor_files import NO_BREAKER, as_files, sync_vendor
+from waiting import wait_for
+
+VENDOR = "bench"
+BASELINE_SECONDS = 2
+BASELINE_END_SECONDS = 60
+DRAIN_SECONDS = 120
+DRAIN_LOOK_SECONDS = 0.2
+
+
+def bench_vendor(name=VENDOR):
+    """Answers at once, has no limits; the whole answer is the result."""
+    return sync_vendor(name, timeout_ms=10000, breaker=NO_BREAKER, response={"result": ""})
+
+
+def body(length):
+    """A job of this many bytes: as many records as there is room for, then blanks of padding."""
+    job = {"vendor": VENDOR, "payload": {"pad": ""}}
+    if length > len(json.dumps(job)) + 100:
+        job["payload"]["records"] = []
+    while len(json.dumps(job)) + 100 < length:
+        number = len(job["payload"]["records"])
+        job["payload"]["records"].append({"customer_id": 10000 + number, "name": "Jane Doe", "verify_address": True})
+    job["payload"]["pad"] = "x" * (length - len(json.dumps(job)))
+    return json.dumps(job)
+
+
+class Bench:
+    """One scenario over one store. `runs` of `seconds` each are what every figure is the median of."""
+
+    def __init__(self, store, runs, seconds, build, folder):
+        self.store = store
+        self.runs = range(runs)
+        self.seconds = seconds
+        self.build = build
+        self.folder = folder
+        self._files = 0
+
+    def file(self, text):
+        """Its path, in a folder that goes away with the run."""
+        self._files += 1
+        path = self.folder / f"{self._files}"
+        path.write_text(text)
+        return path
+
+    # ---- Systems ----
+
+    @contextlib.contextmanager
+    def stack(self, workers=1, vendors=None, settings=None, store=None):
+        """A system with the product's own settings, but for these."""
+        stack = Stack(store or self.store, as_files(vendors or [bench_vendor()]), workers, settings=settings)
+        try:
+            yield stack
+        finally:
+            stack.down()
+
+    @contextlib.contextmanager
+    def hello(self):
+        """The baseline: hello.fcgi in the place of vendorfetch.fcgi, everything else of the stack as it is."""
+        with tempfile.TemporaryDirectory(prefix="vf-bench-") as folder:
+            for name, target in (("vendorfetch.fcgi", "tests/bench/hello.fcgi"),
+                                 ("vendorfetch-mock", "vendorfetch-mock")):
+                os.symlink(self.build / target, pathlib.Path(folder) / name)
+            with self.stack(workers=0, settings={"VENDORFETCH_BUILD": folder}, store="sqlite") as stack:
+                yield stack
+
+    def drain(self, stack):
+        """Waits until no job is unfinished."""
+        wait_for(lambda: jobs_in_store.unfinished(stack) == 0, DRAIN_SECONDS,
+                 lambda: f"all jobs end; {jobs_in_store.unfinished(stack)} have not", DRAIN_LOOK_SECONDS)
+
+    # ---- Baselines that are programs ----
+
+    def _program(self, name, *arguments):
+        """What it says about one run of it (tests/bench/rate.h)."""
+        done = subprocess.run([self.build / "tests/bench" / name, *arguments, str(BASELINE_SECONDS)], check=True,
+                              capture_output=True, text=True, timeout=BASELINE_SECONDS + BASELINE_END_SECONDS)
+        return json.loads(done.stdout)
+
+    def insert_rate(self, stack):
+        """Into a new database beside the stack's own: on the same disk, or in the same mongod."""
+        uri = stack.env["STORE_URI"]
+        self._files += 1
+        if stack.store == "mongodb":
+            return self._program("insert_rate", uri.replace("/vendorfetch", f"/baseline{self._files}"))
+        return self._program("insert_rate", uri.replace("vendorfetch.db", f"baseline{self._files}.db"))
+
+    def xadd_rate(self, stack):
+        return self._program("xadd_rate", stack.env["REDIS_URL"].rsplit(":", 1)[1].split("/")[0])

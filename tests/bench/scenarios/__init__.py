@@ -1,0 +1,1 @@
+"""The scenarios, a file each. Every file here is found by itself; see scenario.py."""

@@ -1,0 +1,72 @@
+"""Reading: GET /jobs/{id} on 200 connections, of few and of many finished jobs, and of waiting ones."""
+
+import jobs_in_store
+import wrk
+from bench import body
+from scenario import Figure
+
+ANSWER_BYTES = 2048        # of each vendor's answer
+FEW, MANY = 100, 20000     # so many answers fit into a process's cache of 16 MiB, and so many do not
+POST_SECONDS = 1
+FROM_PROCESS = 0.75        # targets, parts of hello's
+FROM_STORE = {"sqlite": 0.40, "mongodb": 0.30}
+
+
+def post_jobs(bench, stack, count):
+    """At least so many more."""
+    file = bench.file(body(1024))
+    wanted = jobs_in_store.count(stack) + count
+    while jobs_in_store.count(stack) < wanted:
+        load = wrk.post(stack.base_url, file, POST_SECONDS)
+        assert load.good(), f"no job is accepted: {load}"
+
+
+def finished_jobs(bench, stack):
+    stack.sync_mock.configure(response_bytes=ANSWER_BYTES)
+    post_jobs(bench, stack, MANY)
+    bench.drain(stack)
+    return jobs_in_store.ids(stack, "complete", MANY)
+
+
+def redis_gets(stack):
+    """How many results were asked of Redis since it was started."""
+    return stack.queue.redis.info("commandstats").get("cmdstat_get", {"calls": 0})["calls"]
+
+
+def read_all_once(stack, ids_file, count):
+    """So that Redis holds each answer: wrk begins at the first id every time, so it is given more and more time."""
+    for seconds in (2, 4, 8, 16, 32):
+        wrk.get(stack.base_url, ids_file, seconds)
+        if stack.queue.redis.dbsize() >= count:
+            return
+    raise AssertionError(f"there are not {count} answers in Redis")
+
+
+def figures(bench, stack, hello, what, ids, at_least):
+    file = bench.file("".join(request_id + "\n" for request_id in ids))
+    if len(ids) > FEW:
+        read_all_once(stack, file, len(ids))
+    else:
+        wrk.get(stack.base_url, file, POST_SECONDS)
+    asked, measured = redis_gets(stack), []
+    for _ in bench.runs:
+        measured.append((wrk.get(stack.base_url, file, bench.seconds), wrk.get(hello.base_url, file, bench.seconds)))
+    asked = redis_gets(stack) - asked
+    yield Figure(f"GET, {what}", "requests/s", [ours.per_second for ours, _ in measured],
+                 "hello", [other.per_second for _, other in measured], at_least=at_least)
+    yield Figure(f"GET, {what}, p99", "ms", [ours.p99_ms for ours, _ in measured],
+                 "hello's p99", [other.p99_ms for _, other in measured])
+    yield Figure(f"GET, {what}, asked of Redis", "per request", [asked / sum(ours.good() for ours, _ in measured)])
+    bad = sum(ours.bad() for ours, _ in measured)
+    yield Figure(f"GET, {what}, refused or unanswered", "requests", [bad], at_most=0)
+
+
+def run(bench):
+    with bench.stack() as stack, bench.hello() as hello:
+        finished = finished_jobs(bench, stack)
+        yield from figures(bench, stack, hello, "finished, in the process", finished[:FEW], FROM_PROCESS)
+        yield from figures(bench, stack, hello, "finished, 20,000 in turn", finished, None)
+        stack.set_workers(0)
+        post_jobs(bench, stack, FEW)
+        waiting = jobs_in_store.ids(stack, "pending", FEW)
+        yield from figures(bench, stack, hello, "waiting, from the store", waiting, FROM_STORE[bench.store])
