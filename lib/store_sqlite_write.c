@@ -294,6 +294,8 @@ static enum err delete_expired(struct connection *conn, enum statement which, in
 
 enum err sqlite_expire(struct store *base, int64_t now, size_t limit, size_t *deleted, struct err_text *why)
 {
+	/* Those of which there are few come first: jobs alone may use up the limit time and again. */
+	static const enum statement kinds[] = { STMT_EXPIRE_QUOTAS, STMT_EXPIRE_EARLY, STMT_EXPIRE_KEYS, STMT_EXPIRE_JOBS };
 	struct sqlite_store *store = sqlite_store(base);
 	size_t count = 0;
 	bool any = false;
@@ -306,13 +308,8 @@ enum err sqlite_expire(struct store *base, int64_t now, size_t limit, size_t *de
 	err = write_begin(store, why);
 	if (err != ERR_OK)
 		return err;
-	err = delete_expired(&store->writer, STMT_EXPIRE_JOBS, now, limit, &count, why);
-	if (err == ERR_OK)
-		err = delete_expired(&store->writer, STMT_EXPIRE_KEYS, now, limit - count, &count, why);
-	if (err == ERR_OK)
-		err = delete_expired(&store->writer, STMT_EXPIRE_QUOTAS, now, limit - count, &count, why);
-	if (err == ERR_OK)
-		err = delete_expired(&store->writer, STMT_EXPIRE_EARLY, now, limit - count, &count, why);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]) && err == ERR_OK; i++)
+		err = delete_expired(&store->writer, kinds[i], now, limit - count, &count, why);
 	err = write_end(store, err, why);
 	if (err == ERR_OK)
 		*deleted = count;

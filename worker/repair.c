@@ -21,7 +21,7 @@
 enum {
 	PAGE = 200,
 	PAGES_A_ROUND = 25,            /* bounds a round; the next goes on where it matters */
-	EXPIRE_A_ROUND = 2000,
+	EXPIRE_PAGE = 2000,
 	HEARTBEAT_MS = 2000,
 	LEASE_DOUBT_MS = 2000,         /* an over lease is believed only after it was seen over for so long of our own time */
 	ERROR_SIZE = 800,
@@ -323,12 +323,15 @@ static bool reclaim(struct repair *r, const struct lane *lane)
 	return err == ERR_OK || queue_ping(r->queue, &why) == ERR_OK;
 }
 
+/* A page a transaction, so that others get to write in between. */
 static void remove_expired(struct repair *r)
 {
 	struct err_text why = { "" };
-	size_t deleted;
+	size_t deleted = EXPIRE_PAGE;
 
-	store_answered(r, store_expire(r->worker->store, clock_now_ms(), EXPIRE_A_ROUND, &deleted, &why), &why);
+	for (int page = 0; page < PAGES_A_ROUND && deleted == EXPIRE_PAGE && !atomic_load(&r->worker->leaving); page++)
+		if (!store_answered(r, store_expire(r->worker->store, clock_now_ms(), EXPIRE_PAGE, &deleted, &why), &why))
+			return;
 }
 
 static void repair_round(struct repair *r)
