@@ -2,7 +2,7 @@
 
     /usr/bin/python3 -m pytest tests/e2e                   what scripts/test runs; some minutes on two cores
     /usr/bin/python3 -m pytest tests/e2e -m 'slow or not slow'    the full matrix
-    /usr/bin/python3 -m pytest tests/e2e -k sqlite         one store only
+    E2E_STORE=sqlite /usr/bin/python3 -m pytest tests/e2e  one store only
 
 VENDORFETCH_BUILD names the build folder if it is not the top of the tree. Everything runs over both stores. A tool that
 is missing skips with the reason; VENDORFETCH_NO_SKIP=1 makes that a failure. VENDORFETCH_KEEP_STACKS=1 keeps the
@@ -65,7 +65,10 @@ def pytest_runtest_makereport(item, call):
             report.sections.append((f"stack in {stack.folder}", stack.log_tails()))
 
 
-@pytest.fixture(scope="session", params=["sqlite", "mongodb"])
+STORES = [os.environ["E2E_STORE"]] if os.environ.get("E2E_STORE") else ["sqlite", "mongodb"]
+
+
+@pytest.fixture(scope="session", params=STORES)
 def store(request):
     reason = stack_module.missing_tools(request.param)
     if reason:

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Runs the end-to-end tests (pytest) as TAP for `make check`: a real lighttpd, Redis, store, pool, worker and mock vendors.
 # VENDORFETCH_CHECK=units leaves them out. E2E_ARGS: more arguments for pytest.
+# E2E_STORE: sqlite or mongodb, else both. `make check` runs it by run-sqlite.sh and run-mongodb.sh.
 here=$(cd "$(dirname "$0")" && pwd)
 
 if [ "${VENDORFETCH_CHECK:-all}" = units ]; then
