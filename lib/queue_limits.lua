@@ -7,7 +7,7 @@
 -- Gives '' when it is started, by us or by somebody else; or the ticket.
 --
 -- Not fresh: what was called lately is not known (Redis restarted, was wiped, restored or failed over), so every
--- limit starts used up. Only quotas start with what the store counts: that lacks no call (worker/quota.h), if it was
+-- limit starts used up. Only quotas start with what the store counts: that lacks no call (worker/quota_count.h), if it was
 -- read so late that no grant from before the ticket could still become a call. The ticket says that nothing was
 -- granted since: who was given one waits for the longest guard, reads, and comes back. If Redis was lost once more in
 -- between, or somebody else has started the limiter, the ticket is gone with what it stood for.

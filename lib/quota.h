@@ -1,7 +1,7 @@
 /* What a quota is: a window so long (a day, a month) that its count must outlive Redis (invariant I3).
  *
  * Redis counts every window; of a quota the store counts, too. There a slot says: so many calls may have left until
- * this moment, none of them later. What is written is never too few calls and never too early (worker/quota.h), so
+ * this moment, none of them later. What is written is never too few calls and never too early (worker/quota_count.h), so
  * that the slots alone are enough to go on from when Redis has lost its count. Token buckets are no quotas, however
  * slow: one that starts used up gives its next call after per_ms / calls.
  */

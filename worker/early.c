@@ -53,15 +53,15 @@ static bool apply_one(struct worker *worker, const struct store_early *kept, boo
 
 /* ---- A batch ---- */
 
+/* False: not all of them were tried. */
 static bool apply_all(struct worker *worker, const struct store_early *kept, size_t n)
 {
 	struct store_early_key *done = mem_calloc(n, sizeof(*done));
 	struct err_text why = { "" };
 	bool store_away = false;
-	size_t n_done = 0;
+	size_t n_done = 0, i = 0;
 
-	/* What a worker that has to leave does not get to, the others' repair will. */
-	for (size_t i = 0; i < n && !store_away && !atomic_load(&worker->leaving); i++)
+	for (; i < n && !store_away && !atomic_load(&worker->leaving); i++)
 		if (apply_one(worker, &kept[i], &store_away))
 			done[n_done++] = (struct store_early_key){ kept[i].vendor, kept[i].vendor_job_id };
 	if (store_early_drop(worker->store, done, n_done, &why) != ERR_OK) {
@@ -69,7 +69,7 @@ static bool apply_all(struct worker *worker, const struct store_early *kept, siz
 		store_away = true;
 	}
 	free(done);
-	return !store_away;
+	return i == n && !store_away;
 }
 
 bool early_apply(struct worker *worker, const struct store_early_key *keys, size_t n)

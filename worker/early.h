@@ -6,8 +6,8 @@
 #include "store.h"
 #include "worker.h"
 
-/* Applies those of these keys that are kept to their jobs and drops them. False, with a line in the log: the store did
- * not answer, and something may be left for repair. Thread-safe. */
+/* Applies those of these keys that are kept to their jobs and drops them. False: the store did not answer (said in the
+ * log), or the worker has to leave; something may be left for repair, this worker's or another's. Thread-safe. */
 bool early_apply(struct worker *worker, const struct store_early_key *keys, size_t n);
 
 struct early_rounds;

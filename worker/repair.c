@@ -186,7 +186,8 @@ static void log_moved(const struct job_change *change, const char *vendor)
 		log_info("repair: failed vendor=%s request_id=%s error=\"%s\"", vendor, change->request_id, change->error);
 }
 
-/* What came in time counts, even if whoever had to apply it crashed. False: the store is away, nothing may end now. */
+/* What came in time counts, even if whoever had to apply it crashed. False: not all of it could be applied (the store is
+ * away, or we have to leave), so nothing may end now. */
 static bool apply_what_came(struct repair *r, const struct job_ref *refs, size_t n_refs)
 {
 	struct store_early_key keys[PAGE];
@@ -205,7 +206,7 @@ static void change_due_page(struct repair *r, const struct job_ref *refs, size_t
 	struct err_text why = { "" };
 
 	if (!apply_what_came(r, refs, n_refs)) {
-		r->store_away = true;
+		r->store_away = true;   /* ends the round */
 		return;
 	}
 	for (size_t i = 0; i < n_refs; i++)
