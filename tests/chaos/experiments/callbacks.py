@@ -7,6 +7,7 @@ import urllib.parse
 
 from early_store import kept_early
 from experiment import experiment, limited_vendors
+from experiments.kills import DEAD_HANDLER
 from experiments.vendor_faults import NO_CALLBACK, PAUSE_SECONDS, wait_logged
 from vendor_files import NO_BREAKER, own_id_vendor
 from waiting import wait_for
@@ -149,6 +150,11 @@ def fails_at_its_deadline(job):
         job["requestId"] in said
 
 
+def nothing_is_kept(checker):
+    kept = kept_early(checker.stack)
+    return [f"{kept} early callbacks are kept"] if kept else []
+
+
 def answers_are_true(checker):
     """A callback that was accepted is the job's result; one that was ignored is not. Nothing is kept."""
     problems = []
@@ -160,8 +166,7 @@ def answers_are_true(checker):
     for answer, status in (("accepted", "complete"), ("ignored", "failed")):
         if not any(said[i] == answer and checker.jobs[i]["status"] == status for i in said):
             problems.append(f"no callback at a deadline was {answer}, its job {status}")
-    kept = kept_early(checker.stack)
-    return problems + ([f"{kept} early callbacks are kept"] if kept else [])
+    return problems + nothing_is_kept(checker)
 
 
 @experiment(32, "callbacks early, doubled, stale, foreign, at and after the deadline", vendors=calling_back_vendors,
@@ -171,6 +176,22 @@ def callbacks(stack, load, crash):
     failures_of_older_attempts(stack)
     foreign(stack)
     at_the_deadline(stack)
+
+
+# ---- 40: a handler dies between writing and looking ----
+
+def own_id_vendors():
+    at_once, _, own_id = calling_back_vendors()
+    return [at_once, own_id]
+
+
+@experiment(40, "kill a handler after it kept an early callback, before it looked again", vendors=own_id_vendors,
+            answers=DEAD_HANDLER, crash_points=True, also=nothing_is_kept)
+def handler_after_keep(stack, load, crash):
+    stack.async_mock.configure(webhook_before_answer=True, webhook_delay_ms=0, webhook_spread_ms=0)
+    crash.repeat("webhook_after_keep")
+    wait_logged(stack, EARLY_APPLIED, EARLY_JOBS)
+    stack.async_mock.configure(webhook_before_answer=False, webhook_delay_ms=100, webhook_spread_ms=400)
 
 
 # ---- 33: never ----

@@ -5,7 +5,7 @@ import random
 import signal
 import time
 
-from experiment import experiment, limited_vendors
+from experiment import CALLS_A_SECOND, experiment, limited_vendors
 from waiting import wait_for
 
 BACK_SECONDS = 20
@@ -113,3 +113,19 @@ def redis(stack, load, crash):
     for _ in range(3):
         kill_9(stack, "redis")
         load.wait_more(200)
+
+
+def quota_vendors():
+    """With a window that is counted in the store, too, and never used up here."""
+    return limited_vendors(limits=[{"calls": CALLS_A_SECOND, "per_seconds": 1}, {"calls": 100000, "per_seconds": 90}])
+
+
+@experiment(38, "kill a worker after it counted a quota's calls, before its claim", crash_points=True,
+            vendors=quota_vendors)
+def worker_after_count(stack, load, crash):
+    crash.repeat("count_after")
+
+
+@experiment(39, "a quota's count was written but its answer lost", crash_points=True, vendors=quota_vendors)
+def lost_count(stack, load, crash):
+    crash.repeat("lost_quota_answer", times=4)
