@@ -37,11 +37,13 @@ def body(length):
 
 
 class Bench:
-    """One scenario over one store. `runs` of `seconds` each are what every figure is the median of."""
+    """One scenario over one store. Every figure is the median of `runs`, of `seconds` each or of so many `jobs`."""
 
-    def __init__(self, store, runs, seconds, build, folder):
+    def __init__(self, store, runs, seconds, jobs, build, folder):
         self.store = store
         self.runs = range(runs)
+        self.jobs = jobs
+        self.one_run = range(1)   # where runs are long
         self.seconds = seconds
         self.build = build
         self.folder = folder

@@ -39,6 +39,8 @@ def parse_arguments():
     parser.add_argument("--store", choices=STORES, help="over this one only")
     parser.add_argument("--runs", type=int, default=3, help="of which the median is taken (%(default)s)")
     parser.add_argument("--seconds", type=int, default=5, help="length of a run (%(default)s)")
+    parser.add_argument("--jobs", type=int, default=50000,
+                        help="that each run end to end sends through the system (%(default)s)")
     parser.add_argument("--report", type=pathlib.Path, default=BUILD / "bench-report.md",
                         help="where the table goes, with a .json beside it (%(default)s)")
     return parser.parse_args()
@@ -58,7 +60,7 @@ def measure(name, scenario, store, options):
     """Figures as far as it came, and whether it came to its end."""
     figures = []
     with tempfile.TemporaryDirectory(prefix="vf-bench-") as folder:
-        bench = Bench(store, options.runs, options.seconds, BUILD, pathlib.Path(folder))
+        bench = Bench(store, options.runs, options.seconds, options.jobs, BUILD, pathlib.Path(folder))
         try:
             for figure in scenario.run(bench):
                 figure.scenario, figure.store = name, store
@@ -104,7 +106,8 @@ def main():
     began = time.monotonic()
     facts = machine.facts(BUILD, stores)
     figures, is_well = measure_all(scenarios, stores, options)
-    facts["measured"] = f"{options.runs} runs of {options.seconds} s a figure, {time.monotonic() - began:.0f} s in all"
+    facts["measured"] = f"{options.runs} runs of {options.seconds} s or {options.jobs} jobs a figure, " \
+                        f"{time.monotonic() - began:.0f} s in all"
     report.write(facts, figures, options.report)
     print(f"\nin {options.report}")
     return 0 if is_well and not any(map(is_harm, figures)) else 1
