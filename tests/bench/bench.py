@@ -24,9 +24,9 @@ def bench_vendor(name=VENDOR):
     return sync_vendor(name, timeout_ms=10000, breaker=NO_BREAKER, response={"result": ""})
 
 
-def body(length):
-    """A job of this many bytes: as many records as there is room for, then blanks of padding."""
-    job = {"vendor": VENDOR, "payload": {"pad": ""}}
+def body(length, vendor=VENDOR):
+    """A job of this many bytes: as many records as there is room for, then padding."""
+    job = {"vendor": vendor, "payload": {"pad": ""}}
     if length > len(json.dumps(job)) + 100:
         job["payload"]["records"] = []
     while len(json.dumps(job)) + 100 < length:
@@ -59,9 +59,9 @@ class Bench:
     # ---- Systems ----
 
     @contextlib.contextmanager
-    def stack(self, workers=1, vendors=None, settings=None, store=None):
+    def stack(self, workers=1, vendors=None, settings=None, store=None, api_processes=2):
         """A system with the product's own settings, but for these."""
-        stack = Stack(store or self.store, as_files(vendors or [bench_vendor()]), workers, settings=settings)
+        stack = Stack(store or self.store, as_files(vendors or [bench_vendor()]), workers, api_processes, settings)
         try:
             yield stack
         finally:
@@ -97,6 +97,10 @@ class Bench:
         if stack.store == "mongodb":
             return self._program("insert_rate", uri.replace("/vendorfetch", f"/baseline{self._files}"))
         return self._program("insert_rate", uri.replace("vendorfetch.db", f"baseline{self._files}.db"))
+
+    def curl_rate(self, stack, in_flight, body_file):
+        """Against the sync vendor of the stack, which does nothing else meanwhile."""
+        return self._program("curl_rate", stack.sync_mock.url + "/fetch", str(in_flight), body_file)
 
     def xadd_rate(self, stack):
         return self._program("xadd_rate", stack.env["REDIS_URL"].rsplit(":", 1)[1].split("/")[0])

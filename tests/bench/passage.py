@@ -5,10 +5,12 @@ import dataclasses
 import counters
 import jobs_in_store
 import posts
+from bench import VENDOR, body
 from scenario import Figure
 from waiting import wait_for
 
 CONNECTIONS = 50
+WARM_UP_JOBS = 200
 DONE_SECONDS = 120
 LOOK_SECONDS = 0.1   # how often the store is asked whether jobs are left; the end itself is the last job's own time
 PROGRAMS = ("pool", "worker", "lighttpd", "redis", "mongod", "mock")
@@ -19,6 +21,7 @@ class Passage:
     """One run."""
 
     per_second: float
+    seconds: float
     accept_per_second: float
     used: dict          # counters.py
     client_cpu: float
@@ -37,8 +40,14 @@ def pass_through(bench, stack, count, body_file):
     changed_ms = jobs_in_store.complete_since(stack, posted.began_us // 1000)
     took_seconds = max(changed_ms.values(), default=0) / 1000 - posted.began_us / 1e6
     accept_seconds = (max(posted.answered_us, default=0) - posted.began_us) / 1e6
-    return Passage(len(posted.ids) / took_seconds, len(posted.ids) / accept_seconds, used, posted.cpu_seconds,
-                   len(posted.ids), posted.bad(), sum(request_id not in changed_ms for request_id in posted.ids))
+    accepted = len(posted.ids)
+    return Passage(accepted / took_seconds, took_seconds, accepted / accept_seconds, used, posted.cpu_seconds,
+                   accepted, posted.bad(), sum(request_id not in changed_ms for request_id in posted.ids))
+
+
+def warm_up(bench, stack, vendor=VENDOR):
+    """So that connections, statements and pages are there."""
+    pass_through(bench, stack, WARM_UP_JOBS, bench.file(body(128, vendor)))
 
 
 def harm(passages):

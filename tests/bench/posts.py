@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import statistics
 import subprocess
 
 END_SECONDS = 120   # the longest that posting may take
@@ -13,22 +12,18 @@ class Posts:
     """Times are microseconds of the wall clock since 1970."""
 
     wanted: int
-    ids: list          # of those that were accepted, in the order in which they were sent
-    answered_us: list  # when each of these was accepted
-    took_ms: list      # from sending each of these to its answer
+    ids: list            # of those that were accepted, in the order in which they were sent
+    answered_us: list    # when each of these was accepted
     began_us: int
-    cpu_seconds: float # of the client
+    cpu_seconds: float   # of the client
 
     def bad(self):
         """Refused, unanswered or never sent."""
         return self.wanted - len(self.ids)
 
-    def p99_ms(self):
-        return statistics.quantiles(self.took_ms, n=100)[98]
-
 
 def _read(path, wanted, cpu_seconds):
-    posts = Posts(wanted, [], [], [], 0, cpu_seconds)
+    posts = Posts(wanted, [], [], 0, cpu_seconds)
     with open(path, encoding="ascii") as lines:
         for line in lines:
             sent_us, answered_us, status, request_id = line.split()
@@ -36,7 +31,6 @@ def _read(path, wanted, cpu_seconds):
             if status == "202":
                 posts.ids.append(request_id)
                 posts.answered_us.append(int(answered_us))
-                posts.took_ms.append((int(answered_us) - int(sent_us)) / 1000)
     return posts
 
 

@@ -25,9 +25,14 @@ bool rate_begin(struct rate *rate)
 
 void rate_end(struct rate *rate)
 {
+	rate_add(rate, clock_mono_us() - rate->batch_began_us);
+}
+
+void rate_add(struct rate *rate, int64_t took_us)
+{
 	if ((rate->n & (rate->n - 1)) == 0)   /* full at every power of two */
 		rate->took_us = mem_realloc(rate->took_us, (rate->n ? 2 * rate->n : 1) * sizeof(*rate->took_us));
-	rate->took_us[rate->n++] = clock_mono_us() - rate->batch_began_us;
+	rate->took_us[rate->n++] = took_us;
 }
 
 static int compare(const void *a, const void *b)

@@ -22,6 +22,8 @@ void rate_deinit(struct rate *rate);
 bool rate_begin(struct rate *rate);
 /* It is over. */
 void rate_end(struct rate *rate);
+/* One of several at the same time is over, and took so long. */
+void rate_add(struct rate *rate, int64_t took_us);
 
 /* {"per_second", "batches", "p50_ms", "p99_ms"} as one line on stdout; the first in items, not batches. */
 void rate_print(struct rate *rate, size_t items_per_batch);

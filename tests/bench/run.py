@@ -77,7 +77,9 @@ def measure_all(scenarios, stores, options):
     print(report.head(), flush=True)
     for store in stores:
         for name, scenario in scenarios.items():
+            began = time.monotonic()
             more, came_to_its_end = measure(name, scenario, store, options)
+            print(f"{name} over {store} took {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
             figures += more
             is_well = is_well and came_to_its_end
     return figures, is_well

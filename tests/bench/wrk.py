@@ -33,8 +33,8 @@ class Load:
 def _run(base_url, seconds, variables):
     done = subprocess.run(["wrk", "--threads", str(THREADS), "--connections", str(CONNECTIONS), "--duration",
                            f"{seconds}s", "--timeout", "10s", "--latency", "--script", SCRIPT, base_url],
-                          env={**os.environ, "THREADS": str(THREADS), **variables}, capture_output=True, text=True, check=True,
-                          timeout=seconds + END_SECONDS)
+                          env={**os.environ, "THREADS": str(THREADS), **variables}, capture_output=True, text=True,
+                          check=True, timeout=seconds + END_SECONDS)
     for line in done.stdout.splitlines():
         if line.startswith("load: "):
             return Load(**json.loads(line.removeprefix("load: ")))
