@@ -1,4 +1,4 @@
-"""What a stack has done since it was started, by its own counters: CPU, round trips to Redis and to the store.
+"""What a stack has done since it was started: CPU, round trips to Redis and to the store, calls.
 
 Take one before, one after, and what is between them with less().
 """
@@ -43,10 +43,15 @@ def store_batches(stack):
         return struct.unpack_from("=I", wal_index.read(64), WAL_INDEX_CHANGES_AT)[0]
 
 
+def vendor_calls(stack):
+    return sum(mock.stats()["calls"] for mock in (stack.sync_mock, stack.async_mock))
+
+
 def snapshot(stack):
     """{what: number}"""
     return {**{f"{program} CPU": seconds for program, seconds in cpu(stack).items()},
-            **{f"redis {what}": count for what, count in redis(stack).items()}, "store batches": store_batches(stack)}
+            **{f"redis {what}": count for what, count in redis(stack).items()}, "store batches": store_batches(stack),
+            "vendor calls": vendor_calls(stack)}
 
 
 def less(after, before):

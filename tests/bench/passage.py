@@ -65,5 +65,6 @@ def cost(passages):
     yield Figure("CPU of the client", "s per 10,000 jobs", [each.client_cpu / each.jobs * 10000 for each in passages])
     for counted, what in (("redis reads", "round trips to Redis"), ("redis scripts", "scripts in Redis"),
                           ("redis commands", "commands in Redis, those inside scripts too"),
-                          ("store batches", "write transactions or commands to the store")):
+                          ("store batches", "write transactions or commands to the store"),
+                          ("vendor calls", "calls")):
         yield Figure(what, "per job", [each.used[counted] / each.jobs for each in passages])

@@ -38,7 +38,7 @@ def parse_arguments():
     parser.add_argument("--only", help="names of scenarios, with commas between them")
     parser.add_argument("--store", choices=STORES, help="over this one only")
     parser.add_argument("--runs", type=int, default=3, help="of which the median is taken (%(default)s)")
-    parser.add_argument("--seconds", type=int, default=5, help="length of a run (%(default)s)")
+    parser.add_argument("--seconds", type=int, default=4, help="length of a run (%(default)s)")
     parser.add_argument("--jobs", type=int, default=50000,
                         help="that each run end to end sends through the system (%(default)s)")
     parser.add_argument("--report", type=pathlib.Path, default=BUILD / "bench-report.md",
@@ -95,7 +95,7 @@ def main():
     scenarios = selected(options)
     if options.list:
         for name, scenario in scenarios.items():
-            print(f"{name:10} {scenario.__doc__}")
+            print(f"{name:15} {scenario.__doc__.splitlines()[0]}")
         return 0
     stores = [options.store] if options.store else list(STORES)
     for store in stores:

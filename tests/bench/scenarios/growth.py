@@ -6,8 +6,7 @@ from bench import body
 from passage import harm, pass_through, warm_up
 from scenario import Figure
 
-PROCESSES = (1, 2, 4)
-THREADS = (16, 64)
+POOLS = ((1, 64), (2, 64), (4, 64), (2, 16))   # processes, threads of each
 WORKERS = (1, 2, 3)
 ACCEPT_BYTES = 1024
 JOB_BYTES = 128
@@ -25,9 +24,8 @@ def accept(bench, processes, threads):
 
 
 def run(bench):
-    for processes in PROCESSES:
-        for threads in THREADS:
-            yield from accept(bench, processes, threads)
+    for processes, threads in POOLS:
+        yield from accept(bench, processes, threads)
     passages = []
     with bench.stack() as stack:
         for workers in WORKERS:
