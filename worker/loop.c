@@ -305,6 +305,9 @@ enum err loop_new(const struct call_context *context, int calls_max, struct mail
 		return err_set(why, ERR_SYSTEM, "curl_multi_init failed");
 	}
 	curl_multi_setopt(loop->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)calls_max);
+	/* Else curl keeps four for each call in flight, so that a batch that ends closes what the next one needs; and to close
+	 * one it looks through all of them. */
+	curl_multi_setopt(loop->multi, CURLMOPT_MAXCONNECTS, (long)calls_max);
 	curl_multi_setopt(loop->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
 	curl_multi_setopt(loop->multi, CURLMOPT_SOCKETDATA, loop);
 	curl_multi_setopt(loop->multi, CURLMOPT_TIMERFUNCTION, on_timer);
