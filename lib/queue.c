@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORKER_FORGOTTEN_MS = 3600 * 1000 };
+enum { WORKER_FORGOTTEN_MS = 3600 * 1000, GLANCE_PAGE = 100 };
 
 enum err queue_new(const char *redis_url, const char *prefix, int timeout_ms, struct queue **queue,
                    struct err_text *why)
@@ -159,6 +159,54 @@ enum err queue_depth(struct queue *queue, const char *vendor, int64_t *waiting, 
 	*waiting = depth.counts[0];
 	*delayed = depth.counts[1];
 	return err;
+}
+
+/* ---- Many vendors at a glance ---- */
+
+struct look {
+	enum queue_glance_kind kind;
+	struct queue_glance *glances;
+	size_t n;
+};
+
+static size_t page_end(const struct look *look, size_t page)
+{
+	size_t end = (page + 1) * GLANCE_PAGE;
+
+	return end < look->n ? end : look->n;
+}
+
+static void make_glance(struct queue *queue, void *arg, size_t page, struct queue_command *command)
+{
+	const struct look *look = arg;
+
+	queue__script(command, QUEUE_SCRIPT_GLANCE, 0);
+	queue__arg(command, queue->prefix);
+	queue__arg(command, look->kind == QUEUE_GLANCE_WAITING ? "waiting" : "taken");
+	for (size_t i = page * GLANCE_PAGE; i < page_end(look, page); i++)
+		queue__arg(command, look->glances[i].vendor);
+}
+
+static bool take_glance(struct queue *queue, void *arg, size_t page, const redisReply *reply)
+{
+	struct look *look = arg;
+	size_t first = page * GLANCE_PAGE;
+
+	(void)queue;
+	if (reply->type != REDIS_REPLY_STRING || reply->len != page_end(look, page) - first)
+		return false;
+	for (size_t i = 0; i < reply->len; i++)
+		look->glances[first + i].any = reply->str[i] == '1';
+	return true;
+}
+
+enum err queue_glance(struct queue *queue, enum queue_glance_kind kind, struct queue_glance *glances, size_t n,
+                      struct err_text *why)
+{
+	struct look look = { .kind = kind, .glances = glances, .n = n };
+	struct queue_pipeline pipeline = { .make = make_glance, .take = take_glance, .arg = &look };
+
+	return queue__run(queue, &pipeline, (n + GLANCE_PAGE - 1) / GLANCE_PAGE, why);
 }
 
 /* ---- Enqueue ---- */

@@ -54,6 +54,20 @@ enum err queue_push(struct queue *queue, const struct queue_entry *entries, size
 
 /* ---- Take ---- */
 
+enum queue_glance_kind {
+	QUEUE_GLANCE_WAITING,    /* something in the stream or in the delayed set: worth a take */
+	QUEUE_GLANCE_TAKEN,      /* something taken and not acknowledged, or counted as in flight: worth a queue_reclaim() */
+};
+
+struct queue_glance {
+	const char *vendor;      /* in, borrowed */
+	bool any;                /* out */
+};
+
+/* Of many vendors, in one pipeline of few commands, each of which keeps others from Redis for less than a millisecond. */
+enum err queue_glance(struct queue *queue, enum queue_glance_kind kind, struct queue_glance *glances, size_t n,
+                      struct err_text *why) __attribute__((warn_unused_result));
+
 struct queue_grant {
 	char entry_id[QUEUE_ENTRY_ID_SIZE];
 	char request_id[UUID_TEXT_SIZE];

@@ -22,6 +22,7 @@ static const struct { const char *limiter, *breaker, *text; } sources[QUEUE_SCRI
 	[QUEUE_SCRIPT_REFUND] = { queue_limiter_lua, "", queue_refund_lua },
 	[QUEUE_SCRIPT_REPORT] = { "", queue_breaker_lua, queue_report_lua },
 	[QUEUE_SCRIPT_HOLD] = { "", "", queue_hold_lua },
+	[QUEUE_SCRIPT_GLANCE] = { "", "", queue_glance_lua },
 	[QUEUE_SCRIPT_DELIVERED] = { "", "", queue_delivered_lua },
 	[QUEUE_SCRIPT_RECLAIM] = { "", "", queue_reclaim_lua },
 	[QUEUE_SCRIPT_HEARTBEAT] = { "", "", queue_heartbeat_lua },

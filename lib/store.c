@@ -176,6 +176,12 @@ enum err store_find_queued(struct store *store, const char *vendor, int64_t befo
 	return store->engine->find_queued(store, vendor, before, limit, refs, n, why);
 }
 
+enum err store_next_queued(struct store *store, const char *after_vendor, struct job_ref **refs, size_t *n,
+                           struct err_text *why)
+{
+	return store->engine->next_queued(store, after_vendor, refs, n, why);
+}
+
 enum err store_expire(struct store *store, int64_t now, size_t limit, size_t *deleted, struct err_text *why)
 {
 	return store->engine->expire(store, now, limit, deleted, why);

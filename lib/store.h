@@ -144,6 +144,10 @@ enum err store_find_due(struct store *store, int64_t now, int64_t after_due_at, 
 /* Queued jobs of a vendor with queued_at < before, oldest first. */
 enum err store_find_queued(struct store *store, const char *vendor, int64_t before, size_t limit,
                            struct job_ref **refs, size_t *n, struct err_text *why) __attribute__((warn_unused_result));
+/* The oldest queued job of the next vendor that has one, in order of their names, after the given name ("": the first).
+ * *refs as above, *n is 1, or 0 if there is no more. So who goes through the vendors meets those only that may need it. */
+enum err store_next_queued(struct store *store, const char *after_vendor, struct job_ref **refs, size_t *n,
+                           struct err_text *why) __attribute__((warn_unused_result));
 /* Deletes up to limit jobs, keys, slots of quotas and early callbacks whose expire_at has passed; *deleted counts
  * them. An engine whose server does this by itself (MongoDB's TTL index) deletes nothing. */
 enum err store_expire(struct store *store, int64_t now, size_t limit, size_t *deleted, struct err_text *why)

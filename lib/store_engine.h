@@ -28,6 +28,8 @@ struct store_engine {
 	                     struct job_ref **refs, size_t *n, struct err_text *why);
 	enum err (*find_queued)(struct store *store, const char *vendor, int64_t before, size_t limit,
 	                        struct job_ref **refs, size_t *n, struct err_text *why);
+	enum err (*next_queued)(struct store *store, const char *after_vendor, struct job_ref **refs, size_t *n,
+	                        struct err_text *why);
 	enum err (*expire)(struct store *store, int64_t now, size_t limit, size_t *deleted, struct err_text *why);
 	enum err (*quota_add)(struct store *store, const struct quota_slot *items, size_t n, struct err_text *why);
 	enum err (*quota_read)(struct store *store, const char *vendor, int64_t per_ms, int64_t since,

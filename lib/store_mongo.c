@@ -423,6 +423,7 @@ const struct store_engine store_mongo_engine = {
 	.early_drop = mongo_early_drop,
 	.find_due = mongo_find_due,
 	.find_queued = mongo_find_queued,
+	.next_queued = mongo_next_queued,
 	.expire = mongo_expire,
 	.quota_add = mongo_quota_add,
 	.quota_read = mongo_quota_read,

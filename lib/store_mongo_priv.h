@@ -129,6 +129,8 @@ enum err mongo_find_due(struct store *store, int64_t now, int64_t after_due_at, 
                         struct job_ref **refs, size_t *n, struct err_text *why);
 enum err mongo_find_queued(struct store *store, const char *vendor, int64_t before, size_t limit,
                            struct job_ref **refs, size_t *n, struct err_text *why);
+enum err mongo_next_queued(struct store *store, const char *after_vendor, struct job_ref **refs, size_t *n,
+                           struct err_text *why);
 enum err mongo_quota_add(struct store *store, const struct quota_slot *items, size_t n, struct err_text *why);
 enum err mongo_quota_read(struct store *store, const char *vendor, int64_t per_ms, int64_t since,
                           struct quota_slot **slots, size_t *n, struct err_text *why);

@@ -189,3 +189,21 @@ enum err mongo_find_queued(struct store *store, const char *vendor, int64_t befo
 	bson_append_document_end(opts, &child);
 	return find_refs(store, filter, opts, limit, refs, n, why);
 }
+
+enum err mongo_next_queued(struct store *store, const char *after_vendor, struct job_ref **refs, size_t *n,
+                           struct err_text *why)
+{
+	bson_t *filter = bson_new(), *opts = bson_new(), child;
+
+	BSON_APPEND_UTF8(filter, "phase", phase_name(PHASE_QUEUED));
+	BSON_APPEND_DOCUMENT_BEGIN(filter, "vendor", &child);
+	BSON_APPEND_UTF8(&child, "$gt", after_vendor);
+	bson_append_document_end(filter, &child);
+	BSON_APPEND_DOCUMENT_BEGIN(opts, "sort", &child);
+	BSON_APPEND_INT32(&child, "vendor", 1);
+	BSON_APPEND_INT32(&child, "queuedAt", 1);
+	bson_append_document_end(opts, &child);
+	/* Of the planner's choice it would be every job of the vendors that come after. */
+	BSON_APPEND_UTF8(opts, "hint", "vendor_queuedAt");
+	return find_refs(store, filter, opts, 1, refs, n, why);
+}

@@ -246,6 +246,7 @@ const struct store_engine store_sqlite_engine = {
 	.early_drop = sqlite_early_drop,
 	.find_due = sqlite_find_due,
 	.find_queued = sqlite_find_queued,
+	.next_queued = sqlite_next_queued,
 	.expire = sqlite_expire,
 	.quota_add = sqlite_quota_add,
 	.quota_read = sqlite_quota_read,

@@ -47,6 +47,8 @@ static const char *const texts[STMT_CHANGE] = {
 	                  "ORDER BY dueAt, requestId LIMIT ?",
 	[STMT_FIND_QUEUED] = "SELECT " REF_COLUMNS " FROM jobs INDEXED BY jobs_queued "
 	                     "WHERE vendor = ? AND queuedAt < ? ORDER BY queuedAt LIMIT ?",
+	[STMT_NEXT_QUEUED] = "SELECT " REF_COLUMNS " FROM jobs INDEXED BY jobs_queued "
+	                     "WHERE vendor > ? AND queuedAt IS NOT NULL ORDER BY vendor, queuedAt LIMIT 1",
 	[STMT_ANY_EXPIRED] = "SELECT EXISTS (SELECT 1 FROM jobs WHERE expireAt <= ?1) "
 	                     "OR EXISTS (SELECT 1 FROM idempotency_keys WHERE expireAt <= ?1) "
 	                     "OR EXISTS (SELECT 1 FROM quotas WHERE expireAt <= ?1) "

@@ -51,7 +51,7 @@ enum statement {
 	STMT_BEGIN, STMT_COMMIT, STMT_ROLLBACK,
 	STMT_INSERT_JOB, STMT_FIND_KEY, STMT_PUT_KEY,
 	STMT_CLAIM, STMT_WHY_NOT_CLAIMED,
-	STMT_GET, STMT_GET_BY_VENDOR_JOB_ID, STMT_FIND_DUE, STMT_FIND_QUEUED,
+	STMT_GET, STMT_GET_BY_VENDOR_JOB_ID, STMT_FIND_DUE, STMT_FIND_QUEUED, STMT_NEXT_QUEUED,
 	STMT_EARLY_ROOM, STMT_EARLY_PUT, STMT_EARLY_FIND, STMT_EARLY_PAGE, STMT_EARLY_DROP,
 	STMT_ANY_EXPIRED, STMT_EXPIRE_JOBS, STMT_EXPIRE_KEYS, STMT_EXPIRE_QUOTAS, STMT_EXPIRE_EARLY,
 	STMT_QUOTA_ADD, STMT_QUOTA_READ,
@@ -173,5 +173,7 @@ enum err sqlite_find_due(struct store *store, int64_t now, int64_t after_due_at,
                          struct job_ref **refs, size_t *n, struct err_text *why);
 enum err sqlite_find_queued(struct store *store, const char *vendor, int64_t before, size_t limit,
                             struct job_ref **refs, size_t *n, struct err_text *why);
+enum err sqlite_next_queued(struct store *store, const char *after_vendor, struct job_ref **refs, size_t *n,
+                            struct err_text *why);
 
 #endif

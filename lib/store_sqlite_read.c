@@ -164,3 +164,15 @@ enum err sqlite_find_queued(struct store *base, const char *vendor, int64_t befo
 	sqlite3_bind_int64(reading.stmt, 3, sql_limit(limit));
 	return collect_refs(sqlite_store(base), &reading, refs, n, why);
 }
+
+enum err sqlite_next_queued(struct store *base, const char *after_vendor, struct job_ref **refs, size_t *n,
+                            struct err_text *why)
+{
+	struct reading reading;
+	enum err err = read_begin(sqlite_store(base), STMT_NEXT_QUEUED, "look for queued jobs", &reading, why);
+
+	if (err != ERR_OK)
+		return err;
+	bind_text(reading.stmt, 1, after_vendor);
+	return collect_refs(sqlite_store(base), &reading, refs, n, why);
+}

@@ -29,11 +29,17 @@ enum {
 	NOT_LEFT_WAIT_MS = 10,
 };
 
+/* A lane's next take: its queue is empty. A wake-up message or a slow look that finds something changes that. */
+static const int64_t when_woken = INT64_MAX;
+
 struct intake {
 	struct worker *worker;
 	struct queue *queue;
 	struct queue_wake *wake;
 	int wake_fd;                /* as polled last; a new one means that messages may have been lost */
+	int64_t next_look_mono_ms;  /* at the lanes that sleep */
+	struct queue_glance *glances;   /* for that: room for all lanes */
+	struct lane **glanced;
 	size_t first_lane;          /* where the next turn begins, so that no lane is always last */
 	bool store_away;
 	bool claim_failed;          /* the last one did */
@@ -139,9 +145,9 @@ static void set_next_take(struct intake *in, struct lane *lane, const struct que
 	}
 	if (take->outcome != ERR_OK)
 		wait = AWAY_WAIT_MS;
-	else if (wait < 0 || wait > SLOW_LOOK_MS)
+	else if (wait > SLOW_LOOK_MS)
 		wait = SLOW_LOOK_MS;
-	lane->next_take_mono_ms = wait ? answered_at + wait : 0;
+	lane->next_take_mono_ms = wait < 0 ? when_woken : wait ? answered_at + wait : 0;
 }
 
 static size_t fill_claims(struct intake *in, int n_takes, struct claim_item *items)
@@ -205,6 +211,35 @@ static void tell_late(struct intake *in)
 	}
 }
 
+/* The slow look at the lanes that sleep: all of them in a few commands. False: Redis is away. */
+static bool look_at_sleepers(struct intake *in)
+{
+	int64_t now = clock_mono_ms();
+	struct err_text why = { "" };
+	size_t n = 0;
+
+	if (now < in->next_look_mono_ms)
+		return true;
+	for (size_t i = 0; i < in->worker->n_lanes; i++) {
+		struct lane *lane = &in->worker->lanes[i];
+
+		if (lane->next_take_mono_ms != when_woken)
+			continue;
+		in->glanced[n] = lane;
+		in->glances[n++] = (struct queue_glance){ .vendor = lane->vendor->name };
+	}
+	if (queue_glance(in->queue, QUEUE_GLANCE_WAITING, in->glances, n, &why) != ERR_OK) {
+		redis_is(in, true, why.text);
+		return false;
+	}
+	for (size_t i = 0; i < n; i++)
+		if (in->glances[i].any)
+			in->glanced[i]->next_take_mono_ms = 0;
+	in->next_look_mono_ms = now + SLOW_LOOK_MS;
+	redis_is(in, false, "");
+	return true;
+}
+
 /* Takes and claims once. False if there was nothing due or no room. */
 static bool take_once(struct intake *in)
 {
@@ -216,6 +251,8 @@ static bool take_once(struct intake *in)
 	int n;
 
 	tell_late(in);
+	if (!look_at_sleepers(in))
+		return false;
 	n = fill_takes(in, find_due_lanes(in, clock_mono_ms()));
 	if (n == 0)
 		return false;
@@ -248,7 +285,7 @@ static void on_wake(const char *vendor, void *arg)
 
 static int next_wait_ms(const struct intake *in)
 {
-	int64_t now = clock_mono_ms(), next = now + SLOW_LOOK_MS;
+	int64_t now = clock_mono_ms(), next = in->next_look_mono_ms;
 
 	if (in->redis_away || in->store_away)
 		return AWAY_WAIT_MS;
@@ -314,6 +351,8 @@ void *intake_run(void *arg)
 	struct intake *in = mem_calloc(1, sizeof(*in));
 
 	in->worker = arg;
+	in->glances = mem_calloc(in->worker->n_lanes, sizeof(*in->glances));
+	in->glanced = mem_calloc(in->worker->n_lanes, sizeof(*in->glanced));
 	in->wake_fd = -1;
 	if (!open_queues(in))
 		abort();   /* main() has checked the URL: this cannot be */
@@ -325,6 +364,8 @@ void *intake_run(void *arg)
 	}
 	queue_wake_free(in->wake);
 	queue_free(in->queue);
+	free(in->glances);
+	free(in->glanced);
 	free(in);
 	return NULL;
 }

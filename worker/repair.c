@@ -45,6 +45,7 @@ struct repair {
 	bool store_away;
 	struct queue_state *states;    /* of the lanes, in their order; asked for once in a round that needs them */
 	bool states_asked;
+	struct queue_glance *glances;  /* of the lanes, likewise */
 	struct queue_op ops[PAGE];
 	struct job_change changes[PAGE];
 	const char *vendors[PAGE];
@@ -310,6 +311,31 @@ static void look_for_lost(struct repair *r, const struct lane *lane)
 	}
 }
 
+/* Goes through the vendors that have queued jobs, by their names. */
+static void look_for_all_lost(struct repair *r)
+{
+	char *vendor = mem_strdup("");
+	struct err_text why = { "" };
+
+	while (!r->store_away && !atomic_load(&r->worker->leaving)) {
+		int64_t before = clock_now_ms() - r->worker->settings.repair_grace_ms;
+		const struct lane *lane;
+		struct job_ref *refs = NULL;
+		size_t n = 0;
+
+		if (!store_answered(r, store_next_queued(r->worker->store, vendor, &refs, &n, &why), &why) || n == 0)
+			break;
+		free(vendor);
+		vendor = mem_strdup(refs->vendor);
+		lane = worker_lane(r->worker, vendor);
+		/* No stream has been delivered further than to this moment. */
+		if (lane && refs->queued_at < before)
+			look_for_lost(r, lane);
+		job_refs_free(refs, n);
+	}
+	free(vendor);
+}
+
 /* False: Redis is away. (It may also refuse this vendor's keys alone, which is no reason to leave the others.) */
 static bool reclaim(struct repair *r, const struct lane *lane)
 {
@@ -322,6 +348,20 @@ static bool reclaim(struct repair *r, const struct lane *lane)
 	if (n)
 		log_info("repair: taken but never claimed, queued again vendor=%s entries=%d", lane->vendor->name, n);
 	return err == ERR_OK || queue_ping(r->queue, &why) == ERR_OK;
+}
+
+/* Of the vendors of which anything is taken. False likewise. */
+static bool reclaim_all(struct repair *r)
+{
+	struct worker *worker = r->worker;
+	struct err_text why;
+
+	if (queue_glance(r->queue, QUEUE_GLANCE_TAKEN, r->glances, worker->n_lanes, &why) != ERR_OK)
+		return false;
+	for (size_t i = 0; i < worker->n_lanes && !atomic_load(&worker->leaving); i++)
+		if (r->glances[i].any && !reclaim(r, &worker->lanes[i]))
+			return false;
+	return true;
 }
 
 /* A page a transaction, so that others get to write in between. */
@@ -348,11 +388,8 @@ static void repair_round(struct repair *r)
 	suspects_end_round(r->suspects);
 	if (!r->store_away && !atomic_load(&worker->leaving))
 		r->store_away = !early_round(r->early, worker->settings.repair_grace_ms);
-	for (size_t i = 0; i < worker->n_lanes && !atomic_load(&worker->leaving) && !r->store_away; i++) {
-		if (!reclaim(r, &worker->lanes[i]))
-			break;
-		look_for_lost(r, &worker->lanes[i]);
-	}
+	if (!r->store_away && reclaim_all(r))
+		look_for_all_lost(r);
 	if (!atomic_load(&worker->leaving))
 		remove_expired(r);
 }
@@ -368,8 +405,11 @@ static struct repair *repair_new(struct worker *worker)
 	r->suspects = suspects_new();
 	r->early = early_rounds_new(worker);
 	r->states = mem_calloc(worker->n_lanes, sizeof(*r->states));
-	for (size_t i = 0; i < worker->n_lanes; i++)
+	r->glances = mem_calloc(worker->n_lanes, sizeof(*r->glances));
+	for (size_t i = 0; i < worker->n_lanes; i++) {
 		r->states[i].vendor = worker->lanes[i].vendor;
+		r->glances[i].vendor = worker->lanes[i].vendor->name;
+	}
 	r->store_back_mono_ms = INT64_MIN / 2;
 	if (queue_new(s->redis_url, s->redis_prefix, (int)s->redis_timeout_ms, &r->queue, NULL) != ERR_OK)
 		abort();   /* main() has checked the URL: this cannot be */
@@ -399,6 +439,7 @@ void *repair_run(void *arg)
 	suspects_free(r->suspects);
 	early_rounds_free(r->early);
 	free(r->states);
+	free(r->glances);
 	free(r);
 	return NULL;
 }

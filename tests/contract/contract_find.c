@@ -3,6 +3,7 @@
 
 #include "mem.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -137,6 +138,15 @@ static void finished_jobs_are_never_due(void **state)
 	job_refs_free(refs, n);
 }
 
+static void insert_queued(struct contract *c, const char *vendor, int64_t queued_at)
+{
+	struct job *job = contract_job(c->now, vendor);
+
+	job->queued_at = queued_at;
+	must_insert(c->store, job);
+	job_free(job);
+}
+
 static void queued_jobs_of_a_vendor_come_oldest_first(void **state)
 {
 	static const int queued_in[] = { 5, 1, 3, 2, 4 };
@@ -144,13 +154,8 @@ static void queued_jobs_of_a_vendor_come_oldest_first(void **state)
 	struct job_ref *refs = NULL;
 	size_t n = 0;
 
-	for (size_t i = 0; i < COUNT(queued_in); i++) {
-		struct job *job = contract_job(c->now, "alpha");
-
-		job->queued_at = c->now + queued_in[i];
-		must_insert(c->store, job);
-		job_free(job);
-	}
+	for (size_t i = 0; i < COUNT(queued_in); i++)
+		insert_queued(c, "alpha", c->now + queued_in[i]);
 	job_free(must_have_in_phase(c->store, c->now, "beta", PHASE_QUEUED));
 	for (int phase = PHASE_CALLING; phase < PHASE_COUNT; phase++)
 		job_free(must_have_in_phase(c->store, c->now, "alpha", (enum phase)phase));
@@ -167,6 +172,33 @@ static void queued_jobs_of_a_vendor_come_oldest_first(void **state)
 	assert_int_equal(refs[1].queued_at, c->now + 2);
 	job_refs_free(refs, n);
 	assert_ok(store_find_queued(c->store, "gamma", far_future(c), 2, &refs, &n, &contract_why));
+	assert_int_equal(n, 0);
+	job_refs_free(refs, n);
+}
+
+static void vendors_with_queued_jobs_are_met_once_each_by_their_oldest(void **state)
+{
+	static const char *const expected[] = { "Alpha", "alpha", "beta" };
+	struct contract *c = *state;
+	char after[16] = "";
+	struct job_ref *refs;
+	size_t n;
+
+	for (int i = 5; i > 0; i--)
+		for (size_t v = 0; v < COUNT(expected); v++)
+			insert_queued(c, expected[v], c->now + i);
+	for (int phase = PHASE_CALLING; phase < PHASE_COUNT; phase++)
+		job_free(must_have_in_phase(c->store, c->now, "aside", (enum phase)phase));
+	for (size_t v = 0; v < COUNT(expected); v++) {
+		assert_ok(store_next_queued(c->store, after, &refs, &n, &contract_why));
+		assert_int_equal(n, 1);
+		assert_string_equal(refs->vendor, expected[v]);
+		assert_int_equal(refs->queued_at, c->now + 1);
+		snprintf(after, sizeof(after), "%s", refs->vendor);
+		job_refs_free(refs, n);
+	}
+	refs = NULL;
+	assert_ok(store_next_queued(c->store, after, &refs, &n, &contract_why));
 	assert_int_equal(n, 0);
 	job_refs_free(refs, n);
 }
@@ -373,6 +405,7 @@ static const struct CMUnitTest tests[] = {
 	contract_test(a_reference_carries_what_repair_needs),
 	contract_test(finished_jobs_are_never_due),
 	contract_test(queued_jobs_of_a_vendor_come_oldest_first),
+	contract_test(vendors_with_queued_jobs_are_met_once_each_by_their_oldest),
 	contract_test(the_vendors_id_finds_the_unfinished_then_the_newest),
 	contract_test(an_id_is_found_as_soon_as_it_is_written),
 	contract_test(only_what_has_expired_is_removed),
