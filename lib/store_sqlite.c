@@ -110,12 +110,17 @@ static void sqlite_close(struct store *base)
 	free(store);
 }
 
+/* Or SQLite counts its memory, under one mutex for the allocations of all threads. */
+static void switch_statistics_off(void) { sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); }
+
 static enum err sqlite_open(const char *uri, int timeout_ms, struct store **opened, struct err_text *why)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct sqlite_store *store;
 	char *path = NULL;
 	enum err err = resolve_path(uri, &path, why);
 
+	pthread_once(&once, switch_statistics_off);
 	if (err != ERR_OK)
 		return err;
 	store = mem_calloc(1, sizeof(*store));

@@ -37,7 +37,7 @@ static const char *const texts[STMT_CHANGE] = {
 	[STMT_CLAIM] = "UPDATE jobs SET phase = ?1, status = ?2, fence = fence + 1, dueAt = ?3, updatedAt = ?4, "
 	               "nextAttemptAt = NULL, queuedAt = NULL "
 	               "WHERE requestId = ?5 AND phase = 'queued' AND coalesce(nextAttemptAt, 0) <= ?4 "
-	               "AND deadlineAt > ?4 RETURNING " JOB_COLUMNS,
+	               "AND deadlineAt > ?4",
 	[STMT_WHY_NOT_CLAIMED] = "SELECT nextAttemptAt, phase = 'queued' AND nextAttemptAt > ?2 AND deadlineAt > ?2 "
 	                         "FROM jobs WHERE requestId = ?1",
 	[STMT_GET] = "SELECT " JOB_COLUMNS " FROM jobs WHERE requestId = ?",

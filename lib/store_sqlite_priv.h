@@ -60,7 +60,7 @@ enum statement {
 	STMT_COUNT = STMT_CHANGE + EVENT_COUNT
 };
 
-/* The columns of a job in the order of STMT_GET and STMT_CLAIM. */
+/* The columns of a job in the order of STMT_GET. */
 #define JOB_COLUMNS \
 	"requestId,phase,status,fence,attempts,createdAt,updatedAt,nextAttemptAt,queuedAt,dueAt,deadlineAt," \
 	"completedAt,expireAt,vendor,vendorJobId,error,history,payload,result"

@@ -163,30 +163,40 @@ static enum err say_why_not(struct connection *conn, struct store_claim *item, i
 
 struct lease { int64_t now, until; };
 
+static enum err read_claimed(struct connection *conn, struct store_claim *item, struct err_text *why)
+{
+	sqlite3_stmt *stmt = statement(conn, STMT_GET);
+	int rc = SQLITE_ERROR;
+
+	if (stmt) {
+		bind_text(stmt, 1, item->request_id);
+		rc = sqlite3_step(stmt);
+		if (rc == SQLITE_ROW)
+			item->job = row_to_job(stmt);
+		sqlite3_reset(stmt);
+	}
+	item->outcome = ERR_OK;
+	return rc == SQLITE_ROW ? ERR_OK : connection_failed(conn, "read a claimed job", why);
+}
+
+/* Two statements: UPDATE ... RETURNING makes a table for its rows each time, which costs more than to look again. */
 static enum err claim_item(struct connection *conn, void *any, const void *arg, struct err_text *why)
 {
 	struct store_claim *item = any;
 	const struct lease *lease = arg;
 	const struct job_transition *row = job_transition(EVENT_CLAIM);
 	sqlite3_stmt *stmt = statement(conn, STMT_CLAIM);
-	int rc = SQLITE_ERROR;
 
-	if (stmt) {
-		bind_text(stmt, 1, phase_name(row->to));
-		bind_text(stmt, 2, status_name((enum status)row->status));
-		sqlite3_bind_int64(stmt, 3, lease->until);
-		sqlite3_bind_int64(stmt, 4, lease->now);
-		bind_text(stmt, 5, item->request_id);
-		rc = sqlite3_step(stmt);
-		if (rc == SQLITE_ROW) {
-			item->job = row_to_job(stmt);
-			item->outcome = ERR_OK;
-		}
-		sqlite3_reset(stmt);
-	}
-	if (rc == SQLITE_DONE)
-		return say_why_not(conn, item, lease->now, why);
-	return rc == SQLITE_ROW ? ERR_OK : connection_failed(conn, "claim a job", why);
+	if (!stmt)
+		return connection_failed(conn, "claim a job", why);
+	bind_text(stmt, 1, phase_name(row->to));
+	bind_text(stmt, 2, status_name((enum status)row->status));
+	sqlite3_bind_int64(stmt, 3, lease->until);
+	sqlite3_bind_int64(stmt, 4, lease->now);
+	bind_text(stmt, 5, item->request_id);
+	if (statement_run(stmt) != SQLITE_OK)
+		return connection_failed(conn, "claim a job", why);
+	return sqlite3_changes(conn->db) ? read_claimed(conn, item, why) : say_why_not(conn, item, lease->now, why);
 }
 
 enum err sqlite_claim(struct store *base, struct store_claim *items, size_t n, int64_t now, int64_t lease_until,

@@ -40,14 +40,15 @@ struct commit {
 	bool gave_up;          /* the store was away and we have to leave: nothing more is written */
 };
 
-static uint32_t random32(void)
+/* Jitter for a batch. */
+static void fill_random(uint32_t *random, int n)
 {
-	uint32_t r = 0;
+	size_t len = (size_t)n * sizeof(*random);
 
-	/* 4 bytes never block or fail once the kernel's pool is initialised. */
-	if (getrandom(&r, sizeof(r), 0) < 0)
-		r = (uint32_t)clock_mono_us();
-	return r;
+	/* So few bytes never block or fail once the kernel's pool is initialised. */
+	if (getrandom(random, len, 0) != (ssize_t)len)
+		for (int i = 0; i < n; i++)
+			random[i] = (uint32_t)clock_mono_us() * 2654435761u + (uint32_t)i;
 }
 
 static bool tell_redis(struct commit *c) { return untold_tell(c->untold, c->queue, clock_mono_ms()); }
@@ -59,15 +60,16 @@ static bool tell_redis(struct commit *c) { return untold_tell(c->untold, c->queu
 static void decide(struct commit *c)
 {
 	int64_t now = clock_now_ms();
+	uint32_t random[BATCH_MAX];
 	bool any_hold = false;
 
 	reports_begin(&c->reports);
-
+	fill_random(random, c->n);
 	for (int i = 0; i < c->n; i++) {
 		struct commit_item *item = &c->items[i];
 		struct call *call = item->call;
 
-		outcome_of_answer(call->lane->vendor, call->job, &call->answer, now, random32(), &item->outcome);
+		outcome_of_answer(call->lane->vendor, call->job, &call->answer, now, random[i], &item->outcome);
 		reports_add(&c->reports, call, item->outcome.health);
 		if (item->outcome.hold_ms <= 0)
 			continue;
