@@ -30,8 +30,8 @@ class Load:
         return self.refused + self.unanswered
 
 
-def _run(base_url, seconds, variables):
-    done = subprocess.run(["wrk", "--threads", str(THREADS), "--connections", str(CONNECTIONS), "--duration",
+def _run(base_url, seconds, variables, connections=CONNECTIONS):
+    done = subprocess.run(["wrk", "--threads", str(THREADS), "--connections", str(connections), "--duration",
                            f"{seconds}s", "--timeout", "10s", "--latency", "--script", SCRIPT, base_url],
                           env={**os.environ, "THREADS": str(THREADS), **variables}, capture_output=True, text=True,
                           check=True, timeout=seconds + END_SECONDS)
@@ -46,6 +46,6 @@ def post(base_url, body_file, seconds):
     return _run(base_url, seconds, {"BODY_FILE": str(body_file)})
 
 
-def get(base_url, ids_file, seconds):
+def get(base_url, ids_file, seconds, connections=CONNECTIONS):
     """GET /jobs/{id} for the ids in turn."""
-    return _run(base_url, seconds, {"IDS_FILE": str(ids_file)})
+    return _run(base_url, seconds, {"IDS_FILE": str(ids_file)}, connections)

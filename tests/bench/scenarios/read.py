@@ -8,6 +8,7 @@ from scenario import Figure
 ANSWER_BYTES = 2048        # of each vendor's answer
 FEW, MANY = 100, 20000     # so many answers fit into a process's cache of 16 MiB, and so many do not
 POST_SECONDS = 1
+FILL_CONNECTIONS = 8       # no more than a process has to Redis: beyond that an answer is not put there
 FROM_PROCESS = 0.75        # targets, parts of hello's
 FROM_STORE = {"sqlite": 0.40, "mongodb": 0.30}
 
@@ -35,8 +36,8 @@ def redis_gets(stack):
 
 def read_all_once(stack, ids_file, count):
     """So that Redis holds each answer: wrk begins at the first id every time, so it is given more and more time."""
-    for seconds in (2, 4, 8, 16, 32):
-        wrk.get(stack.base_url, ids_file, seconds)
+    for seconds in (5, 10, 20, 40):
+        wrk.get(stack.base_url, ids_file, seconds, connections=FILL_CONNECTIONS)
         if stack.queue.redis.dbsize() >= count:
             return
     raise AssertionError(f"there are not {count} answers in Redis")
