@@ -91,13 +91,28 @@ static int on_request_ready(void *arg, char *remote_ip, char *local_ip, int remo
 	return CURL_PREREQFUNC_OK;
 }
 
-bool call_left_late(struct call *call, int64_t now_mono_us)
+static bool left_late(struct call *call, int64_t written_by_mono_us)
 {
-	if (!call->lane->vendor->n_limits || now_mono_us <= call->leave_by_mono_us + LATE_US)
+	if (!call->lane->vendor->n_limits || written_by_mono_us <= call->leave_by_mono_us + LATE_US)
 		return false;
-	guard_sample(&call->lane->guard, now_mono_us - call->granted_mono_us);
+	guard_sample(&call->lane->guard, written_by_mono_us - call->granted_mono_us);
 	atomic_store(&call->lane->guard_ms, guard_ms(&call->lane->guard));
 	return true;
+}
+
+bool calls_left_late(struct call *last, int64_t now_mono_us)
+{
+	int64_t written_by = now_mono_us;
+	bool any = false;
+
+	for (struct call *call = last; call; call = call->next_left) {
+		if (left_late(call, written_by)) {
+			atomic_fetch_add(&call->lane->late, 1);
+			any = true;
+		}
+		written_by = call->left_mono_us;
+	}
+	return any;
 }
 
 static size_t on_body(char *bytes, size_t size, size_t n, void *arg)

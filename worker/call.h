@@ -62,9 +62,10 @@ struct call_context {
  * is about to be written it puts itself into the list just_left. */
 void call_prepare(struct call *call, CURL *easy, const struct call_context *context, struct call **just_left);
 
-/* Its request has been written by now, or as much of it as the socket took. A thread that was kept from running since
- * on_request_ready may have written it when its grant was over; true: the limiter has to know. */
-bool call_left_late(struct call *call, int64_t now_mono_us);
+/* Of the calls that were written one after the other until now, the last one first: each was written before the next
+ * one asked whether it may leave. Those that were not in time all the same are added to their lanes' `late`, and widen
+ * their guards. True if there are any. */
+bool calls_left_late(struct call *last, int64_t now_mono_us);
 
 /* curl is done with it: fills call->answer. Afterwards the easy handle is the caller's again. */
 void call_finish(struct call *call, CURLcode code);

@@ -210,18 +210,9 @@ static int next_timeout_ms(const struct loop *loop)
 /* What curl has just done wrote some requests: were they in time? */
 static void look_at_left(struct loop *loop)
 {
-	int64_t now = loop->just_left ? clock_mono_us() : 0;
-	bool any_late = false;
-
-	for (struct call *call = loop->just_left; call; call = call->next_left) {
-		if (!call_left_late(call, now))
-			continue;
-		atomic_fetch_add(&call->lane->late, 1);
-		any_late = true;
-	}
-	loop->just_left = NULL;
-	if (any_late)
+	if (loop->just_left && calls_left_late(loop->just_left, clock_mono_us()))
 		mailbox_poke(loop->late_poke);
+	loop->just_left = NULL;
 }
 
 static void act(struct loop *loop, curl_socket_t fd, int flags)

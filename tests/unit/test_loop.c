@@ -397,13 +397,32 @@ static void a_call_that_was_written_too_late_is_noticed(void **state)
 
 	guard_init(&f->lane.guard, 0);
 	guard_before = guard_ms(&f->lane.guard);
-	assert_false(call_left_late(&call, 1019000));
-	assert_false(call_left_late(&call, 1021000));
+	assert_false(calls_left_late(&call, 1019000));
+	assert_false(calls_left_late(&call, 1021000));
 	assert_int_equal(guard_ms(&f->lane.guard), guard_before);
-	assert_true(call_left_late(&call, 1200000));
+	assert_true(calls_left_late(&call, 1200000));
 	assert_true(guard_ms(&f->lane.guard) >= 200);
+	assert_int_equal(f->lane.late, 1);
 	f->vendor.n_limits = 0;
-	assert_false(call_left_late(&call, 1200000));
+	assert_false(calls_left_late(&call, 1200000));
+	assert_int_equal(f->lane.late, 1);
+}
+
+/* Many are written in one go, which may take longer than the first ones had. */
+static void a_call_is_late_only_if_the_next_one_began_late(void **state)
+{
+	struct fixture *f = *state;
+	struct call calls[3];
+
+	for (int i = 0; i < 3; i++)
+		calls[i] = (struct call){ .lane = &f->lane, .granted_mono_us = 1000000, .leave_by_mono_us = 1020000,
+			.left_mono_us = 1015000 + 4000 * i, .next_left = i ? &calls[i - 1] : NULL };
+	assert_true(calls_left_late(&calls[2], 1050000));   /* 0 was written by 1019000, 1 by 1023000, 2 by 1050000 */
+	assert_int_equal(f->lane.late, 2);
+	f->lane.late = 0;
+	calls[2].left_mono_us = 1021000;
+	assert_false(calls_left_late(&calls[2], 1022000));
+	assert_int_equal(f->lane.late, 0);
 }
 
 int main(void)
@@ -428,6 +447,7 @@ int main(void)
 		LOOP_TEST(stop_waits_for_what_has_left),
 		LOOP_TEST(stop_gives_up_at_the_last_moment),
 		LOOP_TEST(a_call_that_was_written_too_late_is_noticed),
+		LOOP_TEST(a_call_is_late_only_if_the_next_one_began_late),
 	};
 	int failed;
 
