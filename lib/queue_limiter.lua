@@ -12,9 +12,10 @@
 --   begun_at     ms; when it was started for that run
 --   ticket       of a start that is under way (queue_limits.lua)
 --   hold_until   ms; no call before it
---   w:<per_ms>   a window, cmsgpack array {1, seen, {start, count, expiry, start, count, expiry, ...}},
+--   w:<per_ms>   a window, cmsgpack array {1, seen, {start, count, expiry, start, count, expiry, ...}, last, back},
 --                slots in order of their start. A slot counts until its expiry, the worst case of its newest
---                call. The key has no `calls`: counts hold under any.
+--                call. The key has no `calls`: counts hold under any. last: the latest grant. back: what the clock
+--                said before it jumped back last; the slot of a grant up to then cannot be told by its time.
 --   b:<calls>:<per_ms>:<burst>   a bucket, cmsgpack array {1, seen, {debt, at, zero_at}}
 -- The leading 1 is the format's version. `seen` is when a worker that has the limit in its file last wrote
 -- it: workers with an older or newer file count in each other's limits, too, until nobody has had the limit
@@ -45,6 +46,7 @@ local function window_expiry(l, now, guard) return math.ceil(now + l.per + guard
 
 -- Drops what has left the window, counts the rest. In place: this is most of what a busy vendor costs.
 local function window_settle(l, now)
+	if l.last > now then l.back, l.last, l.changed = math.max(l.back, l.last), now, true end
 	local s, to, used, first = l.slots, 1, 0, nil
 	local len = #s
 	for i = 1, len, 3 do
@@ -52,7 +54,7 @@ local function window_settle(l, now)
 		if start > now then start, expiry, l.changed = now, expiry - (start - now), true end
 		if expiry > now then
 			used = used + count
-			if not first or expiry < first then first = expiry end
+			if count > 0 and (not first or expiry < first) then first = expiry end
 			if to < i or start == now then s[to], s[to + 1], s[to + 2] = start, count, expiry end
 			to = to + 3
 		end
@@ -85,28 +87,24 @@ local function window_spend(l, now, guard, n)
 		s[last + 1] = s[last + 1] + n
 		s[last + 2] = math.max(s[last + 2], expiry)
 	else
-		s[last + 3], s[last + 4], s[last + 5] = math.floor(now), n, expiry
+		s[last + 3], s[last + 4], s[last + 5] = now, n, expiry   -- to the us, to tell two grants apart
 	end
+	l.last = now
 	l.used = l.used + n
 	l.first_expiry = math.min(l.first_expiry or expiry, expiry)
 end
 
--- The slots that end first give the calls back: then what is left counts at least as long as the calls that
--- did leave. Only if the slot of the grant is still here; else it would be another call's count that goes.
+-- From the slot of the grant, so that what is left of each slot is what it granted less what did not leave (and
+-- what comes back is worth a whole window, which what ends first is not). Where that slot cannot be told for
+-- certain nothing comes back.
 local function window_refund(l, now, granted, n)
-	if granted + l.per <= now then return end
-	while n > 0 and #l.slots > 0 do
-		local first, s = 1, l.slots
-		for i = 4, #s, 3 do
-			if s[i + 2] < s[first + 2] then first = i end
-		end
-		local back = math.min(n, s[first + 1])
-		s[first + 1] = s[first + 1] - back
-		n = n - back
-		if s[first + 1] == 0 then
-			for _ = 1, 3 do table.remove(s, first) end
-		end
+	if granted + l.per <= now or granted <= l.back then return end
+	local s, own = l.slots, nil
+	for i = 1, #s, 3 do
+		if s[i] <= granted and (not own or s[i] >= s[own]) then own = i end
 	end
+	-- An empty one stays, or another would be found next time.
+	if own then s[own + 1] = math.max(0, s[own + 1] - n) end
 end
 
 local function window_fill(l, now, guard)
@@ -159,7 +157,9 @@ end
 -- A limit without a record; nil if the key is no limit's.
 local function limit_new(key, now)
 	local per = string.match(key, '^w:(%d+)$')
-	if per then return { key = key, per = tonumber(per), calls = math.huge, slots = {}, used = 0, seen = now } end
+	if per then
+		return { key = key, per = tonumber(per), calls = math.huge, slots = {}, used = 0, seen = now, last = 0, back = 0 }
+	end
 	local calls, bucket_per, burst = string.match(key, '^b:(%d+):(%d+):(%d+)$')
 	if not calls then return nil end
 	per = tonumber(bucket_per)
@@ -206,6 +206,7 @@ local function limit_unpack(l, packed, now)
 		l.debt, l.at, l.zero_at = values[1] + 0, values[2] + 0, values[3] + 0
 	else
 		l.slots = #values % 3 == 0 and values or error('torn slots')
+		l.last, l.back = (r[4] or 0) + 0, (r[5] or 0) + 0
 	end
 	limit_settle(l, now)
 	l.seen = r[2] + 0
@@ -222,7 +223,8 @@ local function limit_decode(key, packed, now)
 end
 
 local function limit_pack(l)
-	return cmsgpack.pack({ VERSION, l.seen, l.bucket and { l.debt, l.at, l.zero_at } or l.slots })
+	if l.bucket then return cmsgpack.pack({ VERSION, l.seen, { l.debt, l.at, l.zero_at } }) end
+	return cmsgpack.pack({ VERSION, l.seen, l.slots, l.last, l.back })
 end
 
 -- The limits of the caller's vendor file: argv[first] is their number, then calls, per_ms, burst of each. key
@@ -280,6 +282,7 @@ local function limits_add_new(limits, wanted, now)
 			l.own, l.calls, l.changed, limits[key] = true, calls, true, l
 			if longest and not l.bucket then
 				local own = 0
+				l.last, l.back = longest.last, longest.back
 				for i = 1, #longest.slots, 3 do
 					local start, count, expiry = longest.slots[i], longest.slots[i + 1], longest.slots[i + 2]
 					if count < FULL or longest.per >= l.per or not is_quota(l) then

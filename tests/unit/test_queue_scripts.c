@@ -337,6 +337,61 @@ static void late_refund_gives_nothing_back(void **state)
 	queue_free(queue);
 }
 
+/* What comes back is the refunded grant's own share, not that of calls which are soon forgotten anyway. */
+static void a_refund_is_of_its_own_grant(void **state)
+{
+	static const struct vendor_limit limits[] = { { 10, 600, 0 } };
+	struct vendor vendor = fixture_vendor("own", limits, 1);
+	struct queue *queue = fixture_queue(server);
+	struct queue_grant grants[10];
+	struct queue_take take;
+	struct queue_op op = { .kind = QUEUE_REFUND, .vendor = "own", .at = 5 };
+	int64_t wait;
+
+	(void)state;
+	private_redis_flush(server);
+	fixture_push(queue, "own", 40);
+	fixture_begin(queue, &vendor, true);
+	assert_int_equal(fixture_take_n(queue, &vendor, 5, NULL), 5);
+	fixture_nap_ms(200);
+	take = fixture_take(queue, &vendor, 5, grants);
+	assert_int_equal(take.n, 5);
+	op.granted_us = take.granted_us;
+	assert_int_equal(queue_apply(queue, &op, 1, NULL), ERR_OK);
+	fixture_nap_ms(20);
+	assert_int_equal(fixture_take_n(queue, &vendor, 5, NULL), 5);   /* the second refund finds no more of its own */
+	assert_int_equal(queue_apply(queue, &op, 1, NULL), ERR_OK);
+	assert_int_equal(fixture_take_n(queue, &vendor, 10, &wait), 0);
+	fixture_nap_ms(wait);
+	assert_int_equal(fixture_take_n(queue, &vendor, 10, NULL), 5);
+	queue_free(queue);
+}
+
+/* Whose share a grant has cannot be told by its time, if the clock has said that time twice. */
+static void a_grant_from_before_the_clock_was_set_back_is_not_refunded(void **state)
+{
+	static const struct vendor_limit limits[] = { { 10, 600, 0 } };
+	static const char grant_later[] = "local r = cmsgpack.unpack(redis.call('HGET', KEYS[1], 'w:600')) "
+		"r[4] = r[4] + 100000 redis.call('HSET', KEYS[1], 'w:600', cmsgpack.pack(r)) return 1";
+	struct vendor vendor = fixture_vendor("back", limits, 1);
+	struct queue *queue = fixture_queue(server);
+	struct queue_op op = { .kind = QUEUE_REFUND, .vendor = "back", .at = 10 };
+	struct queue_grant grants[10];
+	struct queue_take take;
+
+	(void)state;
+	private_redis_flush(server);
+	fixture_push(queue, "back", 40);
+	fixture_begin(queue, &vendor, true);
+	take = fixture_take(queue, &vendor, 10, grants);
+	assert_int_equal(take.n, 10);
+	private_redis_do(server, "EVAL %s 1 t:rate_limit:{back}", grant_later);
+	op.granted_us = take.granted_us;
+	assert_int_equal(queue_apply(queue, &op, 1, NULL), ERR_OK);
+	assert_int_equal(fixture_take_n(queue, &vendor, 10, NULL), 0);
+	queue_free(queue);
+}
+
 /* ---- Redis forgets, the file changes ---- */
 
 static void restarted_redis_grants_no_second_burst(void **state)
@@ -536,6 +591,8 @@ int main(void)
 		cmocka_unit_test(wait_tells_when_the_bucket_has_a_token),
 		cmocka_unit_test(refund_gives_back_while_the_call_counts),
 		cmocka_unit_test(late_refund_gives_nothing_back),
+		cmocka_unit_test(a_refund_is_of_its_own_grant),
+		cmocka_unit_test(a_grant_from_before_the_clock_was_set_back_is_not_refunded),
 		cmocka_unit_test(late_calls_count_anew),
 		cmocka_unit_test(restarted_redis_grants_no_second_burst),
 		cmocka_unit_test(an_unknown_vendor_is_asked_about_when_there_is_a_call_to_make),
