@@ -23,6 +23,8 @@ enum {
 	GRANTS_A_TURN = 512,        /* bounds a claim, and the payloads that it brings into memory */
 	SLOW_LOOK_MS = 3000,        /* every lane is looked at this often, in case a wake-up message was lost */
 	AWAY_WAIT_MS = 250,         /* between tries while Redis or the store is away */
+	LIMITED_GRANTS = 48,        /* of a vendor with limits: the first of a batch waits for the claim of all of it, and a
+	                               longer wait is a longer guard, which costs some of the limit */
 	PROBE_GRANTS = 8,           /* taken at most after a claim failed, until one succeeds */
 	LANE_SHARE = 8,             /* a lane may have so many times the calls that are still free */
 	NOT_LEFT_MAX = 256,         /* of a lane: each may be a thread that looks up a name, or a connecting socket */
@@ -83,6 +85,8 @@ static int lane_room(const struct intake *in, struct lane *lane)
 
 	if (room > leaving)
 		room = leaving;
+	if (lane->vendor->n_limits && room > LIMITED_GRANTS)
+		room = LIMITED_GRANTS;
 	return room < 0 ? 0 : (int)room;
 }
 
