@@ -17,6 +17,7 @@ BASELINE_SECONDS_MAX = 2
 BASELINE_END_SECONDS = 60
 DRAIN_SECONDS = 120
 DRAIN_LOOK_SECONDS = 0.2
+FILL_SECONDS = 900
 
 
 def bench_vendor(name=VENDOR):
@@ -39,12 +40,14 @@ def body(length, vendor=VENDOR):
 class Bench:
     """One scenario over one store. Every figure is the median of `runs`, of `seconds` each or of so many `jobs`."""
 
-    def __init__(self, store, runs, seconds, jobs, build, folder):
+    def __init__(self, store, options, build, folder):
         self.store = store
-        self.runs = range(runs)
-        self.jobs = jobs
+        self.runs = range(options.runs)
+        self.jobs = options.jobs
+        self.waiting = options.waiting
+        self.minutes = options.minutes
         self.one_run = range(1)   # where runs are long
-        self.seconds = seconds
+        self.seconds = options.seconds
         self.build = build
         self.folder = folder
         self._files = 0
@@ -81,6 +84,13 @@ class Bench:
         """Waits until no job is unfinished."""
         wait_for(lambda: jobs_in_store.unfinished(stack) == 0, DRAIN_SECONDS,
                  lambda: f"all jobs end; {jobs_in_store.unfinished(stack)} have not", DRAIN_LOOK_SECONDS)
+
+    def fill(self, stack, vendor, count, payload_bytes=64, per_second=0):
+        """So many more jobs, durable and in Redis, without HTTP (fill_queue.c); how many a second."""
+        done = subprocess.run([self.build / "tests/bench/fill_queue", stack.env["STORE_URI"], stack.env["REDIS_URL"],
+                               vendor, str(count), str(payload_bytes), str(per_second)], check=True,
+                              capture_output=True, text=True, timeout=FILL_SECONDS)
+        return json.loads(done.stdout)["per_second"]
 
     # ---- Baselines that are programs ----
 

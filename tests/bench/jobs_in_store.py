@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime
+import os
 
 from early_store import opened
 
@@ -20,6 +21,16 @@ def complete(stack):
         if stack.store == "mongodb":
             return db.jobs.count_documents({"status": "complete"})
         return db.execute("SELECT count(*) FROM jobs WHERE status = 'complete'").fetchone()[0]
+
+
+def of_vendor(stack, vendor, status=None):
+    """How many jobs of a vendor there are, or how many with this status."""
+    wanted = {"vendor": vendor, **({"status": status} if status else {})}
+    with opened(stack) as db:
+        if stack.store == "mongodb":
+            return db.jobs.count_documents(wanted)
+        where = " AND ".join(f"{column} = ?" for column in wanted)
+        return db.execute(f"SELECT count(*) FROM jobs WHERE {where}", tuple(wanted.values())).fetchone()[0]
 
 
 def unfinished(stack):
@@ -58,3 +69,25 @@ def ids(stack, status, limit):
             return [job["requestId"] for job in db.jobs.find({"status": status}, {"requestId": 1}, limit=limit)]
         rows = db.execute("SELECT requestId FROM jobs WHERE status = ? LIMIT ?", (status, limit))
         return [row[0] for row in rows]
+
+
+def some_ids(stack, vendor, count):
+    """Of this vendor's jobs so many, from anywhere."""
+    with opened(stack) as db:
+        if stack.store == "mongodb":
+            found = db.jobs.aggregate([{"$match": {"vendor": vendor}}, {"$project": {"requestId": 1}},
+                                       {"$sample": {"size": count}}])
+            return [job["requestId"] for job in found]
+        rows = db.execute("SELECT requestId FROM jobs WHERE vendor = ? ORDER BY random() LIMIT ?", (vendor, count))
+        return [row[0] for row in rows]
+
+
+def stored_bytes(stack):
+    """On disk, indexes and journal of the database included; what is only in memory yet is written first."""
+    if stack.store == "mongodb":
+        with opened(stack) as db:
+            db.client.admin.command("fsync")
+            stats = db.command("dbStats")
+            return stats["storageSize"] + stats["indexSize"]
+    path = stack.env["STORE_URI"].removeprefix("sqlite:")
+    return sum(os.path.getsize(path + suffix) for suffix in ("", "-wal") if os.path.exists(path + suffix))

@@ -41,6 +41,9 @@ def parse_arguments():
     parser.add_argument("--seconds", type=int, default=4, help="length of a run (%(default)s)")
     parser.add_argument("--jobs", type=int, default=50000,
                         help="that each run end to end sends through the system (%(default)s)")
+    parser.add_argument("--waiting", type=int, default=100000, help="jobs in the largest backlog (%(default)s)")
+    parser.add_argument("--minutes", type=int, default=2,
+                        help="for which limits of a minute are watched; 0: they are left out (%(default)s)")
     parser.add_argument("--report", type=pathlib.Path, default=BUILD / "bench-report.md",
                         help="where the table goes, with a .json beside it (%(default)s)")
     return parser.parse_args()
@@ -60,7 +63,7 @@ def measure(name, scenario, store, options):
     """Figures as far as it came, and whether it came to its end."""
     figures = []
     with tempfile.TemporaryDirectory(prefix="vf-bench-") as folder:
-        bench = Bench(store, options.runs, options.seconds, options.jobs, BUILD, pathlib.Path(folder))
+        bench = Bench(store, options, BUILD, pathlib.Path(folder))
         try:
             for figure in scenario.run(bench):
                 figure.scenario, figure.store = name, store
