@@ -192,11 +192,13 @@ static char *change_sql(enum job_event event)
 
 sqlite3_stmt *statement(struct connection *conn, enum statement which)
 {
-	char *made = which >= STMT_CHANGE ? change_sql((enum job_event)(which - STMT_CHANGE)) : NULL;
 	sqlite3_stmt **stmt = &conn->stmts[which];
+	char *made;
 
-	if (!*stmt)
-		sqlite3_prepare_v3(conn->db, made ? made : texts[which], -1, SQLITE_PREPARE_PERSISTENT, stmt, NULL);
+	if (*stmt)
+		return *stmt;
+	made = which >= STMT_CHANGE ? change_sql((enum job_event)(which - STMT_CHANGE)) : NULL;
+	sqlite3_prepare_v3(conn->db, made ? made : texts[which], -1, SQLITE_PREPARE_PERSISTENT, stmt, NULL);
 	free(made);
 	return *stmt;
 }

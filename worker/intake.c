@@ -29,6 +29,8 @@ enum {
 	LANE_SHARE = 8,             /* a lane may have so many times the calls that are still free */
 	NOT_LEFT_MAX = 256,         /* of a lane: each may be a thread that looks up a name, or a connecting socket */
 	NOT_LEFT_WAIT_MS = 10,
+	GATHER_MS = 4,              /* after a take that brought so many and left none the next waits for more */
+	GATHER_AFTER = 8,
 };
 
 /* A lane's next take: its queue is empty. A wake-up message or a slow look that finds something changes that. */
@@ -59,12 +61,16 @@ static void look_at_all(struct intake *in)
 
 /* ---- One take over many lanes ---- */
 
+/* A busy vendor's jobs come in fewer and larger batches, each of which is a script and a transaction; a lone one is taken
+ * at once. */
+static void wake_lane(struct lane *lane) { lane->next_take_mono_ms = lane->gather_until_mono_ms; }
+
 static bool is_due(struct lane *lane, int64_t now)
 {
 	int64_t hold_until = atomic_load(&lane->hold_until_mono_us) / 1000;
 
 	if (atomic_exchange(&lane->look, false))
-		lane->next_take_mono_ms = 0;
+		wake_lane(lane);
 	/* Redis knows of the hold, too, unless it was away then: what we took would not be let out. */
 	if (lane->next_take_mono_ms < hold_until)
 		lane->next_take_mono_ms = hold_until;
@@ -151,6 +157,7 @@ static void set_next_take(struct intake *in, struct lane *lane, const struct que
 		wait = AWAY_WAIT_MS;
 	else if (wait > SLOW_LOOK_MS)
 		wait = SLOW_LOOK_MS;
+	lane->gather_until_mono_ms = wait < 0 && take->n >= GATHER_AFTER ? clock_mono_ms() + GATHER_MS : 0;
 	lane->next_take_mono_ms = wait < 0 ? when_woken : wait ? answered_at + wait : 0;
 }
 
@@ -284,7 +291,7 @@ static void on_wake(const char *vendor, void *arg)
 	struct lane *lane = worker_lane(in->worker, vendor);
 
 	if (lane)
-		lane->next_take_mono_ms = 0;
+		wake_lane(lane);
 }
 
 static int next_wait_ms(const struct intake *in)

@@ -34,6 +34,7 @@ struct lane {
 	_Atomic int calls;                  /* those of this lane */
 	_Atomic int not_left;               /* of them: their requests were not written yet */
 	int64_t next_take_mono_ms;          /* intake's: not before this */
+	int64_t gather_until_mono_ms;       /* intake's: a wake-up does not lead to a take before this */
 	struct quota_reserve quota;         /* intake's, and */
 	struct limits_start limits_start;   /* this */
 	struct guard guard;                 /* the loop's */
