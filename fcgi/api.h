@@ -4,6 +4,7 @@
 #define VF_API_H
 
 #include "group_commit.h"
+#include "group_read.h"
 #include "health.h"
 #include "queue_pusher.h"
 #include "result_cache.h"
@@ -21,6 +22,7 @@ struct api {
 	unsigned char callback_key[STORE_SECRET_SIZE];  /* set once store_link_get() gives a store */
 	struct store_link *link;
 	struct group_commit *commit;
+	struct group_read *read;
 	struct queue_pusher *pusher;
 	struct result_cache *cache;
 	struct health *health;

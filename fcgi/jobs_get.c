@@ -61,8 +61,6 @@ static void handle(struct api *api, const struct request *request, struct reply 
 {
 	char request_id[UUID_TEXT_SIZE];
 	struct job *job = NULL;
-	struct store *store;
-	struct err_text why;
 	enum err err;
 	size_t len;
 	char *text;
@@ -77,18 +75,17 @@ static void handle(struct api *api, const struct request *request, struct reply 
 		reply_json(reply, 200, text, len);
 		return;
 	}
-	store = store_link_get(api->link, NULL);
-	err = store ? store_get(store, request_id, &job, &why) : ERR_UNAVAILABLE;
+	err = group_read_get(api->read, request_id, &job);
 	if (err == ERR_NOT_FOUND) {
 		reply_problem(reply, 404, "there is no job with this id");
 	} else if (err) {
-		if (store)
-			store_link_report(api->link, err, &why);
 		reply_unavailable(reply);
 	} else {
 		text = job_text(job, &len);
 		if (status_is_final(job->status))
 			result_cache_put(api->cache, request_id, text, len);
+		else
+			result_cache_note_unfinished(api->cache, request_id);
 		reply_json(reply, 200, text, len);
 	}
 	job_free(job);

@@ -115,6 +115,7 @@ static void make_parts(struct api *api)
 	if (err)
 		fatal("REDIS_URL", why.text);
 	api->link = store_link_new(open_store, api, (int)s->accept_timeout_ms);
+	api->read = group_read_new(api->link);
 	api->commit = group_commit_new(api->link, (int)s->accept_timeout_ms, on_stored, api->pusher);
 }
 
@@ -178,6 +179,7 @@ static void leave(struct api *api, struct accept_pool *pool)
 	accept_pool_free(pool);
 	group_commit_free(api->commit);
 	queue_pusher_free(api->pusher, PUSHER_DRAIN_MS);
+	group_read_free(api->read);
 	store_link_free(api->link);
 	health_free(api->health);
 	result_cache_free(api->cache);

@@ -21,6 +21,7 @@ enum {
 	BYTES_PER_BUCKET = 2048,
 	BUCKETS_MIN = 64,
 	MALLOC_OVERHEAD_BYTES = 16,
+	UNFINISHED_SLOTS = 4096,     /* a power of two */
 };
 
 /* One finished answer in this process: in its bucket's chain and in the list from most to least recently used. */
@@ -39,6 +40,8 @@ struct result_cache {
 	struct entry *newest, *oldest;
 	size_t bytes, max_bytes;
 
+	_Atomic uint64_t unfinished[UNFINISHED_SLOTS];    /* hashes of ids, each in the slot that its low bits name */
+
 	pthread_mutex_t pool_lock;
 	struct redis *free[CONNECTIONS_MAX];
 	int n_free;
@@ -49,13 +52,18 @@ struct result_cache {
 
 /* ---- The layer in this process ---- */
 
-static struct entry **bucket_of(struct result_cache *cache, const char *request_id)
+static uint64_t hash_of(const char *request_id)
 {
 	uint64_t hash = 14695981039346656037u;   /* FNV-1a */
 
 	for (const char *p = request_id; *p; p++)
 		hash = (hash ^ (unsigned char)*p) * 1099511628211u;
-	return &cache->buckets[hash & (cache->n_buckets - 1)];
+	return hash;
+}
+
+static struct entry **bucket_of(struct result_cache *cache, const char *request_id)
+{
+	return &cache->buckets[hash_of(request_id) & (cache->n_buckets - 1)];
 }
 
 static struct entry *find(struct result_cache *cache, const char *request_id)
@@ -211,13 +219,37 @@ static void shared_put(struct result_cache *cache, const char *request_id, const
 	free(key);
 }
 
+/* ---- What is not finished ---- */
+
+/* Hints, and no more: a note that is lost, or another id of the same hash, costs a question to Redis or saves one
+ * that the store answers as well. So clients that ask again and again for a job in work do not ask Redis, too. */
+void result_cache_note_unfinished(struct result_cache *cache, const char *request_id)
+{
+	uint64_t hash = hash_of(request_id);
+
+	atomic_store_explicit(&cache->unfinished[hash % UNFINISHED_SLOTS], hash, memory_order_relaxed);
+}
+
+static bool is_noted(struct result_cache *cache, const char *request_id)
+{
+	uint64_t hash = hash_of(request_id);
+
+	return atomic_load_explicit(&cache->unfinished[hash % UNFINISHED_SLOTS], memory_order_relaxed) == hash;
+}
+
+static void forget_note(struct result_cache *cache, const char *request_id)
+{
+	if (is_noted(cache, request_id))
+		atomic_store_explicit(&cache->unfinished[hash_of(request_id) % UNFINISHED_SLOTS], 0, memory_order_relaxed);
+}
+
 /* ---- Both ---- */
 
 char *result_cache_get(struct result_cache *cache, const char *request_id, size_t *len)
 {
 	char *answer = local_get(cache, request_id, len);
 
-	if (answer)
+	if (answer || is_noted(cache, request_id))
 		return answer;
 	answer = shared_get(cache, request_id, len);
 	if (answer)
@@ -227,6 +259,7 @@ char *result_cache_get(struct result_cache *cache, const char *request_id, size_
 
 void result_cache_put(struct result_cache *cache, const char *request_id, const char *answer, size_t len)
 {
+	forget_note(cache, request_id);
 	if (len > RESULT_CACHE_BYTES_MAX)
 		return;
 	local_put(cache, request_id, answer, len);

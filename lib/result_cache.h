@@ -23,6 +23,8 @@ void result_cache_free(struct result_cache *cache);
 
 /* A copy of the answer (caller owns it) and its length, or NULL. */
 char *result_cache_get(struct result_cache *cache, const char *request_id, size_t *len);
+/* The store says that there is no answer yet: the next result_cache_get() of it need not ask Redis. */
+void result_cache_note_unfinished(struct result_cache *cache, const char *request_id);
 /* Puts it into both layers; failures are silent but for a counter: the store has it. */
 void result_cache_put(struct result_cache *cache, const char *request_id, const char *answer, size_t len);
 

@@ -81,6 +81,23 @@ enum err store_get(struct store *store, const char *request_id, struct job **job
 	return store->engine->get(store, request_id, job, why);
 }
 
+enum err store_look(struct store *store, struct store_look *items, size_t n, struct err_text *why)
+{
+	enum err err;
+
+	for (size_t i = 0; i < n; i++) {
+		items[i].job = NULL;
+		items[i].outcome = ERR_NOT_FOUND;
+	}
+	err = n ? store->engine->look(store, items, n, why) : ERR_OK;
+	for (size_t i = 0; i < n && err; i++) {
+		job_free(items[i].job);
+		items[i].job = NULL;
+		items[i].outcome = ERR_UNAVAILABLE;
+	}
+	return err;
+}
+
 enum err store_get_by_vendor_job_id(struct store *store, const char *vendor, const char *vendor_job_id,
                                     struct job **job, struct err_text *why)
 {

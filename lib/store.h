@@ -67,6 +67,18 @@ enum err store_insert(struct store *store, struct store_insert *items, size_t n,
 /* ERR_OK (*job owned by the caller), ERR_NOT_FOUND, ERR_UNAVAILABLE. Sees every write that was answered. */
 enum err store_get(struct store *store, const char *request_id, struct job **job, struct err_text *why)
 	__attribute__((warn_unused_result));
+
+struct store_look {
+	const char *request_id;    /* borrowed */
+	struct job *job;           /* without its payload, owned by the caller; NULL unless outcome is ERR_OK */
+	enum err outcome;          /* ERR_OK, ERR_NOT_FOUND; ERR_UNAVAILABLE with an error of the batch */
+};
+
+/* store_get() of many jobs, less their payloads: what readers of a job's state want to know. An id may be there more
+ * than once. */
+enum err store_look(struct store *store, struct store_look *items, size_t n, struct err_text *why)
+	__attribute__((warn_unused_result));
+
 /* The unfinished-first, newest job of this vendor that carries this vendor_job_id. */
 enum err store_get_by_vendor_job_id(struct store *store, const char *vendor, const char *vendor_job_id,
                                     struct job **job, struct err_text *why) __attribute__((warn_unused_result));

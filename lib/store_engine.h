@@ -17,6 +17,7 @@ struct store_engine {
 	enum err (*try_write)(struct store *store, struct err_text *why);
 	enum err (*claim)(struct store *store, struct store_claim *items, size_t n, int64_t now, int64_t lease_until,
 	                  struct err_text *why);
+	enum err (*look)(struct store *store, struct store_look *items, size_t n, struct err_text *why);
 	enum err (*change)(struct store *store, struct job_change *items, size_t n, struct err_text *why);
 	enum err (*early_put)(struct store *store, const struct store_early *early, struct err_text *why);
 	enum err (*early_find)(struct store *store, const struct store_early_key *keys, size_t n, struct store_early **kept,

@@ -412,6 +412,7 @@ const struct store_engine store_mongo_engine = {
 	.close = mongo_close,
 	.insert = mongo_insert,
 	.get = mongo_get,
+	.look = mongo_look,
 	.get_by_vendor_job_id = mongo_get_by_vendor_job_id,
 	.ping = mongo_ping,
 	.try_write = mongo_try_write,

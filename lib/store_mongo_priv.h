@@ -114,6 +114,7 @@ int64_t mongo_at(const bson_t *doc, const char *field);
 
 enum err mongo_insert(struct store *store, struct store_insert *items, size_t n, struct err_text *why);
 enum err mongo_get(struct store *store, const char *request_id, struct job **job, struct err_text *why);
+enum err mongo_look(struct store *store, struct store_look *items, size_t n, struct err_text *why);
 enum err mongo_get_by_vendor_job_id(struct store *store, const char *vendor, const char *vendor_job_id,
                                     struct job **job, struct err_text *why);
 enum err mongo_claim(struct store *store, struct store_claim *items, size_t n, int64_t now, int64_t lease_until,

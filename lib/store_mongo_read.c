@@ -4,6 +4,7 @@
 #include "mem.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* The first job that the cursor gives; destroys the cursor. */
 static enum err take_one(mongoc_cursor_t *cursor, struct job **job, struct err_text *why)
@@ -47,6 +48,75 @@ enum err mongo_get(struct store *store, const char *request_id, struct job **job
 	}
 	jobs = mongo_collection(&call, COLLECTION_JOBS);
 	err = take_one(mongo_find(&call, jobs, filter, only_one()), job, why);
+	mongoc_collection_destroy(jobs);
+	mongo_call_end(&call);
+	return err;
+}
+
+/* All but the payload, and the first batch big enough for all (the driver asks for more if they are over 16 MiB). */
+static bson_t *look_options(size_t n)
+{
+	bson_t *opts = bson_new(), projection;
+
+	BSON_APPEND_DOCUMENT_BEGIN(opts, "projection", &projection);
+	BSON_APPEND_INT32(&projection, "payload", 0);
+	BSON_APPEND_INT32(&projection, "payloadText", 0);
+	bson_append_document_end(opts, &projection);
+	BSON_APPEND_INT64(opts, "batchSize", (int64_t)n + 1);
+	return opts;
+}
+
+static bson_t *look_filter(const struct store_look *items, size_t n)
+{
+	bson_t *filter = bson_new(), in, list;
+	const char *field;
+	char digits[16];
+
+	BSON_APPEND_DOCUMENT_BEGIN(filter, "requestId", &in);
+	BSON_APPEND_ARRAY_BEGIN(&in, "$in", &list);
+	for (size_t i = 0; i < n; i++) {
+		bson_uint32_to_string((uint32_t)i, &field, digits, sizeof(digits));
+		BSON_APPEND_UTF8(&list, field, items[i].request_id);
+	}
+	bson_append_array_end(&in, &list);
+	bson_append_document_end(filter, &in);
+	return filter;
+}
+
+/* Gives the job to each item that asks for it. */
+static void give_found(struct store_look *items, size_t n, const bson_t *doc)
+{
+	bson_iter_t id;
+	const char *request_id;
+
+	if (!bson_iter_init_find(&id, doc, "requestId") || !BSON_ITER_HOLDS_UTF8(&id))
+		return;
+	request_id = bson_iter_utf8(&id, NULL);
+	for (size_t i = 0; i < n; i++)
+		if (!items[i].job && strcmp(items[i].request_id, request_id) == 0) {
+			items[i].job = mongo_job_from_bson(doc);
+			items[i].outcome = ERR_OK;
+		}
+}
+
+enum err mongo_look(struct store *store, struct store_look *items, size_t n, struct err_text *why)
+{
+	mongoc_collection_t *jobs;
+	mongoc_cursor_t *cursor;
+	struct mongo_call call;
+	bson_error_t error;
+	const bson_t *doc;
+	enum err err = mongo_call_begin(store, &call, why);
+
+	if (err != ERR_OK)
+		return err;
+	jobs = mongo_collection(&call, COLLECTION_JOBS);
+	cursor = mongo_find(&call, jobs, look_filter(items, n), look_options(n));
+	while (mongoc_cursor_next(cursor, &doc))
+		give_found(items, n, doc);
+	if (mongoc_cursor_error(cursor, &error))
+		err = mongo_failed(why, "find", &error);
+	mongoc_cursor_destroy(cursor);
 	mongoc_collection_destroy(jobs);
 	mongo_call_end(&call);
 	return err;

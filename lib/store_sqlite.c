@@ -240,6 +240,7 @@ const struct store_engine store_sqlite_engine = {
 	.close = sqlite_close,
 	.insert = sqlite_insert,
 	.get = sqlite_get,
+	.look = sqlite_look,
 	.get_by_vendor_job_id = sqlite_get_by_vendor_job_id,
 	.ping = sqlite_ping,
 	.try_write = sqlite_try_write,

@@ -41,6 +41,8 @@ static const char *const texts[STMT_CHANGE] = {
 	[STMT_WHY_NOT_CLAIMED] = "SELECT nextAttemptAt, phase = 'queued' AND nextAttemptAt > ?2 AND deadlineAt > ?2 "
 	                         "FROM jobs WHERE requestId = ?1",
 	[STMT_GET] = "SELECT " JOB_COLUMNS " FROM jobs WHERE requestId = ?",
+	[STMT_LOOK] = "SELECT " JOB_COLUMNS_WITH("NULL") " FROM jobs WHERE requestId = ?",
+	[STMT_BEGIN_READ] = "BEGIN",
 	[STMT_GET_BY_VENDOR_JOB_ID] = "SELECT " JOB_COLUMNS " FROM jobs WHERE vendor = ? AND vendorJobId = ? "
 	                              "ORDER BY phase = 'done', createdAt DESC, requestId DESC LIMIT 1",
 	[STMT_FIND_DUE] = "SELECT " REF_COLUMNS " FROM jobs WHERE dueAt <= ? AND (dueAt, requestId) > (?, ?) "
@@ -341,8 +343,10 @@ enum err read_end(struct sqlite_store *store, struct reading *reading, int rc, s
 	enum err err = ERR_OK;
 
 	sqlite3_reset(reading->stmt);
-	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
 		err = connection_failed(reading->conn, reading->doing, why);
+		roll_back(reading->conn);
+	}
 	put_reader(store, reading->conn);
 	return err;
 }

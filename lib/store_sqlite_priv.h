@@ -51,7 +51,8 @@ enum statement {
 	STMT_BEGIN, STMT_COMMIT, STMT_ROLLBACK,
 	STMT_INSERT_JOB, STMT_FIND_KEY, STMT_PUT_KEY,
 	STMT_CLAIM, STMT_WHY_NOT_CLAIMED,
-	STMT_GET, STMT_GET_BY_VENDOR_JOB_ID, STMT_FIND_DUE, STMT_FIND_QUEUED, STMT_NEXT_QUEUED,
+	STMT_GET, STMT_LOOK, STMT_BEGIN_READ, STMT_GET_BY_VENDOR_JOB_ID,
+	STMT_FIND_DUE, STMT_FIND_QUEUED, STMT_NEXT_QUEUED,
 	STMT_EARLY_ROOM, STMT_EARLY_PUT, STMT_EARLY_FIND, STMT_EARLY_PAGE, STMT_EARLY_DROP,
 	STMT_ANY_EXPIRED, STMT_EXPIRE_JOBS, STMT_EXPIRE_KEYS, STMT_EXPIRE_QUOTAS, STMT_EXPIRE_EARLY,
 	STMT_QUOTA_ADD, STMT_QUOTA_READ,
@@ -60,10 +61,11 @@ enum statement {
 	STMT_COUNT = STMT_CHANGE + EVENT_COUNT
 };
 
-/* The columns of a job in the order of STMT_GET. */
-#define JOB_COLUMNS \
+/* The columns of a job in the order of STMT_GET and STMT_LOOK. */
+#define JOB_COLUMNS JOB_COLUMNS_WITH("payload")
+#define JOB_COLUMNS_WITH(payload) \
 	"requestId,phase,status,fence,attempts,createdAt,updatedAt,nextAttemptAt,queuedAt,dueAt,deadlineAt," \
-	"completedAt,expireAt,vendor,vendorJobId,error,history,payload,result"
+	"completedAt,expireAt,vendor,vendorJobId,error,history," payload ",result"
 /* The columns of a reference, likewise. */
 #define REF_COLUMNS "requestId,phase,vendor,fence,attempts,queuedAt,dueAt,deadlineAt,vendorJobId,error"
 
@@ -161,6 +163,7 @@ enum err sqlite_quota_read(struct store *store, const char *vendor, int64_t per_
                            struct quota_slot **slots, size_t *n, struct err_text *why);
 
 enum err sqlite_get(struct store *store, const char *request_id, struct job **job, struct err_text *why);
+enum err sqlite_look(struct store *store, struct store_look *items, size_t n, struct err_text *why);
 enum err sqlite_get_by_vendor_job_id(struct store *store, const char *vendor, const char *vendor_job_id,
                                      struct job **job, struct err_text *why);
 enum err sqlite_early_put(struct store *store, const struct store_early *early, struct err_text *why);

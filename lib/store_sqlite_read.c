@@ -100,6 +100,44 @@ enum err sqlite_get(struct store *store, const char *request_id, struct job **jo
 	return look_up(store, STMT_GET, &request_id, 1, job, why);
 }
 
+/* The statement's row, if there is one. The result code of SQLite. */
+static int look_at(sqlite3_stmt *stmt, struct store_look *item)
+{
+	int rc;
+
+	bind_text(stmt, 1, item->request_id);
+	rc = sqlite3_step(stmt);
+	if (rc == SQLITE_ROW) {
+		item->job = row_to_job(stmt);
+		item->outcome = ERR_OK;
+	}
+	sqlite3_reset(stmt);
+	return rc;
+}
+
+/* One transaction around them all: without it each would lock and unlock the log. */
+enum err sqlite_look(struct store *base, struct store_look *items, size_t n, struct err_text *why)
+{
+	struct sqlite_store *store = sqlite_store(base);
+	sqlite3_stmt *begin, *commit;
+	struct reading reading;
+	enum err err = read_begin(store, STMT_LOOK, "read jobs", &reading, why);
+	int rc = SQLITE_ERROR;
+
+	if (err != ERR_OK)
+		return err;
+	begin = statement(reading.conn, STMT_BEGIN_READ);
+	commit = statement(reading.conn, STMT_COMMIT);
+	if (begin && commit && statement_run(begin) == SQLITE_OK) {
+		rc = SQLITE_DONE;
+		for (size_t i = 0; i < n && (rc == SQLITE_DONE || rc == SQLITE_ROW); i++)
+			rc = look_at(reading.stmt, &items[i]);
+		if ((rc == SQLITE_DONE || rc == SQLITE_ROW) && statement_run(commit) != SQLITE_OK)
+			rc = SQLITE_ERROR;
+	}
+	return read_end(store, &reading, rc, why);
+}
+
 enum err sqlite_get_by_vendor_job_id(struct store *store, const char *vendor, const char *vendor_job_id,
                                      struct job **job, struct err_text *why)
 {

@@ -265,7 +265,7 @@ static void an_id_is_found_as_soon_as_it_is_written(void **state)
 	job_free(job);
 }
 
-/* ---- Expiry ---- */
+/* ---- Many at once ---- */
 
 static struct store_insert finished(const struct contract *c, int64_t expire_at)
 {
@@ -277,6 +277,66 @@ static struct store_insert finished(const struct contract *c, int64_t expire_at)
 	item.job->expire_at = expire_at;
 	return item;
 }
+
+static void assert_looks_like(const struct store_look *look, const struct job *job)
+{
+	assert_err(look->outcome, ERR_OK);
+	assert_string_equal(look->job->request_id, job->request_id);
+	assert_string_equal(look->job->vendor, job->vendor);
+	assert_int_equal(look->job->phase, job->phase);
+	assert_int_equal(look->job->status, job->status);
+	assert_int_equal(look->job->attempts, job->attempts);
+	assert_int_equal(look->job->created_at, job->created_at);
+	assert_null(look->job->payload);
+}
+
+static void many_are_looked_at_at_once(void **state)
+{
+	struct contract *c = *state;
+	struct job *queued = must_have_in_phase(c->store, c->now, "alpha", PHASE_QUEUED);
+	struct job *done = must_have_in_phase(c->store, c->now, "beta", PHASE_DONE);
+	struct job *nobody = contract_job(c->now, "alpha");
+	struct store_look looks[] = { { .request_id = done->request_id }, { .request_id = nobody->request_id },
+	                              { .request_id = queued->request_id }, { .request_id = done->request_id } };
+
+	assert_ok(store_look(c->store, looks, COUNT(looks), &contract_why));
+	assert_looks_like(&looks[0], done);
+	assert_string_equal(looks[0].job->error, done->error);
+	assert_err(looks[1].outcome, ERR_NOT_FOUND);
+	assert_null(looks[1].job);
+	assert_looks_like(&looks[2], queued);
+	assert_looks_like(&looks[3], done);
+	for (size_t i = 0; i < COUNT(looks); i++)
+		job_free(looks[i].job);
+	assert_ok(store_look(c->store, looks, 0, &contract_why));
+	job_free(queued);
+	job_free(done);
+	job_free(nobody);
+}
+
+static void a_look_shows_results_and_no_payloads(void **state)
+{
+	enum { JOBS = 64, RESULT_BYTES = 1 << 19 };   /* together more than one answer of a MongoDB server may hold */
+	struct contract *c = *state;
+	struct store_insert items[JOBS];
+	struct store_look looks[JOBS];
+
+	for (int i = 0; i < JOBS; i++) {
+		items[i] = finished(c, c->now + DAY_MS);
+		items[i].job->result = contract_text(RESULT_BYTES, (char)('a' + i % 26));
+		looks[i] = (struct store_look){ .request_id = items[i].job->request_id };
+		assert_err(insert_one(c->store, &items[i]), ERR_OK);
+	}
+	assert_ok(store_look(c->store, looks, JOBS, &contract_why));
+	for (int i = 0; i < JOBS; i++) {
+		assert_looks_like(&looks[i], items[i].job);
+		assert_same_text("result", looks[i].job->result, items[i].job->result);
+		job_free(looks[i].job);
+		job_free(items[i].job);
+	}
+}
+
+/* ---- Expiry ---- */
 
 static void only_what_has_expired_is_removed(void **state)
 {
@@ -408,6 +468,8 @@ static const struct CMUnitTest tests[] = {
 	contract_test(vendors_with_queued_jobs_are_met_once_each_by_their_oldest),
 	contract_test(the_vendors_id_finds_the_unfinished_then_the_newest),
 	contract_test(an_id_is_found_as_soon_as_it_is_written),
+	contract_test(many_are_looked_at_at_once),
+	contract_test(a_look_shows_results_and_no_payloads),
 	contract_test(only_what_has_expired_is_removed),
 	contract_test(expired_keys_are_removed),
 	contract_test(a_vendor_is_called_for_the_first_time_once),

@@ -110,6 +110,36 @@ static void large_answers_are_not_cached(void **state)
 }
 
 /* With Redis wiped, only the local layer can answer. */
+static void what_was_noted_as_unfinished_is_not_asked_of_redis(void **state)
+{
+	struct result_cache *one = open_cache("", LOCAL_BYTES), *two = open_cache("", LOCAL_BYTES);
+	char id[UUID_TEXT_SIZE];
+
+	(void)state;
+	new_id(id);
+	result_cache_note_unfinished(one, id);
+	put(two, id, "answer");
+	expect(one, id, NULL);
+	put(one, id, "answer");
+	expect(one, id, "answer");
+	result_cache_free(one);
+	result_cache_free(two);
+}
+
+/* It was noted, it was finished, this process has forgotten it since: Redis knows. */
+static void a_note_goes_when_the_job_is_finished(void **state)
+{
+	struct result_cache *cache = open_cache("", 1);
+	char id[UUID_TEXT_SIZE];
+
+	(void)state;
+	new_id(id);
+	result_cache_note_unfinished(cache, id);
+	put(cache, id, "answer");
+	expect(cache, id, "answer");
+	result_cache_free(cache);
+}
+
 static void the_least_recently_used_goes_first(void **state)
 {
 	struct result_cache *cache = open_cache("", LOCAL_BYTES);
@@ -228,6 +258,8 @@ int main(void)
 		cmocka_unit_test(another_process_finds_it_in_redis_for_an_hour),
 		cmocka_unit_test(prefixes_are_kept_apart),
 		cmocka_unit_test(large_answers_are_not_cached),
+		cmocka_unit_test(what_was_noted_as_unfinished_is_not_asked_of_redis),
+		cmocka_unit_test(a_note_goes_when_the_job_is_finished),
 		cmocka_unit_test(the_least_recently_used_goes_first),
 		cmocka_unit_test(without_redis_it_works_alone_and_does_not_wait),
 		cmocka_unit_test(comes_back_after_redis_did),
