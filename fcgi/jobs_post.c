@@ -36,7 +36,15 @@ static bool is_good_key(const char *key)
 	return len >= 1 && len <= KEY_MAX_LEN;
 }
 
-static bool parse_body(const struct request *request, size_t max_bytes, struct json_object **body, struct reply *reply)
+/* What was posted, in compact form, and where its members lie in it. */
+enum { VENDOR, PAYLOAD, MEMBERS };
+
+struct body {
+	char *text;
+	struct json_wanted members[MEMBERS];
+};
+
+static bool parse_body(const struct request *request, size_t max_bytes, struct body *body, struct reply *reply)
 {
 	struct json_limits limits = JSON_LIMITS_DEFAULT;
 	char pointer[POINTER_SIZE] = "";
@@ -45,54 +53,84 @@ static bool parse_body(const struct request *request, size_t max_bytes, struct j
 
 	limits.max_bytes = max_bytes;
 	limits.max_members = REQUEST_VALUES_MAX;
-	err = json_strict_parse(request->body, request->body_len, &limits, body, pointer, sizeof(pointer), &why);
+	err = json_strict_compact(request->body, request->body_len, &limits, body->members, MEMBERS, &body->text,
+	                          pointer, sizeof(pointer), &why);
 	if (err) {
 		reply_problem_at(reply, 400, pointer, "%s", why.text);
 		return false;
 	}
-	if (json_object_get_type(*body) != json_type_object) {
+	if (body->text[0] != '{') {
 		reply_problem_at(reply, 422, "", "the body must be a JSON object");
 		return false;
 	}
 	return true;
 }
 
-/* The vendor that the body names, or the default one; NULL: reply says what is wrong. */
-static const struct vendor *choose_vendor(const struct api *api, struct json_object *body, struct reply *reply)
+static const struct vendor *find_vendor(const struct api *api, const char *name, struct reply *reply)
 {
-	const struct vendor *vendor;
-	struct json_object *value;
-	const char *name = api->settings.default_vendor;
+	const struct vendor *vendor = vendor_find(api->vendors, name);
 
-	if (json_object_object_get_ex(body, "vendor", &value)) {
-		if (json_object_get_type(value) != json_type_string) {
-			reply_problem_at(reply, 422, "/vendor", "vendor must be a string");
-			return NULL;
-		}
-		name = json_object_get_string(value);
-		if (strlen(name) != (size_t)json_object_get_string_len(value) || strlen(name) > VENDOR_NAME_MAX) {
-			reply_problem_at(reply, 422, "/vendor", "unknown vendor");
-			return NULL;
-		}
-	} else if (!*name) {
-		reply_problem_at(reply, 422, "/vendor", "vendor is missing, and there is no default vendor");
-		return NULL;
-	}
-	vendor = vendor_find(api->vendors, name);
 	if (!vendor)
 		reply_problem_at(reply, 422, "/vendor", "unknown vendor \"%s\"", name);
 	return vendor;
 }
 
-/* The member payload, whatever it is; without one, the body less its vendor. */
-static char *payload_text(struct json_object *body)
+/* The vendor of this name, a JSON text. */
+static const struct vendor *find_named_vendor(const struct api *api, const char *text, size_t len, struct reply *reply)
 {
-	struct json_object *payload;
+	const struct vendor *vendor = NULL;
+	struct json_object *value;
+	const char *name;
 
-	if (json_object_object_get_ex(body, "payload", &payload))
-		return json_text(payload, NULL);
-	json_object_object_del(body, "vendor");
-	return json_text(body, NULL);
+	if (json_strict_parse(text, len, &JSON_LIMITS_DEFAULT, &value, NULL, 0, NULL) != ERR_OK ||
+	    !json_object_is_type(value, json_type_string)) {
+		reply_problem_at(reply, 422, "/vendor", "vendor must be a string");
+		goto out;
+	}
+	name = json_object_get_string(value);
+	if (strlen(name) != (size_t)json_object_get_string_len(value) || strlen(name) > VENDOR_NAME_MAX)
+		reply_problem_at(reply, 422, "/vendor", "unknown vendor");
+	else
+		vendor = find_vendor(api, name, reply);
+out:
+	json_object_put(value);
+	return vendor;
+}
+
+/* The vendor that the body names, or the default one; NULL: reply says what is wrong. */
+static const struct vendor *choose_vendor(const struct api *api, const struct body *body, struct reply *reply)
+{
+	const struct json_wanted *named = &body->members[VENDOR];
+
+	if (named->end)
+		return find_named_vendor(api, body->text + named->value_at, named->end - named->value_at, reply);
+	if (*api->settings.default_vendor)
+		return find_vendor(api, api->settings.default_vendor, reply);
+	reply_problem_at(reply, 422, "/vendor", "vendor is missing, and there is no default vendor");
+	return NULL;
+}
+
+/* The body less its vendor. */
+static char *text_without_vendor(const struct body *body)
+{
+	const struct json_wanted *vendor = &body->members[VENDOR];
+	size_t from = vendor->at, to = vendor->end;
+
+	if (body->text[to] == ',')
+		to++;
+	else if (to && body->text[from - 1] == ',')
+		from--;
+	return mem_printf("%.*s%s", (int)from, body->text, body->text + to);
+}
+
+/* The member payload, whatever it is; without one, the body less its vendor. */
+static char *payload_text(const struct body *body)
+{
+	const struct json_wanted *payload = &body->members[PAYLOAD];
+
+	if (payload->end)
+		return mem_strndup(body->text + payload->value_at, payload->end - payload->value_at);
+	return text_without_vendor(body);
 }
 
 static void reply_accepted(const struct api *api, const char *request_id, bool replayed, struct reply *reply)
@@ -150,7 +188,7 @@ static void handle(struct api *api, const struct request *request, struct reply 
 {
 	const char *key = request_header(request, "HTTP_IDEMPOTENCY_KEY");
 	const struct vendor *vendor;
-	struct json_object *body = NULL;
+	struct body body = { .members = { [VENDOR] = { .name = "vendor" }, [PAYLOAD] = { .name = "payload" } } };
 
 	if (!is_json_type(request_header(request, "CONTENT_TYPE"))) {
 		reply_problem(reply, 415, "Content-Type must be application/json, in UTF-8 "
@@ -163,16 +201,16 @@ static void handle(struct api *api, const struct request *request, struct reply 
 	}
 	if (!parse_body(request, (size_t)api->settings.max_body_bytes, &body, reply))
 		goto out;
-	vendor = choose_vendor(api, body, reply);
+	vendor = choose_vendor(api, &body, reply);
 	if (vendor) {
-		char *payload = payload_text(body);
+		char *payload = payload_text(&body);
 
-		json_object_put(body);   /* can be many times the text, and storing may take a while */
-		body = NULL;
+		free(body.text);   /* storing may take a while */
+		body.text = NULL;
 		store_job(api, vendor, payload, key, reply);
 	}
 out:
-	json_object_put(body);
+	free(body.text);
 }
 
 const struct route jobs_post_route = { .method = "POST", .pattern = "/jobs", .takes_body = true, .handle = handle };

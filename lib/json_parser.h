@@ -4,14 +4,22 @@
 #define VF_JSON_PARSER_H
 
 #include "buffer.h"
+#include "json_names.h"
 #include "json_strict.h"
 
 #include <stdbool.h>
 
+/* Bytes of the text or of parser->unescaped: valid until the next string is read. */
+struct json_span {
+	const char *bytes;
+	size_t len;
+	bool escaped;    /* as it was written: bytes are not a part of the text */
+};
+
 /* Where the parser is, as a chain from the innermost container outwards; lives on the C stack. */
 struct json_place {
 	const struct json_place *up;    /* NULL: the whole text */
-	const char *name;               /* the member's name, or NULL in an array */
+	struct json_span name;          /* the member's, its bytes NULL in an array */
 	size_t index;
 };
 
@@ -23,15 +31,15 @@ struct json_parser {
 	int depth;
 	const struct json_limits *limits;
 	struct buffer unescaped;        /* the string read last, if it had escapes */
+	/* What is made of the text: json-c values, or (compact not NULL) its compact form and no values at all. */
+	struct buffer *compact;
+	struct json_names names;        /* of all objects, in compact */
+	uint32_t n_objects;
+	struct json_wanted *wanted;
+	size_t n_wanted;
 	char *pointer;
 	size_t pointer_size;
 	struct err_text *why;
-};
-
-/* Bytes of the text or of parser->unescaped: valid until the next string is read. */
-struct json_span {
-	const char *bytes;
-	size_t len;
 };
 
 /* Each moves the parser past what it read, or fills the caller's pointer and why. */

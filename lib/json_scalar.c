@@ -93,10 +93,10 @@ enum err json_parser__string(struct json_parser *p, const struct json_place *pla
 	}
 	if (p->at >= p->len)
 		return json_parser__expected(p, place, "'\"'");
-	*string = (struct json_span){ p->text + plain, p->at++ - plain };
+	*string = (struct json_span){ p->text + plain, p->at++ - plain, false };
 	if (escapes) {
 		buffer_append(&p->unescaped, string->bytes, string->len);
-		*string = (struct json_span){ p->unescaped.data, p->unescaped.len };
+		*string = (struct json_span){ p->unescaped.data, p->unescaped.len, true };
 	}
 	return ERR_OK;
 }
@@ -163,7 +163,8 @@ static bool to_uint64(const char *text, uint64_t *number)
 	return errno == 0 && *end == '\0';
 }
 
-/* Decimals, -0 and integers over 64 bits carry their own text, and print as they came. */
+/* Decimals, -0 and integers over 64 bits carry their own text, and print as they came: so the
+ * compact form of every number is what was written. */
 enum err json_parser__number(struct json_parser *p, const struct json_place *place, struct json_object **value)
 {
 	size_t start = p->at;
@@ -174,6 +175,10 @@ enum err json_parser__number(struct json_parser *p, const struct json_place *pla
 
 	if (!scan_number(p, &integer))
 		return json_parser__fail(p, p->at, place, ERR_INVALID, "bad number");
+	if (p->compact) {
+		buffer_append(p->compact, p->text + start, p->at - start);
+		return ERR_OK;
+	}
 	text = mem_strndup(p->text + start, p->at - start);
 	if (integer && strcmp(text, "-0") != 0 && to_int64(text, &number))
 		*value = json_parser__made(json_object_new_int64(number));

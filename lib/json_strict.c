@@ -1,6 +1,6 @@
-/* A recursive-descent parser of RFC 8259. What it accepts is JSON and nothing else; what it builds are json-c
- * values. Recursion is bounded by limits->max_depth, which also bounds json-c's own when it prints or frees the
- * value. */
+/* A recursive-descent parser of RFC 8259. What it accepts is JSON and nothing else; what it makes are json-c
+ * values, or the text that json-c would print of them. Recursion is bounded by limits->max_depth, which also bounds
+ * json-c's own when it prints or frees the value. */
 #include "json_strict.h"
 
 #include "json_parser.h"
@@ -30,11 +30,11 @@ static void write_pointer(const struct json_place *place, struct buffer *out)
 		return;
 	write_pointer(place->up, out);
 	buffer_append(out, "/", 1);
-	if (!place->name) {
+	if (!place->name.bytes) {
 		buffer_printf(out, "%zu", place->index);
 		return;
 	}
-	for (const char *c = place->name; *c; c++) {
+	for (const char *c = place->name.bytes; c < place->name.bytes + place->name.len; c++) {
 		if (*c == '~')
 			buffer_append(out, "~0", 2);
 		else if (*c == '/')
@@ -112,65 +112,136 @@ static void shrink(const struct json_parser *p, struct json_object *object)
 		lh_table_resize(json_object_get_object(object), 2 * members + 1);
 }
 
-static enum err parse_name(struct json_parser *p, const struct json_place *place, struct json_object *object,
-                           char **name)
+/* A container that is being read: a json-c value, or what its names are known by. */
+struct container {
+	struct json_object *value;
+	struct json_names_object names;
+	size_t length;
+};
+
+/* The compact form of a string; without escapes that is the string as it was written. */
+static void put_string(struct json_parser *p, const struct json_span *string)
+{
+	if (string->escaped) {
+		buffer_append_json_string(p->compact, string->bytes, string->len);
+		return;
+	}
+	buffer_append(p->compact, string->bytes - 1, string->len + 2);   /* with its quotes */
+}
+
+/* False: the object has a member of this name. Puts the name into the compact form. */
+static bool is_new_name(struct json_parser *p, const struct container *object, const struct json_span *name)
+{
+	size_t at;
+
+	if (!p->compact)
+		return !json_object_object_get_ex(object->value, name->bytes, NULL);
+	at = p->compact->len;
+	put_string(p, name);
+	return json_names_add(&p->names, &object->names, p->compact->data, at, p->compact->len - at);
+}
+
+/* Fills in the name; *copy is what the caller frees after it. */
+static enum err parse_name(struct json_parser *p, const struct json_place *place, const struct container *object,
+                           struct json_span *name, char **copy)
 {
 	struct json_place inside = { .up = place };
 	size_t start = p->at;
-	struct json_span string;
 	enum err err;
 
-	*name = NULL;
 	if (!json_parser__next_is(p, '"'))
 		return json_parser__expected(p, place, "a member name in double quotes");
-	err = json_parser__string(p, place, &string);
+	err = json_parser__string(p, place, name);
 	if (err)
 		return err;
 	/* json-c's names are C strings, so this one cannot be kept as it is. */
-	if (memchr(string.bytes, '\0', string.len))
+	if (name->escaped && memchr(name->bytes, '\0', name->len))
 		return json_parser__fail(p, start, place, ERR_INVALID, "member name with a \\u0000 in it");
-	*name = mem_strndup(string.bytes, string.len);
-	if (json_object_object_get_ex(object, *name, NULL)) {
-		inside.name = *name;
+	if (!p->compact || name->escaped)
+		name->bytes = *copy = mem_strndup(name->bytes, name->len);
+	inside.name = *name;
+	if (!is_new_name(p, object, name))
 		return json_parser__fail(p, start, &inside, ERR_INVALID, "member name that was there before");
-	}
 	skip_space(p);
 	if (!json_parser__take(p, ':'))
 		return json_parser__expected(p, place, "':'");
 	return ERR_OK;
 }
 
-static enum err parse_member(struct json_parser *p, const struct json_place *place, struct json_object *object)
+/* If somebody looks out for this member of the outermost object: where its compact form lies. */
+static void note_wanted(struct json_parser *p, const struct json_span *name, size_t at, size_t value_at)
 {
+	for (size_t i = 0; i < p->n_wanted; i++) {
+		struct json_wanted *wanted = &p->wanted[i];
+
+		if (strlen(wanted->name) != name->len || memcmp(wanted->name, name->bytes, name->len) != 0)
+			continue;
+		wanted->at = at;
+		wanted->value_at = value_at;
+		wanted->end = p->compact->len;
+	}
+}
+
+static enum err parse_member(struct json_parser *p, const struct json_place *place, const struct container *object)
+{
+	size_t at = p->compact ? p->compact->len : 0, value_at = 0;
 	struct json_place inside = { .up = place };
 	struct json_object *value = NULL;
-	char *name;
+	char *copy = NULL;
 	enum err err;
 
 	skip_space(p);
-	err = parse_name(p, place, object, &name);
+	err = parse_name(p, place, object, &inside.name, &copy);
 	if (err)
 		goto out;
-	inside.name = name;
+	if (p->compact) {
+		buffer_append(p->compact, ":", 1);
+		value_at = p->compact->len;
+	}
 	err = parse_value(p, &inside, &value);
 	if (err)
 		goto out;
-	if (json_object_object_add_ex(object, name, value, JSON_C_OBJECT_ADD_KEY_IS_NEW) != 0)
+	if (!p->compact && json_object_object_add_ex(object->value, copy, value, JSON_C_OBJECT_ADD_KEY_IS_NEW) != 0)
 		json_parser__made(NULL);
+	if (!place->up)
+		note_wanted(p, &inside.name, at, value_at);
 out:
-	free(name);
+	free(copy);
 	return err;
 }
 
-static enum err parse_item(struct json_parser *p, const struct json_place *place, struct json_object *array)
+static enum err parse_item(struct json_parser *p, const struct json_place *place, const struct container *array)
 {
-	struct json_place inside = { .up = place, .index = json_object_array_length(array) };
+	struct json_place inside = { .up = place, .index = array->length };
 	struct json_object *value = NULL;
 	enum err err = parse_value(p, &inside, &value);
 
-	if (err == ERR_OK && json_object_array_add(array, value) != 0)
+	if (err == ERR_OK && !p->compact && json_object_array_add(array->value, value) != 0)
 		json_parser__made(NULL);
 	return err;
+}
+
+/* Opening, comma or closing: they stand in the compact form, too. */
+static bool take_mark(struct json_parser *p, char mark)
+{
+	if (!json_parser__take(p, mark))
+		return false;
+	if (p->compact)
+		buffer_append(p->compact, &mark, 1);
+	return true;
+}
+
+static struct container open_container(struct json_parser *p, bool object)
+{
+	struct container container = { .names = json_names_enter(&p->names, p->n_objects++) };
+
+	if (!p->compact)
+		container.value = json_parser__made(object ? json_object_new_object()
+		                                           : json_object_new_array_ext(ARRAY_FIRST_ITEMS));
+	p->depth++;
+	take_mark(p, object ? '{' : '[');
+	skip_space(p);
+	return container;
 }
 
 /* Both containers: an opening, entries with commas between them, a closing. */
@@ -178,50 +249,58 @@ static enum err parse_container(struct json_parser *p, const struct json_place *
 {
 	bool object = p->text[p->at] == '{';
 	char close = object ? '}' : ']';
-	struct json_object *container;
+	struct container container;
 	enum err err = ERR_OK;
 
 	if (p->depth >= p->limits->max_depth)
 		return json_parser__fail(p, p->at, place, ERR_TOO_BIG, "nested deeper than %d", p->limits->max_depth);
-	container = json_parser__made(object ? json_object_new_object() : json_object_new_array_ext(ARRAY_FIRST_ITEMS));
-	p->depth++;
-	p->at++;
-	skip_space(p);
-	if (json_parser__take(p, close))
+	container = open_container(p, object);
+	if (take_mark(p, close))
 		goto out;
-	for (;;) {
-		err = object ? parse_member(p, place, container) : parse_item(p, place, container);
+	for (;; container.length++) {
+		err = object ? parse_member(p, place, &container) : parse_item(p, place, &container);
 		if (err)
 			goto out;
-		if (json_parser__take(p, close))
+		if (take_mark(p, close))
 			break;
-		if (!json_parser__take(p, ',')) {
+		if (!take_mark(p, ',')) {
 			err = json_parser__expected(p, place, object ? "',' or '}'" : "',' or ']'");
 			goto out;
 		}
 	}
 out:
 	p->depth--;
+	json_names_leave(&p->names, &container.names);
 	if (err) {
-		json_object_put(container);
+		json_object_put(container.value);
 		return err;
 	}
-	if (object)
-		shrink(p, container);
-	*value = container;
+	if (object && !p->compact)
+		shrink(p, container.value);
+	*value = container.value;
 	return ERR_OK;
 }
 
 /* ---- Values ---- */
 
-static bool take_word(struct json_parser *p, const char *word)
-{
-	size_t len = strlen(word);
+/* The words that are values; json-c has no value for null. */
+static const struct { const char *word; size_t len; bool is_null, is_true; } words[] = {
+	{ "true", 4, false, true }, { "false", 5, false, false }, { "null", 4, true, false },
+};
 
-	if (p->len - p->at < len || memcmp(p->text + p->at, word, len) != 0)
-		return false;
-	p->at += len;
-	return true;
+static enum err parse_word(struct json_parser *p, const struct json_place *place, struct json_object **value)
+{
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (p->len - p->at < words[i].len || memcmp(p->text + p->at, words[i].word, words[i].len) != 0)
+			continue;
+		p->at += words[i].len;
+		if (p->compact)
+			buffer_append(p->compact, words[i].word, words[i].len);
+		else if (!words[i].is_null)
+			*value = json_parser__made(json_object_new_boolean(words[i].is_true));
+		return ERR_OK;
+	}
+	return json_parser__expected(p, place, "a value");
 }
 
 static enum err parse_string_value(struct json_parser *p, const struct json_place *place, struct json_object **value)
@@ -231,7 +310,10 @@ static enum err parse_string_value(struct json_parser *p, const struct json_plac
 
 	if (err)
 		return err;
-	*value = json_parser__made(json_object_new_string_len(string.bytes, (int)string.len));
+	if (p->compact)
+		put_string(p, &string);
+	else
+		*value = json_parser__made(json_object_new_string_len(string.bytes, (int)string.len));
 	return ERR_OK;
 }
 
@@ -245,13 +327,7 @@ static enum err parse_value_here(struct json_parser *p, const struct json_place 
 		return parse_string_value(p, place, value);
 	if (c == '-' || (c >= '0' && c <= '9'))
 		return json_parser__number(p, place, value);
-	if (take_word(p, "true"))
-		*value = json_parser__made(json_object_new_boolean(true));
-	else if (take_word(p, "false"))
-		*value = json_parser__made(json_object_new_boolean(false));
-	else if (!take_word(p, "null"))
-		return json_parser__expected(p, place, "a value");
-	return ERR_OK;
+	return parse_word(p, place, value);
 }
 
 /* A value with the white space around it. */
@@ -270,27 +346,55 @@ static enum err parse_value(struct json_parser *p, const struct json_place *plac
 	return err;
 }
 
+/* The whole text, as the members of p that are set say. *value is the caller's. */
+static enum err parse_text(struct json_parser *p, struct json_object **value)
+{
+	struct json_place whole = { .up = NULL };
+	enum err err;
+
+	*value = NULL;
+	if (p->pointer && p->pointer_size > 0)
+		p->pointer[0] = '\0';
+	if (p->len > p->limits->max_bytes)
+		return json_parser__fail(p, p->limits->max_bytes, NULL, ERR_TOO_BIG, "longer than %zu bytes",
+		                         p->limits->max_bytes);
+	buffer_init(&p->unescaped, p->len);
+	err = parse_value(p, &whole, value);
+	if (err == ERR_OK && p->at < p->len) {
+		json_object_put(*value);
+		*value = NULL;
+		err = json_parser__fail(p, p->at, NULL, ERR_INVALID, "expected the end after the value");
+	}
+	buffer_deinit(&p->unescaped);
+	return err;
+}
+
 enum err json_strict_parse(const char *text, size_t len, const struct json_limits *limits, struct json_object **value,
                            char *pointer, size_t pointer_size, struct err_text *why)
 {
 	struct json_parser p = { .text = text, .len = len, .limits = limits, .pointer = pointer,
 	                    .pointer_size = pointer_size, .why = why };
-	struct json_place whole = { .up = NULL };
+
+	return parse_text(&p, value);
+}
+
+enum err json_strict_compact(const char *text, size_t len, const struct json_limits *limits, struct json_wanted *wanted,
+                             size_t n_wanted, char **compact, char *pointer, size_t pointer_size, struct err_text *why)
+{
+	struct buffer out;
+	struct json_parser p = { .text = text, .len = len, .limits = limits, .pointer = pointer,
+	                    .pointer_size = pointer_size, .why = why,
+	                    .compact = &out, .wanted = wanted, .n_wanted = n_wanted };
+	struct json_object *none;
 	enum err err;
 
-	*value = NULL;
-	if (pointer && pointer_size > 0)
-		pointer[0] = '\0';
-	if (len > limits->max_bytes)
-		return json_parser__fail(&p, limits->max_bytes, NULL, ERR_TOO_BIG, "longer than %zu bytes", limits->max_bytes);
-	buffer_init(&p.unescaped, len);
-	err = parse_value(&p, &whole, value);
-	if (err == ERR_OK && p.at < len) {
-		json_object_put(*value);
-		*value = NULL;
-		err = json_parser__fail(&p, p.at, NULL, ERR_INVALID, "expected the end after the value");
-	}
-	buffer_deinit(&p.unescaped);
+	buffer_init(&out, len);   /* no compact form is longer than what was written */
+	for (size_t i = 0; i < n_wanted; i++)
+		wanted[i].at = wanted[i].value_at = wanted[i].end = 0;
+	err = parse_text(&p, &none);
+	json_names_deinit(&p.names);
+	*compact = err ? NULL : buffer_take(&out, NULL);
+	buffer_deinit(&out);
 	return err;
 }
 

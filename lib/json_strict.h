@@ -29,6 +29,18 @@ extern const struct json_limits JSON_LIMITS_DEFAULT;
 enum err json_strict_parse(const char *text, size_t len, const struct json_limits *limits, struct json_object **value,
                            char *pointer, size_t pointer_size, struct err_text *why) __attribute__((warn_unused_result));
 
+/* A member of the outermost object to look out for. */
+struct json_wanted {
+	const char *name;
+	size_t at, value_at, end;    /* where its name and its value begin in the compact text, and where it ends; 0 = not there */
+};
+
+/* The same checks, errors and limits, but instead of values the text that json_text() would make of them (the caller
+ * owns it; NULL on an error): for a fraction of the time and memory. limits->max_bytes is under 4 GiB. */
+enum err json_strict_compact(const char *text, size_t len, const struct json_limits *limits, struct json_wanted *wanted,
+                             size_t n_wanted, char **compact, char *pointer, size_t pointer_size,
+                             struct err_text *why) __attribute__((warn_unused_result));
+
 /* Compact text of a value (NULL gives `null`), numbers as they came in; the caller owns it. len may be NULL. */
 char *json_text(struct json_object *value, size_t *len);
 

@@ -91,15 +91,37 @@ static const struct text refused[] = {
 	TEXT("// x\n1"), TEXT("/* x */1"), TEXT("1//"), TEXT("1 /* x */"), TEXT("# x\n1"), TEXT("{\"a\":1/**/}"),
 };
 
+/* json_strict_compact() says what json_strict_parse() says, and makes the text that its value prints. */
+static void assert_compacts_alike(const char *text, size_t len, const struct json_limits *limits, enum err err,
+                                  struct json_object *value, const char *why_text, const char *pointer_text)
+{
+	char *compact, *printed, pointer[64];
+	struct err_text why = { "" };
+
+	assert_int_equal(json_strict_compact(text, len, limits, NULL, 0, &compact, pointer, sizeof(pointer), &why), err);
+	if (err == ERR_OK) {
+		printed = json_text(value, NULL);
+		assert_string_equal(compact, printed);
+		free(printed);
+		free(compact);
+	} else {
+		assert_null(compact);
+		assert_string_equal(why.text, why_text);
+		assert_string_equal(pointer, pointer_text);
+	}
+}
+
 static enum err parse(const char *text, size_t len, struct json_object **value)
 {
 	/* A copy of the exact size, so that reading past the end is noticed. */
 	char *copy = malloc(len ? len : 1);
 	struct err_text why = { "" };
+	char pointer[64];
 	enum err err;
 
 	memcpy(copy, text, len);
-	err = json_strict_parse(copy, len, &JSON_LIMITS_DEFAULT, value, NULL, 0, &why);
+	err = json_strict_parse(copy, len, &JSON_LIMITS_DEFAULT, value, pointer, sizeof(pointer), &why);
+	assert_compacts_alike(copy, len, &JSON_LIMITS_DEFAULT, err, *value, why.text, pointer);
 	free(copy);
 	if (err != ERR_OK) {
 		assert_non_null(strstr(why.text, "byte "));
@@ -179,6 +201,7 @@ static void assert_fails(const char *text, const struct json_limits *limits, enu
 	assert_int_equal(json_strict_parse(text, strlen(text), limits, &value, pointer, sizeof(pointer), &why), expected);
 	assert_string_equal(why.text, why_text);
 	assert_string_equal(pointer, pointer_text);
+	assert_compacts_alike(text, strlen(text), limits, expected, NULL, why_text, pointer_text);
 }
 
 static void errors_name_byte_and_place(void **state)
@@ -192,6 +215,8 @@ static void errors_name_byte_and_place(void **state)
 	assert_fails("{\"a/b\":{\"c~d\":tru}}", any, ERR_INVALID, "byte 14: expected a value at /a~1b/c~0d", "/a~1b/c~0d");
 	assert_fails("[1,2", any, ERR_INVALID, "byte 4: expected ',' or ']', but the text ends", "");
 	assert_fails("{\"k\":1,\"k\":2}", any, ERR_INVALID, "byte 7: member name that was there before at /k", "/k");
+	assert_fails("{\"k\":[],\"\\u006b\":{x}}", any, ERR_INVALID, "byte 8: member name that was there before at /k", "/k");
+	assert_fails("{\"\\u00e9\":{\"\\n\":\"\\t\",\"z\":-}}", any, ERR_INVALID, "byte 26: bad number at /\xc3\xa9/z", "/\xc3\xa9/z");
 	assert_fails("{\"k\":\"\xff\"}", any, ERR_INVALID, "byte 6: not UTF-8 at /k", "/k");
 	assert_fails("1 1", any, ERR_INVALID, "byte 2: expected the end after the value", "");
 }
@@ -227,6 +252,46 @@ static void limits_hold_and_are_reached_exactly(void **state)
 	json_object_put(value);
 }
 
+static void compact_finds_members_of_the_outermost_object(void **state)
+{
+	static const char text[] = " { \"x\" : { \"a\" : 1 } , \"\\u0061\" : [ \"a\" , 2 ] , \"b\" : null } ";
+	struct json_wanted wanted[] = { { .name = "a" }, { .name = "b" }, { .name = "c" } };
+	char *compact;
+
+	(void)state;
+	assert_int_equal(json_strict_compact(text, strlen(text), &JSON_LIMITS_DEFAULT, wanted, 3, &compact, NULL, 0, NULL), ERR_OK);
+	assert_string_equal(compact, "{\"x\":{\"a\":1},\"a\":[\"a\",2],\"b\":null}");
+	assert_memory_equal(compact + wanted[0].at, "\"a\":[", 5);
+	assert_memory_equal(compact + wanted[0].value_at, "[\"a\",2],", 8);
+	assert_memory_equal(compact + wanted[0].end, ",\"b\"", 4);
+	assert_string_equal(compact + wanted[1].value_at, "null}");
+	assert_string_equal(compact + wanted[1].end, "}");
+	assert_int_equal(wanted[2].end, 0);
+	free(compact);
+}
+
+/* Many objects with the same names, and one with many. */
+static void a_name_may_come_once_in_each_object(void **state)
+{
+	struct buffer text;
+	struct json_object *value;
+
+	(void)state;
+	buffer_init(&text, 1 << 20);
+	for (int i = 0; i < 3000; i++)
+		buffer_printf(&text, "%s{\"name\":%d,\"id\":{\"name\":0}}", i ? "," : "{\"list\":[", i);
+	buffer_append_str(&text, "]");
+	for (int i = 0; i < 3000; i++)
+		buffer_printf(&text, ",\"name%d\":%d", i, i);
+	buffer_append_str(&text, "}");
+	assert_int_equal(parse(text.data, text.len, &value), ERR_OK);
+	json_object_put(value);
+	text.len--;
+	buffer_append_str(&text, ",\"name1234\":1}");
+	assert_int_equal(parse(text.data, text.len, &value), ERR_INVALID);
+	buffer_deinit(&text);
+}
+
 /* The deepest text that is let in goes through parser, printer and release on the smallest stack that the programs use. */
 static void *deepest_on_this_stack(void *arg)
 {
@@ -248,6 +313,9 @@ static void *deepest_on_this_stack(void *arg)
 		free(printed);
 		json_object_put(value);
 	}
+	err = json_strict_compact(text.data, text.len, &JSON_LIMITS_DEFAULT, NULL, 0, &printed, NULL, 0, NULL);
+	*(bool *)arg = *(bool *)arg && err == ERR_OK && strcmp(printed, text.data) == 0;
+	free(printed);
 	buffer_deinit(&text);
 	return NULL;
 }
@@ -428,6 +496,8 @@ int main(void)
 		cmocka_unit_test(errors_name_byte_and_place),
 		cmocka_unit_test(long_pointers_are_cut_between_characters),
 		cmocka_unit_test(limits_hold_and_are_reached_exactly),
+		cmocka_unit_test(compact_finds_members_of_the_outermost_object),
+		cmocka_unit_test(a_name_may_come_once_in_each_object),
 		cmocka_unit_test(the_greatest_depth_fits_a_small_stack),
 		cmocka_unit_test(many_small_objects_stay_whole),
 		cmocka_unit_test(pointers_find_members_and_items),
