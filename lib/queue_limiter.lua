@@ -25,7 +25,9 @@ local VERSION = 1
 local TRAVEL_MS = 10            -- from our write to the vendor's clock: what that may differ between two calls
 local GUARD_MAX_MS = 500        -- the longest guard that a worker asks for, where it does not say
 local LONG_WINDOW_MS = 60000    -- windows over this are quotas (lib/quota.h): the store counts them, too
-local SLOTS = 250               -- a window is kept in about so many slots, so it is used to 1 - 1/250 at least
+local SLOTS = 250               -- a window is kept in about so many slots, so it is used to 1 - 1/250 at least;
+local FINE_SLOTS = 100          -- the first of them are finer by FINER: of calls that come in bursts nearly
+local FINER = 4                 -- nothing is given away
 local FULL = 2147483648         -- the count of a slot that uses up the window under any `calls`
 local EPSILON = 1e-6            -- of a call: floating point's share
 
@@ -81,8 +83,9 @@ end
 
 -- Into the newest slot while that is young enough: all its calls then count as long as the newest.
 local function window_spend(l, now, guard, n)
-	local width = math.max(1, math.ceil((l.per + guard + TRAVEL_MS) / SLOTS))
 	local s, last, expiry = l.slots, #l.slots - 2, window_expiry(l, now, guard)
+	local parts = #s < 3 * FINE_SLOTS and FINER * SLOTS or SLOTS
+	local width = math.max(1, math.ceil((l.per + guard + TRAVEL_MS) / parts))
 	if last > 0 and now - s[last] < width then
 		s[last + 1] = s[last + 1] + n
 		s[last + 2] = math.max(s[last + 2], expiry)
