@@ -242,6 +242,25 @@ static void wait_tells_when_the_window_frees(void **state)
 	queue_free(queue);
 }
 
+/* While there are few slots they are narrow: calls 60 ms apart need not share one of a window of 50 s. */
+static void calls_in_bursts_leave_the_window_as_they_came(void **state)
+{
+	static const struct vendor_limit limits[] = { { 10, 50000, 0 } };
+	struct vendor vendor = fixture_vendor("burst", limits, 1);
+	struct queue *queue = fixture_queue(server);
+	int64_t wait;
+
+	(void)state;
+	private_redis_flush(server);
+	fixture_push(queue, "burst", 20);
+	fixture_begin(queue, &vendor, true);
+	assert_int_equal(fixture_take_n(queue, &vendor, 5, NULL), 5);
+	fixture_nap_ms(60);
+	assert_int_equal(fixture_take_n(queue, &vendor, 6, &wait), 5);
+	assert_in_range(wait, 40000, 50000 + LAG_MS - 59);
+	queue_free(queue);
+}
+
 static void wait_tells_when_the_bucket_has_a_token(void **state)
 {
 	static const struct vendor_limit limits[] = { { 10, 1000, 3 } };
@@ -588,6 +607,7 @@ int main(void)
 		cmocka_unit_test(a_burst_smaller_than_the_guard_spaces_the_calls),
 		cmocka_unit_test(guards_that_vary_break_neither),
 		cmocka_unit_test(wait_tells_when_the_window_frees),
+		cmocka_unit_test(calls_in_bursts_leave_the_window_as_they_came),
 		cmocka_unit_test(wait_tells_when_the_bucket_has_a_token),
 		cmocka_unit_test(refund_gives_back_while_the_call_counts),
 		cmocka_unit_test(late_refund_gives_nothing_back),
