@@ -82,17 +82,15 @@ static const struct vendor *find_named_vendor(const struct api *api, const char 
 	struct json_object *value;
 	const char *name;
 
-	if (json_strict_parse(text, len, &JSON_LIMITS_DEFAULT, &value, NULL, 0, NULL) != ERR_OK ||
-	    !json_object_is_type(value, json_type_string)) {
+	if (*text != '"' || json_strict_parse(text, len, &JSON_LIMITS_DEFAULT, &value, NULL, 0, NULL) != ERR_OK) {
 		reply_problem_at(reply, 422, "/vendor", "vendor must be a string");
-		goto out;
+		return NULL;
 	}
 	name = json_object_get_string(value);
 	if (strlen(name) != (size_t)json_object_get_string_len(value) || strlen(name) > VENDOR_NAME_MAX)
 		reply_problem_at(reply, 422, "/vendor", "unknown vendor");
 	else
 		vendor = find_vendor(api, name, reply);
-out:
 	json_object_put(value);
 	return vendor;
 }
