@@ -46,7 +46,7 @@ service_run_mongod() {
 	((mongod_nodes == 1)) || set=(--replSet stack --oplogSize 64 --setParameter shutdownTimeoutMillisForSignaledShutdown=500)
 	mkdir -p "$DIR/$1"
 	exec_fresh "$mongod" --dbpath "$DIR/$1" --port "$(mongod_port "$1")" --bind_ip 127.0.0.1 --nounixsocket --quiet \
-		--wiredTigerCacheSizeGB 0.5 --setParameter diagnosticDataCollectionEnabled=false "${set[@]}"
+		--wiredTigerCacheSizeGB "${STACK_MONGOD_CACHE_GB:-0.5}" --setParameter diagnosticDataCollectionEnabled=false "${set[@]}"
 }
 
 service_ready_mongod() {
