@@ -57,6 +57,16 @@ static char *job_text(const struct job *job, size_t *len)
 	return buffer_take(&out, len);
 }
 
+static bool reply_cached(struct api *api, const char *request_id, struct reply *reply)
+{
+	size_t len;
+	char *text = result_cache_get(api->cache, request_id, &len);
+
+	if (text)
+		reply_json(reply, 200, text, len);
+	return text != NULL;
+}
+
 static void handle(struct api *api, const struct request *request, struct reply *reply)
 {
 	char request_id[UUID_TEXT_SIZE];
@@ -70,16 +80,14 @@ static void handle(struct api *api, const struct request *request, struct reply 
 		reply_problem(reply, 404, "there is no job with this id");
 		return;
 	}
-	text = result_cache_get(api->cache, request_id, &len);
-	if (text) {
-		reply_json(reply, 200, text, len);
+	if (reply_cached(api, request_id, reply))
 		return;
-	}
 	err = group_read_get(api->read, request_id, &job);
 	if (err == ERR_NOT_FOUND) {
 		reply_problem(reply, 404, "there is no job with this id");
 	} else if (err) {
-		reply_unavailable(reply);
+		if (!result_cache_forget_unfinished(api->cache, request_id) || !reply_cached(api, request_id, reply))
+			reply_unavailable(reply);
 	} else {
 		text = job_text(job, &len);
 		if (status_is_final(job->status))

@@ -237,10 +237,12 @@ static bool is_noted(struct result_cache *cache, const char *request_id)
 	return atomic_load_explicit(&cache->unfinished[hash % UNFINISHED_SLOTS], memory_order_relaxed) == hash;
 }
 
-static void forget_note(struct result_cache *cache, const char *request_id)
+bool result_cache_forget_unfinished(struct result_cache *cache, const char *request_id)
 {
-	if (is_noted(cache, request_id))
-		atomic_store_explicit(&cache->unfinished[hash_of(request_id) % UNFINISHED_SLOTS], 0, memory_order_relaxed);
+	if (!is_noted(cache, request_id))
+		return false;
+	atomic_store_explicit(&cache->unfinished[hash_of(request_id) % UNFINISHED_SLOTS], 0, memory_order_relaxed);
+	return true;
 }
 
 /* ---- Both ---- */
@@ -259,7 +261,7 @@ char *result_cache_get(struct result_cache *cache, const char *request_id, size_
 
 void result_cache_put(struct result_cache *cache, const char *request_id, const char *answer, size_t len)
 {
-	forget_note(cache, request_id);
+	(void)result_cache_forget_unfinished(cache, request_id);
 	if (len > RESULT_CACHE_BYTES_MAX)
 		return;
 	local_put(cache, request_id, answer, len);

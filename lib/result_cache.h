@@ -9,6 +9,7 @@
 
 #include "err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { RESULT_CACHE_BYTES_MAX = 64 << 10 };
@@ -25,6 +26,8 @@ void result_cache_free(struct result_cache *cache);
 char *result_cache_get(struct result_cache *cache, const char *request_id, size_t *len);
 /* The store says that there is no answer yet: the next result_cache_get() of it need not ask Redis. */
 void result_cache_note_unfinished(struct result_cache *cache, const char *request_id);
+/* True: that was noted, and is no more; another process may have put the answer into Redis since. */
+bool result_cache_forget_unfinished(struct result_cache *cache, const char *request_id);
 /* Puts it into both layers; failures are silent but for a counter: the store has it. */
 void result_cache_put(struct result_cache *cache, const char *request_id, const char *answer, size_t len);
 
