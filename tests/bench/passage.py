@@ -63,6 +63,9 @@ def cost(passages):
             yield Figure(f"CPU of {program}", "s per 10,000 jobs",
                          [each.used[f"{program} CPU"] / each.jobs * 10000 for each in passages])
     yield Figure("CPU of the client", "s per 10,000 jobs", [each.client_cpu / each.jobs * 10000 for each in passages])
+    yield Figure("CPU of all these", "s per 10,000 jobs",
+                 [(each.client_cpu + sum(used for what, used in each.used.items() if what.endswith(" CPU"))) /
+                  each.jobs * 10000 for each in passages])
     for counted, what in (("redis reads", "round trips to Redis"), ("redis scripts", "scripts in Redis"),
                           ("redis commands", "commands in Redis, those inside scripts too"),
                           ("store batches", "write transactions or commands to the store"),
