@@ -12,7 +12,7 @@ from scenario import Figure
 from vendor_files import sync_vendor
 
 FEW, MANY = 1000, 100000
-SECONDS = 2                # of load for each figure
+SECONDS_MAX = 2            # of load for each figure
 PAYLOAD_BYTES = 256
 IDS = 500                  # of waiting jobs that are read
 PROBE, PROBES, PROBES_PER_SECOND = "probe", 200, 100
@@ -59,9 +59,10 @@ def look(bench, stack):
     """Accepting comes last: it makes the backlog longer."""
     ids = bench.file("".join(f"{request_id}\n" for request_id in jobs_in_store.some_ids(stack, VENDOR, IDS)))
     script_us, dispatch = probe(bench, stack)
+    seconds = min(bench.seconds, SECONDS_MAX)
     wrk.get(stack.base_url, ids, 1)
-    got = wrk.get(stack.base_url, ids, SECONDS)
-    posted = wrk.post(stack.base_url, bench.file(body(1024)), SECONDS)
+    got = wrk.get(stack.base_url, ids, seconds)
+    posted = wrk.post(stack.base_url, bench.file(body(1024)), seconds)
     mib = {"pool process": max(map(resident_mib, stack.handlers())), "worker": resident_mib(*stack.pids("worker-1"))}
     return posted, Seen(posted.per_second, got.per_second, got.p99_ms, script_us, dispatch, got.bad() + posted.bad(),
                         mib)
