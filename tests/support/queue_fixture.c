@@ -200,11 +200,13 @@ void fixture_hammer_run(struct fixture_hammer *hammer, struct private_redis *ser
 	struct queue *queue = fixture_queue(server);
 	struct shared shared = { .server = server, .vendor = vendor, .calls = mem_calloc(JOBS, sizeof(*shared.calls)) };
 	pthread_t threads[THREADS];
+	int64_t begun;
 
 	private_redis_flush(server);
 	fixture_push(queue, vendor->name, JOBS);
 	fixture_begin(queue, vendor, true);
-	shared.end_mono_ms = clock_mono_ms() + ms;
+	begun = clock_mono_ms();
+	shared.end_mono_ms = begun + ms;
 	for (int i = 0; i < THREADS; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, hammer_thread, &shared), 0);
 	for (int i = 0; i < THREADS; i++)
@@ -213,5 +215,5 @@ void fixture_hammer_run(struct fixture_hammer *hammer, struct private_redis *ser
 	assert_int_equal(shared.failures, 0);
 	assert_int_equal(private_redis_do(server, "XPENDING t:job-queue:{%s} workers - + 10", vendor->name), 0);
 	queue_free(queue);
-	*hammer = (struct fixture_hammer){ .calls = shared.calls, .n = shared.n };
+	*hammer = (struct fixture_hammer){ .calls = shared.calls, .n = shared.n, .took_ms = clock_mono_ms() - begun };
 }

@@ -45,6 +45,7 @@ struct fixture_call { int64_t granted_us, guard_ms; };
 struct fixture_hammer {
 	struct fixture_call *calls;   /* in order of time; the caller frees them */
 	int n;
+	int64_t took_ms;              /* from before the first take to after the last: more than was asked for */
 };
 
 /* Flushes the server, pushes 5,000 jobs, and takes them with 8 threads as fast as the limits let them, for so many ms. */
