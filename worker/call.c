@@ -76,7 +76,7 @@ static int on_request_ready(void *arg, char *remote_ip, char *local_ip, int remo
 		call->sent_twice = true;
 		return CURL_PREREQFUNC_ABORT;
 	}
-	guard_sample(&call->lane->guard, now - call->granted_mono_us);
+	guard_sample(&call->lane->guard, now, now - call->granted_mono_us);
 	atomic_store(&call->lane->guard_ms, guard_ms(&call->lane->guard));
 	if (now > call->leave_by_mono_us || now < atomic_load(&call->lane->hold_until_mono_us)) {
 		call->refused = true;
@@ -95,7 +95,7 @@ static bool left_late(struct call *call, int64_t written_by_mono_us)
 {
 	if (!call->lane->vendor->n_limits || written_by_mono_us <= call->leave_by_mono_us + LATE_US)
 		return false;
-	guard_sample(&call->lane->guard, written_by_mono_us - call->granted_mono_us);
+	guard_sample(&call->lane->guard, written_by_mono_us, written_by_mono_us - call->granted_mono_us);
 	atomic_store(&call->lane->guard_ms, guard_ms(&call->lane->guard));
 	return true;
 }

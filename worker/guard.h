@@ -13,14 +13,15 @@
 enum { GUARD_MIN_MS = 10, GUARD_START_MS = 50, GUARD_MAX_MS = 500 };
 
 struct guard {
-	int64_t high_us;   /* a maximum of the measured delays that decays sample by sample */
+	int64_t high_us;           /* a maximum of the measured delays that decays with samples and with time */
+	int64_t sampled_mono_us;   /* the last sample; 0: none yet */
 	int64_t max_ms;
 };
 
 /* max_ms: the longest guard; a vendor that is slow to connect to needs more than GUARD_MAX_MS. */
 void guard_init(struct guard *guard, int64_t max_ms);
-/* A call left (or was refused) this long after its grant was asked for. */
-void guard_sample(struct guard *guard, int64_t delay_us);
+/* Now a call left (or was refused), this long after its grant was asked for. */
+void guard_sample(struct guard *guard, int64_t now_mono_us, int64_t delay_us);
 /* The guard for the next grant, in ms. */
 int guard_ms(const struct guard *guard);
 
