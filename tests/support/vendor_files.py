@@ -52,7 +52,7 @@ def fifty_a_second(name):
 
 VENDORS = [
     sync_vendor("quick"),                                            # no limit, three attempts
-    sync_vendor("sturdy", max_attempts=50, timeout_ms=1000),         # outlives whatever a test does to the system
+    sync_vendor("sturdy", max_attempts=50, timeout_ms=1000, breaker=NO_BREAKER),  # outlives whatever a test does
     sync_vendor("brief", max_attempts=50, deadline_seconds=5),  # a short life, but no pause of the disk must use it up
     sync_vendor("narrow", max_in_flight=4),
     sync_vendor("bucket", limits=[{"calls": 20, "per_seconds": 1, "burst": 5}]),
