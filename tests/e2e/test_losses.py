@@ -237,8 +237,8 @@ def test_the_vendor_is_away_for_a_while(rough_stack):
     stack = rough_stack
     stack.kill("mock")
     try:
-        ids = stack.api.submit_many("sturdy", 30)
-        wait_for(lambda: is_held(stack, "sturdy"), 10, "the breaker keeps further jobs from a vendor that is away")
+        ids = stack.api.submit_many("breaking", 30)
+        wait_for(lambda: is_held(stack, "breaking"), 10, "the breaker keeps further jobs from a vendor that is away")
     finally:
         stack.start("mock")
     assert_complete(stack.api.wait_all(ids, END_SECONDS))
