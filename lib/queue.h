@@ -27,7 +27,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { QUEUE_ENTRY_ID_SIZE = 48, QUEUE_BATCH_MAX = 1000, QUEUE_TICKET_SIZE = 96 };
+enum { QUEUE_ENTRY_ID_SIZE = 48, QUEUE_BATCH_MAX = 1000, QUEUE_TICKET_SIZE = 96, QUEUE_LEFT_MAX = 16 };
 
 struct queue;
 
@@ -73,11 +73,21 @@ struct queue_grant {
 	char request_id[UUID_TEXT_SIZE];
 };
 
+/* Calls of one grant that have left. Until Redis knows, it counts them for as long as they could have needed. */
+struct queue_left {
+	int64_t granted_us;        /* of their take */
+	int n;
+	int64_t left_us;           /* Redis TIME by which the last of them was written */
+};
+
 struct queue_take {
 	const struct vendor *vendor;  /* in, borrowed */
 	int want;                     /* in: room for so many calls, 1 .. QUEUE_BATCH_MAX */
 	int guard_ms;                 /* in: a call granted here leaves within so many ms after this function was called, or not at all */
 	int64_t lease_ms;             /* in: how long a call counts as in flight if nobody releases it */
+	const struct queue_left *left; /* in, borrowed: n_left <= QUEUE_LEFT_MAX reports. Each call is told of at most once,
+	                                 also when the take fails; what is never told costs some of the limit */
+	int n_left;
 	struct queue_grant *grants;   /* out: room for `want`, given by the caller */
 	int n;                        /* out: entries read, each with the right to one call */
 	int64_t wait_ms;              /* out: when the next take is worth it: 0 = at once, -1 = only after a wake-up or a release */

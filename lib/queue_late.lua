@@ -11,6 +11,6 @@ local hash, n = KEYS[1], tonumber(ARGV[1])
 local now = now_us() / 1000
 local limits = limits_stored(hash_get(hash), {}, now)
 
-for _, l in pairs(limits) do limit_spend(l, now, 0, n) end
+for _, l in pairs(limits) do limit_spend(l, now, 0, n, 0) end
 limits_save(hash, limits, {})
 return 1

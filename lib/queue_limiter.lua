@@ -12,10 +12,14 @@
 --   begun_at     ms; when it was started for that run
 --   ticket       of a start that is under way (queue_limits.lua)
 --   hold_until   ms; no call before it
---   w:<per_ms>   a window, cmsgpack array {1, seen, {start, count, expiry, start, count, expiry, ...}, last, back},
---                slots in order of their start. A slot counts until its expiry, the worst case of its newest
---                call. The key has no `calls`: counts hold under any. last: the latest grant. back: what the clock
---                said before it jumped back last; the slot of a grant up to then cannot be told by its time.
+--   w:<per_ms>   a window, cmsgpack array {1, seen, {start, count, expiry, start, count, expiry, ...}, last, back,
+--                {start, open, known, start, open, known, ...}}, slots in order of their start. A slot counts until
+--                its expiry, the worst case of its newest call. The key has no `calls`: counts hold under any.
+--                last: the latest grant. back: what the clock said before it jumped back last; the slot of a grant
+--                up to then cannot be told by its time. open: so many calls of that slot are not known to have left;
+--                known: the worst case of its others. When all have left, the slot counts for as long as they need,
+--                and no longer for as long as they could have needed. Programs that do not know this last array
+--                leave it out, which costs some of the limit.
 --   b:<calls>:<per_ms>:<burst>   a bucket, cmsgpack array {1, seen, {debt, at, zero_at}}
 -- The leading 1 is the format's version. `seen` is when a worker that has the limit in its file last wrote
 -- it: workers with an older or newer file count in each other's limits, too, until nobody has had the limit
@@ -48,7 +52,7 @@ local function window_expiry(l, now, guard) return math.ceil(now + l.per + guard
 
 -- Drops what has left the window, counts the rest. In place: this is most of what a busy vendor costs.
 local function window_settle(l, now)
-	if l.last > now then l.back, l.last, l.changed = math.max(l.back, l.last), now, true end
+	if l.last > now then l.back, l.last, l.changed, l.open = math.max(l.back, l.last), now, true, {} end
 	local s, to, used, first = l.slots, 1, 0, nil
 	local len = #s
 	for i = 1, len, 3 do
@@ -81,33 +85,84 @@ local function window_wait(l, now)
 	return 1
 end
 
--- Into the newest slot while that is young enough: all its calls then count as long as the newest.
-local function window_spend(l, now, guard, n)
-	local s, last, expiry = l.slots, #l.slots - 2, window_expiry(l, now, guard)
+local function is_quota(l) return not l.bucket and l.per > LONG_WINDOW_MS end
+
+-- Where the open calls of the slot that begins at start are in l.open.
+local function open_at(l, start)
+	for i = #l.open - 2, 1, -3 do
+		if l.open[i] == start then return i end
+	end
+end
+
+-- n more calls of the newest slot are open; before: the worst case of those that it has already. What begins a quota's
+-- window is nothing to its length.
+local function open_more(l, now, n, before)
+	if n == 0 or is_quota(l) then return end
+	local o, start = l.open, l.slots[#l.slots - 2]
+	if o[1] and o[1] + l.per <= now then table.remove(o, 1) table.remove(o, 1) table.remove(o, 1) end
+	local i = open_at(l, start)
+	if not i then
+		i = #o + 1
+		o[i], o[i + 1], o[i + 2] = start, 0, before
+	end
+	o[i + 1] = o[i + 1] + n
+end
+
+-- n calls of this slot are open no longer: they need it until `known`.
+local function open_less(l, slot, n, known)
+	local o, i = l.open, open_at(l, l.slots[slot])
+	if not i then return end
+	o[i + 1], o[i + 2] = o[i + 1] - n, math.max(o[i + 2], known)
+	if o[i + 1] > 0 then return end
+	if o[i + 2] > 0 then l.slots[slot + 2] = o[i + 2] end
+	for _ = 1, 3 do table.remove(o, i) end
+end
+
+-- Into the newest slot while that is young enough: all its calls then count as long as the newest. open: so many of them
+-- may not have left yet.
+local function window_spend(l, now, guard, n, open)
+	local s, last, expiry, before = l.slots, #l.slots - 2, window_expiry(l, now, guard), 0
 	local parts = #s < 3 * FINE_SLOTS and FINER * SLOTS or SLOTS
 	local width = math.max(1, math.ceil((l.per + guard + TRAVEL_MS) / parts))
 	if last > 0 and now - s[last] < width then
+		before = s[last + 2]
 		s[last + 1] = s[last + 1] + n
-		s[last + 2] = math.max(s[last + 2], expiry)
+		s[last + 2] = math.max(before, expiry)
+		if open == 0 then open_less(l, last, 0, expiry) end
 	else
 		s[last + 3], s[last + 4], s[last + 5] = now, n, expiry   -- to the us, to tell two grants apart
 	end
+	open_more(l, now, open, before)
 	l.last = now
 	l.used = l.used + n
 	l.first_expiry = math.min(l.first_expiry or expiry, expiry)
 end
 
--- From the slot of the grant, so that what is left of each slot is what it granted less what did not leave (and
--- what comes back is worth a whole window, which what ends first is not). Where that slot cannot be told for
--- certain nothing comes back.
-local function window_refund(l, now, granted, n)
-	if granted + l.per <= now or granted <= l.back then return end
+-- The slot of a grant, if it can be told for certain.
+local function window_slot(l, now, granted)
+	if granted + l.per <= now or granted <= l.back then return nil end
 	local s, own = l.slots, nil
 	for i = 1, #s, 3 do
 		if s[i] <= granted and (not own or s[i] >= s[own]) then own = i end
 	end
+	return own
+end
+
+-- From the slot of the grant, so that what is left of each slot is what it granted less what did not leave (and
+-- what comes back is worth a whole window, which what ends first is not). Where that slot cannot be told nothing comes
+-- back.
+local function window_refund(l, now, granted, n)
+	local s, own = l.slots, window_slot(l, now, granted)
+	if not own then return end
 	-- An empty one stays, or another would be found next time.
-	if own then s[own + 1] = math.max(0, s[own + 1] - n) end
+	s[own + 1] = math.max(0, s[own + 1] - n)
+	open_less(l, own, n, 0)
+end
+
+-- n calls of a grant have left, the last one at `left`.
+local function window_left(l, now, granted, n, left)
+	local own = window_slot(l, now, granted)
+	if own then open_less(l, own, n, math.ceil(left + l.per + TRAVEL_MS)) end
 end
 
 local function window_fill(l, now, guard)
@@ -161,7 +216,8 @@ end
 local function limit_new(key, now)
 	local per = string.match(key, '^w:(%d+)$')
 	if per then
-		return { key = key, per = tonumber(per), calls = math.huge, slots = {}, used = 0, seen = now, last = 0, back = 0 }
+		return { key = key, per = tonumber(per), calls = math.huge, slots = {}, used = 0, seen = now, last = 0, back = 0,
+			open = {} }
 	end
 	local calls, bucket_per, burst = string.match(key, '^b:(%d+):(%d+):(%d+)$')
 	if not calls then return nil end
@@ -192,9 +248,27 @@ local function limit_wait(l, now)
 	return window_wait(l, now)
 end
 
-local function limit_spend(l, now, guard, n)
-	if l.bucket then bucket_spend(l, guard, n) else window_spend(l, now, guard, n) end
+-- open: so many of the calls may not have left yet.
+local function limit_spend(l, now, guard, n, open)
+	if l.bucket then bucket_spend(l, guard, n) else window_spend(l, now, guard, n, open) end
 	l.changed = true
+end
+
+-- Calls have left: argv[first] is the number of reports, then granted (us), n, left (us) of each. begun: calls granted
+-- before that may not be in the counts.
+local function limits_left(limits, now, begun, argv, first)
+	local n = tonumber(argv[first])
+	for i = first + 1, first + 3 * n, 3 do
+		local granted, left = tonumber(argv[i]) / 1000, tonumber(argv[i + 2]) / 1000
+		for _, l in pairs(limits) do
+			if not l.bucket and granted >= begun then
+				window_left(l, now, granted, tonumber(argv[i + 1]), left)
+				l.changed = true
+			end
+		end
+	end
+	if n == 0 then return end
+	for _, l in pairs(limits) do limit_settle(l, now) end
 end
 
 local function limit_refund(l, now, granted, n)
@@ -210,6 +284,8 @@ local function limit_unpack(l, packed, now)
 	else
 		l.slots = #values % 3 == 0 and values or error('torn slots')
 		l.last, l.back = (r[4] or 0) + 0, (r[5] or 0) + 0
+		l.open = r[6] or {}
+		if #l.open % 3 ~= 0 then error('torn open calls') end
 	end
 	limit_settle(l, now)
 	l.seen = r[2] + 0
@@ -227,7 +303,7 @@ end
 
 local function limit_pack(l)
 	if l.bucket then return cmsgpack.pack({ VERSION, l.seen, { l.debt, l.at, l.zero_at } }) end
-	return cmsgpack.pack({ VERSION, l.seen, l.slots, l.last, l.back })
+	return cmsgpack.pack({ VERSION, l.seen, l.slots, l.last, l.back, l.open[1] and l.open or nil })
 end
 
 -- The limits of the caller's vendor file: argv[first] is their number, then calls, per_ms, burst of each. key
@@ -241,8 +317,6 @@ local function limits_wanted(argv, first)
 	end
 	return wanted
 end
-
-local function is_quota(l) return not l.bucket and l.per > LONG_WINDOW_MS end
 
 -- Has the caller's file a quota that is not counted here? Then the store has to be asked (queue_limits.lua).
 local function quota_missing(stored, wanted)

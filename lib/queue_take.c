@@ -20,6 +20,16 @@ static int64_t wanted(const struct queue_take *take)
 	return take->want < QUEUE_BATCH_MAX ? take->want : QUEUE_BATCH_MAX;
 }
 
+static void arg_left(struct queue_command *command, const struct queue_take *take)
+{
+	queue__arg_number(command, take->n_left);
+	for (int i = 0; i < take->n_left; i++) {
+		queue__arg_number(command, take->left[i].granted_us);
+		queue__arg_number(command, take->left[i].n);
+		queue__arg_number(command, take->left[i].left_us);
+	}
+}
+
 static void make_take(struct queue *queue, void *arg, size_t i, struct queue_command *command)
 {
 	const struct takes *all = arg;
@@ -40,6 +50,7 @@ static void make_take(struct queue *queue, void *arg, size_t i, struct queue_com
 	queue__arg(command, redis_run_id(queue->redis));
 	queue__arg_breaker(command, &take->vendor->breaker);
 	queue__arg_limits(command, take->vendor);
+	arg_left(command, take);
 }
 
 static bool take_grant(struct queue_grant *grant, const redisReply *entry_id, const redisReply *request_id)

@@ -3,7 +3,8 @@
 --
 -- KEYS  stream, delayed, rate_limit, in_flight, breaker
 -- ARGV  consumer, want, guard_ms, lease_ms, max_in_flight, run_id, the breaker's rules (6), number of limits, then
---       calls, per_ms, burst of each
+--       calls, per_ms, burst of each, then the number of reports of calls that have left, and granted (us), n, left (us)
+--       of each
 -- Gives {'stale'}, or
 --       {'ok', wait_ms, time of the grants in us, {ids of malformed entries}, {the breaker's since, 1 if the grants
 --       are its probes, its new state or ''}, entry id, request id, ...}
@@ -16,6 +17,7 @@ local LIMITS_AT = 13            -- of ARGV
 local stream, delayed, hash, in_flight, breaker_hash = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local consumer, want, guard, lease = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local max_in_flight, run_id, has_limits = tonumber(ARGV[5]), ARGV[6], ARGV[LIMITS_AT] ~= '0'
+local LEFT_AT = LIMITS_AT + 1 + 3 * tonumber(ARGV[LIMITS_AT])
 local MOVE_MAX = 500            -- delayed jobs moved at a time: bounds the script's run and Lua's unpack
 local HEX4 = string.rep('[0-9a-f]', 4)
 local UUID = '^' .. HEX4 .. HEX4 .. string.rep('%-' .. HEX4, 4) .. HEX4 .. HEX4 .. '$'
@@ -29,7 +31,11 @@ local glance = breaker_is_on(rules) and redis.call('HMGET', breaker_hash, 'state
 local breaker = glance[1] and glance[1] ~= 'closed' and breaker_load(breaker_hash) or nil
 local breaker_changed = nil
 
+local wanted, limits, gone = limits_wanted(ARGV, LIMITS_AT), nil, nil
+
+-- Nothing of the limiter is written before this.
 local function answer(wait, bad, grants)
+	if limits then limits_save(hash, limits, gone) end
 	local of_breaker = { tonumber(glance[2] or 0), breaker and 1 or 0, breaker_changed or '' }
 	local out = { 'ok', wait < 0 and -1 or math.ceil(wait), granted_us, bad or {}, of_breaker }
 	for i, v in ipairs(grants or {}) do out[5 + i] = v end
@@ -52,7 +58,6 @@ local function nothing_to_do()
 	return redis.call('XLEN', stream) == 0 and redis.call('ZCOUNT', delayed, '-inf', math.floor(now)) == 0
 end
 
-local wanted, limits, gone = limits_wanted(ARGV, LIMITS_AT), nil, nil
 local unknown = false
 for key in pairs(wanted) do unknown = unknown or not stored[key] end
 
@@ -94,10 +99,10 @@ end
 move_due()
 
 local empty = redis.call('XLEN', stream) == 0
-if has_limits and (unknown or not empty) then
+if has_limits and (unknown or not empty or ARGV[LEFT_AT] ~= '0') then
 	limits, gone = limits_stored(stored, wanted, now)
+	limits_left(limits, now, tonumber(stored.begun_at) or math.huge, ARGV, LEFT_AT)
 	limits_add_new(limits, wanted, now)
-	limits_save(hash, limits, gone)
 end
 
 local hold, probes = tonumber(stored.hold_until or 0) - now, math.huge
@@ -123,8 +128,7 @@ local entries = n > 0 and read(n) or {}
 local grants, bad = sort_out(entries)
 local spent = #grants / 2
 if spent > 0 and limits then
-	for _, l in pairs(limits) do limit_spend(l, now, guard, spent) end
-	limits_save(hash, limits, {})
+	for _, l in pairs(limits) do limit_spend(l, now, guard, spent, spent) end
 end
 if max_in_flight > 0 then
 	for i = 1, #grants, 2 do redis.call('ZADD', in_flight, math.ceil(now + lease), grants[i]) end

@@ -91,9 +91,15 @@ static int on_request_ready(void *arg, char *remote_ip, char *local_ip, int remo
 	return CURL_PREREQFUNC_OK;
 }
 
+/* The grant was given after it was asked for, so in Redis TIME the call was written no later than this says. */
+static void tell_left(struct call *call, int64_t written_by_mono_us)
+{
+	left_add(&call->lane->left, call->granted_us, call->granted_us + written_by_mono_us - call->granted_mono_us);
+}
+
 static bool left_late(struct call *call, int64_t written_by_mono_us)
 {
-	if (!call->lane->vendor->n_limits || written_by_mono_us <= call->leave_by_mono_us + LATE_US)
+	if (written_by_mono_us <= call->leave_by_mono_us + LATE_US)
 		return false;
 	guard_sample(&call->lane->guard, written_by_mono_us, written_by_mono_us - call->granted_mono_us);
 	atomic_store(&call->lane->guard_ms, guard_ms(&call->lane->guard));
@@ -106,7 +112,11 @@ bool calls_left_late(struct call *last, int64_t now_mono_us)
 	bool any = false;
 
 	for (struct call *call = last; call; call = call->next_left) {
-		if (left_late(call, written_by)) {
+		bool limited = call->lane->vendor->n_limits > 0;
+
+		if (limited)
+			tell_left(call, written_by);
+		if (limited && left_late(call, written_by)) {
 			atomic_fetch_add(&call->lane->late, 1);
 			any = true;
 		}

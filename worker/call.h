@@ -63,8 +63,8 @@ struct call_context {
 void call_prepare(struct call *call, CURL *easy, const struct call_context *context, struct call **just_left);
 
 /* Of the calls that were written one after the other until now, the last one first: each was written before the next
- * one asked whether it may leave. Those that were not in time all the same are added to their lanes' `late`, and widen
- * their guards. True if there are any. */
+ * one asked whether it may leave. Those of vendors with limits go into their lanes' `left`; those that were not in time
+ * all the same are added to `late` as well, and widen their guards. True if there are any of these. */
 bool calls_left_late(struct call *last, int64_t now_mono_us);
 
 /* curl is done with it: fills call->answer. Afterwards the easy handle is the caller's again. */

@@ -50,6 +50,7 @@ struct intake {
 	bool redis_away;
 	struct queue_take takes[LANES_A_TURN];
 	struct lane *lanes[LANES_A_TURN];
+	struct queue_left left[LANES_A_TURN][QUEUE_LEFT_MAX];
 	struct queue_grant grants[GRANTS_A_TURN];
 };
 
@@ -137,9 +138,17 @@ static int fill_takes(struct intake *in, int n_due)
 			.want = share < lane_room(in, in->lanes[n]) ? share : lane_room(in, in->lanes[n]),
 			.guard_ms = atomic_load(&in->lanes[n]->guard_ms),
 			.lease_ms = in->worker->lease_ms,
+			.left = in->left[n],
+			.n_left = left_take(&in->lanes[n]->left, in->left[n]),
 			.grants = in->grants + used,
 		};
 	return n;
+}
+
+/* Of a vendor with limits: when what was granted has left, which a take tells Redis, its windows may end sooner. */
+static int64_t longest_wait_ms(const struct queue_take *take)
+{
+	return take->n > 0 && take->vendor->n_limits > 0 ? take->guard_ms : SLOW_LOOK_MS;
 }
 
 /* answered_at: when the waits were told; the claim took its time since then. */
@@ -155,8 +164,8 @@ static void set_next_take(struct intake *in, struct lane *lane, const struct que
 	}
 	if (take->outcome != ERR_OK)
 		wait = AWAY_WAIT_MS;
-	else if (wait > SLOW_LOOK_MS)
-		wait = SLOW_LOOK_MS;
+	else if (wait > longest_wait_ms(take))
+		wait = longest_wait_ms(take);
 	lane->gather_until_mono_ms = wait < 0 && take->n >= GATHER_AFTER ? clock_mono_ms() + GATHER_MS : 0;
 	lane->next_take_mono_ms = wait < 0 ? when_woken : wait ? answered_at + wait : 0;
 }

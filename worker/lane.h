@@ -7,6 +7,7 @@
 #define VF_LANE_H
 
 #include "guard.h"
+#include "left.h"
 #include "queue.h"
 #include "vendor.h"
 
@@ -40,6 +41,7 @@ struct lane {
 	struct guard guard;                 /* the loop's */
 	_Atomic int guard_ms;               /* loop writes, intake reads */
 	_Atomic int late;                   /* calls that left after their grants were over; intake tells Redis */
+	struct left left;                   /* loop adds, intake tells Redis */
 	_Atomic bool look;                  /* commit, repair: something changed, take again */
 	_Atomic int64_t hold_until_mono_us; /* a Retry-After came in: granted calls do not leave before this */
 };

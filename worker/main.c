@@ -83,9 +83,17 @@ static void make_lanes(struct worker *worker)
 
 		lane->vendor = vendor_at(worker->vendors, i);
 		lane->in_flight = &worker->in_flight;
+		left_init(&lane->left);
 		guard_init(&lane->guard, GUARD_MAX_MS + lane->vendor->connect_timeout_ms);
 		atomic_store(&lane->guard_ms, guard_ms(&lane->guard));
 	}
+}
+
+static void free_lanes(struct worker *worker)
+{
+	for (size_t i = 0; i < worker->n_lanes; i++)
+		left_deinit(&worker->lanes[i].left);
+	free(worker->lanes);
 }
 
 static void load_vendors(struct worker *worker)
@@ -274,7 +282,7 @@ int main(int argc, char **argv)
 		worker_deinit(&worker);
 	}
 	store_close(worker.store);
-	free(worker.lanes);
+	free_lanes(&worker);
 	vendor_set_free(worker.vendors);
 	settings_free(&worker.settings);
 	curl_global_cleanup();

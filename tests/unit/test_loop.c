@@ -47,6 +47,7 @@ static int setup(void **state)
 	f->lane.vendor = &f->vendor;
 	f->lane.in_flight = &f->in_flight;
 	guard_init(&f->lane.guard, 0);
+	left_init(&f->lane.left);
 	if (mailbox_init(&f->done) < 0 || mailbox_init(&f->late_poke) < 0 ||
 	    loop_new(&f->context, CALLS_MAX, &f->done, &f->late_poke, &f->loop, NULL) != ERR_OK)
 		return -1;
@@ -425,6 +426,29 @@ static void a_call_is_late_only_if_the_next_one_began_late(void **state)
 	assert_int_equal(f->lane.late, 0);
 }
 
+/* In Redis TIME, from the time that Redis gave the grant at the earliest. */
+static void the_lane_hears_when_calls_of_limited_vendors_left(void **state)
+{
+	struct fixture *f = *state;
+	struct queue_left left[QUEUE_LEFT_MAX];
+	struct call calls[3];
+
+	for (int i = 0; i < 3; i++)
+		calls[i] = (struct call){ .lane = &f->lane, .granted_us = i < 2 ? 7000000 : 7004000, .granted_mono_us = 1000000,
+			.leave_by_mono_us = 1020000, .left_mono_us = 1003000 + 1000 * i, .next_left = i ? &calls[i - 1] : NULL };
+	assert_false(calls_left_late(&calls[2], 1006000));
+	assert_int_equal(left_take(&f->lane.left, left), 2);
+	assert_int_equal(left[0].granted_us, 7004000);
+	assert_int_equal(left[0].n, 1);
+	assert_int_equal(left[0].left_us, 7010000);   /* written by 1006000: 6 ms after it was asked for */
+	assert_int_equal(left[1].granted_us, 7000000);
+	assert_int_equal(left[1].n, 2);
+	assert_int_equal(left[1].left_us, 7005000);   /* the second one, before the third asked */
+	f->vendor.n_limits = 0;
+	assert_false(calls_left_late(&calls[2], 1006000));
+	assert_int_equal(left_take(&f->lane.left, left), 0);
+}
+
 int main(void)
 {
 #define LOOP_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -448,6 +472,7 @@ int main(void)
 		LOOP_TEST(stop_gives_up_at_the_last_moment),
 		LOOP_TEST(a_call_that_was_written_too_late_is_noticed),
 		LOOP_TEST(a_call_is_late_only_if_the_next_one_began_late),
+		LOOP_TEST(the_lane_hears_when_calls_of_limited_vendors_left),
 	};
 	int failed;
 
