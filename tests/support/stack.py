@@ -15,7 +15,7 @@ from waiting import wait_for
 TOP = pathlib.Path(__file__).resolve().parents[2]
 PROGRAMS = ("redis-server", "redis-cli", "lighttpd", "spawn-fcgi", "multiwatch", "curl", "flock", "setsid")
 OURS = ("vendorfetch.fcgi", "vendorfetch-worker", "vendorfetch-mock")
-LOG_TAIL_BYTES = 4000
+LOG_TAIL_BYTES = 32000
 UP_SECONDS = 90
 COMMAND_SECONDS = 60
 # Settings for tests: what takes minutes in real life takes seconds.

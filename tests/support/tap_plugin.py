@@ -4,7 +4,11 @@ Use: python3 -m pytest -p tap_plugin -q --no-header (with this folder on PYTHONP
 VENDORFETCH_NO_SKIP=1 turns skips into failures.
 """
 import os
+import re
 import sys
+
+LOG_LINES_SHOWN = 12                                  # of each log, the last ones that say more than info
+TROUBLE = re.compile(r"Z (warn|error) |AddressSanitizer|runtime error|" r'"s":"[EF]"')
 
 _out = os.fdopen(os.dup(1), "w", buffering=1)
 _count = 0
@@ -26,8 +30,23 @@ def _line(ok, name, directive=""):
     _out.write(f"{'ok' if ok else 'not ok'} {_count} - {name}{directive}\n")
 
 
+def _trouble(log):
+    """What the logs of a stack say of trouble, each under its name."""
+    shown = []
+    for line in log.splitlines():
+        if line.startswith("---- "):
+            shown.append([line])
+        elif shown and TROUBLE.search(line):
+            shown[-1].append(line[:300])
+    return [line for name, *lines in shown if lines for line in [name, *lines[-LOG_LINES_SHOWN:]]]
+
+
 def _diagnose(report):
-    for line in report.longreprtext.splitlines()[-60:]:
+    lines = report.longreprtext.splitlines()[-60:]
+    for name, text in report.sections:
+        if name.startswith("stack in "):
+            lines += [name, *_trouble(text)]
+    for line in lines:
         _out.write(f"# {line}\n")
 
 
