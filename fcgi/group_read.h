@@ -1,9 +1,5 @@
-/* Group read: many request threads, few reads of the store at a time.
- *
- * A request thread that finds the store free reads at once, for itself. Those that come while as many reads run as
- * may run at once gather, and one of them reads for all as soon as one of these ends: so the busier the store, the
- * more jobs one read brings, and a lone one waits for nobody. A read begins after each of its callers has come, so
- * it sees every write that was answered before. Thread-safe.
+/* Group read: requests that want to know the state of a job while the store is read share the next read (group.h).
+ * A read begins after each of its callers has come, so it sees every write that was answered before. Thread-safe.
  */
 #ifndef VF_GROUP_READ_H
 #define VF_GROUP_READ_H
@@ -16,11 +12,11 @@ struct group_read;
 /* link is borrowed and outlives it. */
 struct group_read *group_read_new(struct store_link *link);
 /* No group_read_get() may be running. NULL is fine. */
-void group_read_free(struct group_read *group);
+void group_read_free(struct group_read *read);
 
 /* The job without its payload (the caller owns it): ERR_OK, ERR_NOT_FOUND, or ERR_UNAVAILABLE, of which the link was
  * told. Takes as long as the store's time limit, or twice that when another read has to end first. */
-enum err group_read_get(struct group_read *group, const char *request_id, struct job **job)
+enum err group_read_get(struct group_read *read, const char *request_id, struct job **job)
 	__attribute__((warn_unused_result));
 
 #endif

@@ -4,13 +4,11 @@
 #include <cmocka.h>
 
 #include "../../fcgi/group_read.h"
-#include "../../fcgi/store_link.h"
+#include "../support/gated_store.h"
 #include "clock.h"
 #include "log.h"
 #include "mem.h"
-#include "store_engine.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -18,81 +16,43 @@
 #include <string.h>
 #include <time.h>
 
-enum { READERS = 48, STALL_MS = 20000, WAIT_MS = 10000 };
+enum { READERS = 48, WAIT_MS = 10000 };
 
 /* ---- A store that does as it is told ---- */
 
-struct fake {
-	struct store base;
-	pthread_mutex_t gate;         /* held: looks wait */
-	_Atomic int fails, began, jobs;
-};
-
-static struct fake fake = { .gate = PTHREAD_MUTEX_INITIALIZER };
+static struct gated_store fake;
+static _Atomic int jobs;
 
 /* Ids that begin with n are not known; the others' jobs carry them as their error. */
 static enum err fake_look(struct store *store, struct store_look *items, size_t n, struct err_text *why)
 {
-	(void)store;
-	atomic_fetch_add(&fake.began, 1);
-	pthread_mutex_lock(&fake.gate);
-	pthread_mutex_unlock(&fake.gate);
-	if (fake.fails)
-		return err_set(why, ERR_UNAVAILABLE, "told to fail");
-	for (size_t i = 0; i < n; i++) {
-		atomic_fetch_add(&fake.jobs, 1);
+	enum err err = gated_store_call(store, why);
+
+	for (size_t i = 0; i < n && !err; i++) {
+		atomic_fetch_add(&jobs, 1);
 		if (items[i].request_id[0] == 'n')
 			continue;
 		items[i].job = mem_calloc(1, sizeof(struct job));
 		items[i].job->error = mem_strdup(items[i].request_id);
 		items[i].outcome = ERR_OK;
 	}
-	return ERR_OK;
+	return err;
 }
 
-static enum err fake_ping(struct store *store, struct err_text *why)
-{
-	(void)store;
-	return fake.fails ? err_set(why, ERR_UNAVAILABLE, "told to be away") : ERR_OK;
-}
-
-static void fake_close(struct store *store) { (void)store; }
-
-static const struct store_engine fake_engine = { .look = fake_look, .ping = fake_ping, .close = fake_close };
-
-static enum err fake_open(void *arg, struct store **store, struct err_text *why)
-{
-	(void)arg, (void)why;
-	*store = &fake.base;
-	return ERR_OK;
-}
+static const struct store_engine fake_engine = { .look = fake_look, .ping = gated_store_ping, .close = gated_store_close };
 
 /* ---- Helpers ---- */
 
 static struct store_link *the_link;
 static struct group_read *group;
 
-static bool comes_to(_Atomic int *number, int wanted)
-{
-	int64_t end = clock_mono_ms() + WAIT_MS;
-
-	while (*number != wanted && clock_mono_ms() < end)
-		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
-	return *number == wanted;
-}
-
 static int begin(void **state)
 {
-	int64_t end = clock_mono_ms() + WAIT_MS;
-
 	(void)state;
-	fake.base.engine = &fake_engine;
-	fake.fails = fake.began = fake.jobs = 0;
-	the_link = store_link_new(fake_open, NULL, STALL_MS);
+	jobs = 0;
+	the_link = gated_store_link(&fake, &fake_engine);
 	group = group_read_new(the_link);
-	while (!store_link_get(the_link, NULL) && clock_mono_ms() < end)
-		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
-	return store_link_get(the_link, NULL) ? 0 : -1;
+	return 0;
 }
 
 static int end(void **state)
@@ -162,7 +122,7 @@ static void a_lone_reader_reads_for_itself(void **state)
 	(void)state;
 	assert_int_equal(get("job"), ERR_OK);
 	assert_int_equal(get("none"), ERR_NOT_FOUND);
-	assert_int_equal(fake.began, 2);
+	assert_int_equal(fake.gate.came, 2);
 }
 
 /* Two reads are held up; all others come meanwhile. */
@@ -171,14 +131,14 @@ static void who_comes_during_a_read_shares_the_next(void **state)
 	struct reader readers[READERS];
 
 	(void)state;
-	pthread_mutex_lock(&fake.gate);
+	gate_shut(&fake.gate);
 	start_readers(readers, READERS, 1);
 	assert_true(comes_to(&started, READERS));
-	assert_true(comes_to(&fake.began, 2));
-	pthread_mutex_unlock(&fake.gate);
+	assert_true(comes_to(&fake.gate.came, 2));
+	gate_open(&fake.gate);
 	assert_int_equal(end_readers(readers, READERS), 0);
-	assert_int_equal(fake.jobs, READERS);
-	assert_in_range(fake.began, 3, READERS - 1);
+	assert_int_equal(jobs, READERS);
+	assert_in_range(fake.gate.came, 3, READERS - 1);
 }
 
 static void each_gets_its_own_answer(void **state)
@@ -188,17 +148,17 @@ static void each_gets_its_own_answer(void **state)
 	(void)state;
 	start_readers(readers, READERS, 500);
 	assert_int_equal(end_readers(readers, READERS), 0);
-	assert_int_equal(fake.jobs, READERS * 500);
+	assert_int_equal(jobs, READERS * 500);
 }
 
 static void a_failure_is_everybodys_and_passes(void **state)
 {
 	(void)state;
-	fake.fails = 1;
+	fake.fails_from = 1;
 	assert_int_equal(get("job"), ERR_UNAVAILABLE);
 	assert_int_equal(get("job"), ERR_UNAVAILABLE);
-	assert_int_equal(fake.began, 1);   /* the link was told; the second did not try */
-	fake.fails = 0;
+	assert_int_equal(fake.gate.came, 1);   /* the link was told; the second did not try */
+	fake.fails_from = 0;
 	for (int64_t until = clock_mono_ms() + WAIT_MS; get("job") != ERR_OK && clock_mono_ms() < until;)
 		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
 	assert_int_equal(get("job"), ERR_OK);
