@@ -3,6 +3,7 @@
 #ifndef VF_API_H
 #define VF_API_H
 
+#include "group_change.h"
 #include "group_commit.h"
 #include "group_read.h"
 #include "health.h"
@@ -23,6 +24,7 @@ struct api {
 	struct store_link *link;
 	struct group_commit *commit;
 	struct group_read *read;
+	struct group_change *change;
 	struct queue_pusher *pusher;
 	struct result_cache *cache;
 	struct health *health;

@@ -116,6 +116,7 @@ static void make_parts(struct api *api)
 		fatal("REDIS_URL", why.text);
 	api->link = store_link_new(open_store, api, (int)s->accept_timeout_ms);
 	api->read = group_read_new(api->link);
+	api->change = group_change_new(api->link);
 	api->commit = group_commit_new(api->link, (int)s->accept_timeout_ms, on_stored, api->pusher);
 }
 
@@ -179,6 +180,7 @@ static void leave(struct api *api, struct accept_pool *pool)
 	accept_pool_free(pool);
 	group_commit_free(api->commit);
 	queue_pusher_free(api->pusher, PUSHER_DRAIN_MS);
+	group_change_free(api->change);
 	group_read_free(api->read);
 	store_link_free(api->link);
 	health_free(api->health);

@@ -49,10 +49,9 @@ static void reply_status(struct callback *c, const char *status)
 
 static int64_t retention_ms(const struct callback *c) { return c->api->settings.retention_days * DAY_MS; }
 
-/* The store failed: the vendor shall come again. */
-static bool store_failed(struct callback *c, enum err err, const struct err_text *why)
+/* The vendor shall come again. */
+static bool unavailable(struct callback *c)
 {
-	store_link_report(c->api->link, err, why);
 	reply_unavailable(c->reply);
 	return false;
 }
@@ -105,23 +104,50 @@ static bool parse_body(struct callback *c)
 	return false;
 }
 
+/* ---- Jobs, shared with other requests where many come; the link has been told when the store fails ---- */
+
+static enum err read_shared(void *arg, const char *request_id, struct job **job, struct err_text *why)
+{
+	struct api *api = arg;
+	enum err err = group_read_get(api->read, request_id, job);
+
+	return err ? err_set(why, err, "%s", err_str(err)) : ERR_OK;
+}
+
+static enum err change_shared(void *arg, struct job_change *change, struct err_text *why)
+{
+	struct api *api = arg;
+	enum err err = group_change_put(api->change, change);
+
+	return err ? err_set(why, err, "%s", err_str(err)) : ERR_OK;
+}
+
+static enum err get_by_own_id(struct callback *c)
+{
+	struct err_text why = { "" };
+	enum err err = store_get_by_vendor_job_id(c->store, c->vendor->name, c->own_id, &c->job, &why);
+
+	store_link_report(c->api->link, err, &why);
+	return err;
+}
+
 /* ---- Which job ---- */
 
 /* By the id in the body if that is one of ours, else by the one in the URL that we gave the vendor, else by
  * the vendor's own id in the body. A vendor's own ids may look like ours, so an unknown one is looked up as
  * its own, too. */
-static enum err look_up(struct callback *c, struct err_text *why)
+static enum err look_up(struct callback *c)
 {
 	const char *own = c->own_id;
 	char in_url[REQUEST_QUERY_VALUE_SIZE], request_id[UUID_TEXT_SIZE];
 	enum err err = ERR_NOT_FOUND;
 
 	if (own && uuid_parse(own, request_id))
-		err = store_get(c->store, request_id, &c->job, why);
+		err = group_read_get(c->api->read, request_id, &c->job);
 	if (err == ERR_NOT_FOUND && request_query(c->request, "id", in_url) == ERR_OK && uuid_parse(in_url, request_id))
-		return store_get(c->store, request_id, &c->job, why);
+		return group_read_get(c->api->read, request_id, &c->job);
 	if (err == ERR_NOT_FOUND && own && *own)
-		err = store_get_by_vendor_job_id(c->store, c->vendor->name, own, &c->job, why);
+		err = get_by_own_id(c);
 	return err;
 }
 
@@ -138,19 +164,16 @@ static bool may_be_early(const struct callback *c)
 
 static bool find_job(struct callback *c)
 {
-	struct err_text why = { "" };
 	enum err err;
 
 	if (c->vendor->callback_job_id)
 		c->own_id = json_string_at(c->body, c->vendor->callback_job_id);
 	c->store = store_link_get(c->api->link, NULL);
-	if (!c->store) {
-		reply_unavailable(c->reply);
-		return false;
-	}
-	err = look_up(c, &why);
+	if (!c->store)
+		return unavailable(c);
+	err = look_up(c);
 	if (err && err != ERR_NOT_FOUND)
-		return store_failed(c, err, &why);
+		return unavailable(c);
 	if (err ? may_be_early(c) : strcmp(c->job->vendor, c->vendor->name) == 0)
 		return true;
 	reply_problem(c->reply, 404, "this vendor has no such job");
@@ -190,16 +213,14 @@ static bool decide_outcome(struct callback *c)
 /* Writes the outcome, and says what became of it. False: it is not done, and the vendor was told so. */
 static bool apply(struct callback *c)
 {
-	struct err_text why = { "" };
+	const struct callback_way way = { .read = read_shared, .change = change_shared, .arg = c->api };
 	enum callback_effect effect;
-	enum err err = callback_apply(c->store, &c->outcome, c->token_fence, retention_ms(c), &c->job, &effect, &why);
+	enum err err = callback_apply(&way, &c->outcome, c->token_fence, retention_ms(c), &c->job, &effect, NULL);
 
 	switch (err) {
 	case ERR_OK:
-		if (effect == CALLBACK_TOO_SOON) {
-			reply_unavailable(c->reply);
-			return false;
-		}
+		if (effect == CALLBACK_TOO_SOON)
+			return unavailable(c);
 		CRASH_POINT("webhook_after_finish");
 		reply_status(c, effect == CALLBACK_FINISHES ? "accepted" : "ignored");
 		return true;
@@ -209,10 +230,9 @@ static bool apply(struct callback *c)
 	case ERR_STALE:
 		log_warn("a callback lost every race, the vendor has to come again vendor=%s request_id=%s", c->vendor->name,
 		         c->job->request_id);
-		reply_unavailable(c->reply);
-		return false;
+		return unavailable(c);
 	default:
-		return store_failed(c, err, &why);
+		return unavailable(c);
 	}
 }
 
@@ -237,7 +257,8 @@ static bool put_early(struct callback *c, int64_t now)
 		         why.text);
 		reply_unavailable(c->reply);
 	} else {
-		store_failed(c, err, &why);
+		store_link_report(c->api->link, err, &why);
+		reply_unavailable(c->reply);
 	}
 	return false;
 }
@@ -253,11 +274,11 @@ static void keep(struct callback *c)
 	if (!put_early(c, clock_now_ms()))
 		return;
 	CRASH_POINT("webhook_after_keep");
-	err = store_get_by_vendor_job_id(c->store, key.vendor, key.vendor_job_id, &c->job, &why);
+	err = get_by_own_id(c);
 	if (err == ERR_NOT_FOUND) {
 		reply_status(c, "accepted");
 	} else if (err != ERR_OK) {
-		store_failed(c, err, &why);
+		reply_unavailable(c->reply);
 	} else if (apply(c) && store_early_drop(c->store, &key, 1, &why) != ERR_OK) {
 		/* The worker's repair finds it, with a job that has ended. */
 		log_warn("a callback that was applied is still kept vendor=%s error=\"%s\"", c->vendor->name, why.text);

@@ -42,18 +42,33 @@ void callback_to_change(const struct outcome *outcome, const struct job *job, in
 	};
 }
 
-static enum err read_again(struct store *store, struct job **job, struct err_text *why)
+static enum err read_straight(void *arg, const char *request_id, struct job **job, struct err_text *why)
+{
+	return store_get(arg, request_id, job, why);
+}
+
+static enum err change_straight(void *arg, struct job_change *change, struct err_text *why)
+{
+	return store_change(arg, change, 1, why);
+}
+
+struct callback_way callback_straight(struct store *store)
+{
+	return (struct callback_way){ .read = read_straight, .change = change_straight, .arg = store };
+}
+
+static enum err read_again(const struct callback_way *way, struct job **job, struct err_text *why)
 {
 	char request_id[UUID_TEXT_SIZE];
 
 	memcpy(request_id, (*job)->request_id, sizeof(request_id));
 	job_free(*job);
 	*job = NULL;
-	return store_get(store, request_id, job, why);
+	return way->read(way->arg, request_id, job, why);
 }
 
-enum err callback_apply(struct store *store, const struct outcome *outcome, int64_t fence, int64_t retention_ms,
-                        struct job **job, enum callback_effect *effect, struct err_text *why)
+enum err callback_apply(const struct callback_way *way, const struct outcome *outcome, int64_t fence,
+                        int64_t retention_ms, struct job **job, enum callback_effect *effect, struct err_text *why)
 {
 	struct job_change change;
 	enum err err;
@@ -63,7 +78,7 @@ enum err callback_apply(struct store *store, const struct outcome *outcome, int6
 		if (*effect != CALLBACK_FINISHES)
 			return ERR_OK;
 		callback_to_change(outcome, *job, clock_now_ms(), retention_ms, &change);
-		err = store_change(store, &change, 1, why);
+		err = way->change(way->arg, &change, why);
 		if (err != ERR_OK)
 			return err;
 		if (change.outcome == ERR_OK)
@@ -72,7 +87,7 @@ enum err callback_apply(struct store *store, const struct outcome *outcome, int6
 			return err_set(why, ERR_TOO_BIG, "the result is too large for the store");
 		if (change.outcome != ERR_STALE)
 			return err_set(why, ERR_INVALID, "the store refuses this change of this job");
-		err = read_again(store, job, why);
+		err = read_again(way, job, why);
 		if (err != ERR_OK)
 			return err;
 	}

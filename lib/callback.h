@@ -29,12 +29,24 @@ enum callback_effect callback_effect(const struct job *job, bool failed, int64_t
 void callback_to_change(const struct outcome *outcome, const struct job *job, int64_t now, int64_t retention_ms,
                         struct job_change *change);
 
+/* How callback_apply() gets at a job: callback_straight(), or one that shares calls of the store with others. */
+struct callback_way {
+	/* As store_get(); the payload may be missing. */
+	enum err (*read)(void *arg, const char *request_id, struct job **job, struct err_text *why);
+	/* As store_change() of this one. */
+	enum err (*change)(void *arg, struct job_change *change, struct err_text *why);
+	void *arg;
+};
+
+/* One call of the store each. */
+struct callback_way callback_straight(struct store *store);
+
 /* Decides and writes; when somebody else was first, reads again and decides again. *job was read from the store and
  * may be replaced (or NULL afterwards). ERR_OK: *effect, and what it says is durable. ERR_TOO_BIG: the store cannot
  * hold the result, nothing was changed. ERR_STALE: every race was lost. ERR_INVALID: the store refuses this one,
  * though it is there. ERR_UNAVAILABLE, ERR_NOT_FOUND: as the store says. */
-enum err callback_apply(struct store *store, const struct outcome *outcome, int64_t fence, int64_t retention_ms,
-                        struct job **job, enum callback_effect *effect, struct err_text *why)
+enum err callback_apply(const struct callback_way *way, const struct outcome *outcome, int64_t fence,
+                        int64_t retention_ms, struct job **job, enum callback_effect *effect, struct err_text *why)
 	__attribute__((warn_unused_result));
 
 #endif

@@ -22,12 +22,13 @@ static enum err apply_outcome(struct worker *worker, const struct store_early *k
 {
 	struct outcome outcome = { .kind = kept->result ? OUTCOME_COMPLETE : OUTCOME_FAILED, .result = kept->result,
 	                           .error = kept->error };
-	enum err err = callback_apply(worker->store, &outcome, FENCE_ANY, worker->retention_ms, job, effect, why);
+	const struct callback_way way = callback_straight(worker->store);
+	enum err err = callback_apply(&way, &outcome, FENCE_ANY, worker->retention_ms, job, effect, why);
 
 	if (err != ERR_TOO_BIG)
 		return err;
 	outcome = (struct outcome){ .kind = OUTCOME_FAILED, .error = (char *)(uintptr_t)"result too large for the store" };
-	return callback_apply(worker->store, &outcome, FENCE_ANY, worker->retention_ms, job, effect, why);
+	return callback_apply(&way, &outcome, FENCE_ANY, worker->retention_ms, job, effect, why);
 }
 
 /* True if it has done its work and can go. */

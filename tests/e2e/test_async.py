@@ -1,9 +1,11 @@
 """Vendors that call back: in time, too early, twice, late, with a failure, for somebody else's job, or never."""
 
 import base64
+import concurrent.futures
 import hashlib
 import hmac
 import json
+import threading
 import time
 import urllib.parse
 
@@ -157,6 +159,24 @@ def test_duplicates_from_the_vendor_itself(stack):
     stack.async_mock.configure(webhook_duplicates=3, webhook_spread_ms=200)
     jobs = stack.api.wait_all(stack.api.submit_many("callback", 20), 15)
     assert all(job["status"] == "complete" for job in jobs.values())
+
+
+def test_of_many_at_the_same_moment_one_counts_for_each_job(silent):
+    jobs = [waiting_job(silent) for _ in range(4)]
+    sent = [(request_id, path, {"n": n}) for n in range(10) for request_id, path in jobs]
+    gate = threading.Barrier(len(sent))
+
+    def call_back(request_id, path, data):
+        gate.wait()
+        response = silent.api.post(path, data_for(request_id, data))
+        assert response.status_code == 200, response.text
+        return response.json()["status"]
+
+    with concurrent.futures.ThreadPoolExecutor(len(sent)) as pool:
+        answers = list(pool.map(lambda each: call_back(*each), sent))
+    accepted = {request_id: data for (request_id, _, data), answer in zip(sent, answers) if answer == "accepted"}
+    assert sorted(answers) == ["accepted"] * len(jobs) + ["ignored"] * (len(sent) - len(jobs))
+    assert {request_id: silent.api.job(request_id)["result"] for request_id, _ in jobs} == accepted
 
 
 # ---- Failures ----

@@ -140,13 +140,14 @@ static enum err apply(struct rival *r, struct outcome outcome, int64_t fence, en
 {
 	struct job *job = job_in(read);
 	struct err_text why;
+	struct callback_way way = callback_straight(&r->base);
 	enum err err;
 
 	r->base.engine = &rival_engine;
 	r->now = PHASE_COUNT;    /* somebody has moved it since it was read */
 	if (read == r->settled)
 		r->now = read;
-	err = callback_apply(&r->base, &outcome, fence, RETENTION_MS, &job, effect, &why);
+	err = callback_apply(&way, &outcome, fence, RETENTION_MS, &job, effect, &why);
 	job_free(job);
 	return err;
 }
