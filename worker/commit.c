@@ -1,5 +1,6 @@
 /* The thread that writes what came of the calls: outcome, then the store, then Redis, in batches of whatever
- * has gathered.
+ * has gathered, one call of each lane in turn (fair_queue.h): a thousand that end together do not go before another
+ * vendor's one.
  *
  * A vendor's answer costs money, so it is kept and written again for as long as the store is away (the number
  * of calls in flight bounds what can gather); only a worker that has to leave gives up, and then the lease
@@ -10,6 +11,7 @@
 #include "early.h"
 #include "log.h"
 #include "mem.h"
+#include "pace.h"
 #include "quota_count.h"
 #include "reports.h"
 #include "untold.h"
@@ -33,6 +35,8 @@ struct commit {
 	struct worker *worker;
 	struct queue *queue;
 	struct untold *untold;
+	struct fair_queue ended;   /* what has come and is not written yet */
+	struct pace pace;
 	struct reports reports;
 	struct commit_item items[BATCH_MAX];
 	struct job_change changes[BATCH_MAX];
@@ -253,16 +257,42 @@ static void finish_batch(struct commit *c)
 	mailbox_poke(&c->worker->intake_poke);
 }
 
-/* As much of the list as one batch of the store may hold; returns the rest. */
-static struct call *commit_some(struct commit *c, struct call *list)
+/* ---- Batch by batch ---- */
+
+static void receive(struct commit *c)
 {
+	struct call *call = mailbox_take(&c->worker->done), *next;
+
+	for (; call; call = next) {
+		next = call->next;
+		fair_queue_put(&c->ended, &call->lane->to_commit, call);
+	}
+}
+
+/* As much as one batch of the store may hold, and as others may wait for. Its lane, or NULL if there are several. */
+static struct lane *fill_batch(struct commit *c)
+{
+	int most = pace_most(&c->pace, clock_mono_us());
+	struct lane *lane = fair_queue_first(&c->ended)->lane;
+	struct call *call;
 	size_t bytes = 0;
 
-	for (c->n = 0; list && c->n < BATCH_MAX && (c->n == 0 || bytes + list->body.len <= STORE_BATCH_BYTES); c->n++) {
-		bytes += list->body.len;
-		c->items[c->n].call = list;
-		list = list->next;
+	for (c->n = 0; c->n < most && (call = fair_queue_first(&c->ended)); c->n++) {
+		bytes += call->body.len;
+		if (c->n > 0 && bytes > STORE_BATCH_BYTES)
+			break;
+		if (call->lane != lane)
+			lane = NULL;
+		c->items[c->n].call = fair_queue_take(&c->ended);
 	}
+	return lane;
+}
+
+static void commit_some(struct commit *c)
+{
+	int64_t began = clock_mono_us();
+	const struct lane *lane = fill_batch(c);
+
 	decide(c);
 	CRASH_POINT("commit_before");
 	write_outcomes(c);
@@ -270,7 +300,7 @@ static struct call *commit_some(struct commit *c, struct call *list)
 	CRASH_POINT("commit_after");
 	look_for_early(c);
 	finish_batch(c);
-	return list;
+	pace_note(&c->pace, lane, c->n, began, clock_mono_us());
 }
 
 void *commit_run(void *arg)
@@ -278,23 +308,22 @@ void *commit_run(void *arg)
 	struct commit *c = mem_calloc(1, sizeof(*c));
 	const struct settings *s;
 	struct err_text why = { "" };
+	bool last;
 
 	c->worker = arg;
 	s = &c->worker->settings;
 	if (queue_new(s->redis_url, s->redis_prefix, (int)s->redis_timeout_ms, &c->queue, &why) != ERR_OK)
 		abort();   /* main() has checked the URL: this cannot be */
 	c->untold = untold_new();
-	for (;;) {
-		bool last = atomic_load(&c->worker->commit_may_end);
-		struct call *list = mailbox_take(&c->worker->done);
-
-		if (!list && last)
-			break;
-		while (list)
-			list = commit_some(c, list);
-		if (!last)
+	pace_init(&c->pace, BATCH_MAX);
+	do {
+		last = atomic_load(&c->worker->commit_may_end);
+		for (receive(c); fair_queue_first(&c->ended); receive(c))
+			commit_some(c);
+		/* Asked anew: the poke that came with it may have been taken with the last calls. */
+		if (!atomic_load(&c->worker->commit_may_end))
 			mailbox_wait(&c->worker->done, tell_redis(c) ? -1 : IDLE_WAIT_MS);
-	}
+	} while (!last);
 	untold_free(c->untold);
 	queue_free(c->queue);
 	free(c);

@@ -6,6 +6,7 @@
 #ifndef VF_LANE_H
 #define VF_LANE_H
 
+#include "fair_queue.h"
 #include "guard.h"
 #include "left.h"
 #include "queue.h"
@@ -38,6 +39,7 @@ struct lane {
 	int64_t gather_until_mono_ms;       /* intake's: a wake-up does not lead to a take before this */
 	struct quota_reserve quota;         /* intake's, and */
 	struct limits_start limits_start;   /* this */
+	struct fair_line to_commit;         /* commit's: calls that have ended */
 	struct guard guard;                 /* the loop's */
 	_Atomic int guard_ms;               /* loop writes, intake reads */
 	_Atomic int late;                   /* calls that left after their grants were over; intake tells Redis */
