@@ -15,6 +15,8 @@
 #include <curl/curl.h>
 #include <stdbool.h>
 
+struct shard;
+
 /* From the end of a call to its commit. A lease is longer than the longest call by so much. */
 enum { COMMIT_ALLOWANCE_MS = 15000 };
 
@@ -31,7 +33,8 @@ struct call {
 	int64_t leave_by_mono_us;   /* the request is not written after this */
 
 	/* Filled by the loop. */
-	CURL *easy;                 /* while it runs */
+	CURL *easy;                 /* while it runs, in this */
+	struct shard *shard;
 	int place;                  /* in the loop's list of running calls */
 	struct curl_slist *headers;
 	struct buffer body;

@@ -39,6 +39,8 @@ struct lane {
 	int64_t gather_until_mono_ms;       /* intake's: a wake-up does not lead to a take before this */
 	struct quota_reserve quota;         /* intake's, and */
 	struct limits_start limits_start;   /* this */
+	struct fair_line to_begin;          /* the loop's: calls that were submitted */
+	int home_shard;                     /* where it looks for room for them first, from 1 on; 0: not chosen yet */
 	struct fair_line to_commit;         /* commit's: calls that have ended */
 	struct guard guard;                 /* the loop's */
 	_Atomic int guard_ms;               /* loop writes, intake reads */

@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "log.h"
 #include "mem.h"
+#include "shard.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -13,16 +14,25 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-enum { EVENTS_A_TURN = 256, EASY_KEPT = 1024, STOP_LOOK_MS = 20 };
+enum {
+	EVENTS_A_TURN = 256,       /* shared among the shards that have any */
+	BEGIN_A_TURN_US = 2000,    /* then sockets are looked at before more calls begin */
+	BEGIN_STEP = 8,            /* so many at once, between looks at the time */
+	SHARD_CALLS = 512,
+	SHARDS_MAX = 32,           /* their shares are larger instead */
+	EASY_KEPT = 1024,
+	STOP_LOOK_MS = 20,
+};
 
 struct loop {
 	const struct call_context *context;
 	struct mailbox *done, *late_poke;
 	struct mailbox inbox;
 	pthread_t thread;
-	CURLM *multi;
-	int epoll_fd;
-	int64_t timer_mono_ms;             /* when curl wants to be called; INT64_MAX = not */
+	struct fair_queue submitted;       /* not begun yet */
+	struct shard shards[SHARDS_MAX];
+	int n_shards, next_home;
+	int epoll_fd;                      /* the inbox (data.ptr is NULL) and the shards' sets */
 	struct call *finished, **finished_tail;   /* of this turn */
 	struct call *just_left;            /* written by the last curl_multi_socket_action() */
 	CURL *spare[EASY_KEPT];            /* easy handles for the next calls */
@@ -32,37 +42,6 @@ struct loop {
 	_Atomic bool stopping;
 	_Atomic int64_t give_up_mono_ms;
 };
-
-/* ---- What curl asks for ---- */
-
-static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
-{
-	struct loop *loop = arg;
-	struct epoll_event event = { .data.fd = fd };
-
-	(void)easy;
-	if (what == CURL_POLL_REMOVE) {
-		/* The socket may be closed already, and out of the set with it. */
-		epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
-		curl_multi_assign(loop->multi, fd, NULL);
-		return 0;
-	}
-	event.events = (what & CURL_POLL_IN ? (unsigned)EPOLLIN : 0) | (what & CURL_POLL_OUT ? (unsigned)EPOLLOUT : 0);
-	if (epoll_ctl(loop->epoll_fd, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) < 0 &&
-	    epoll_ctl(loop->epoll_fd, known ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event) < 0)
-		log_error("loop: a socket cannot be watched fd=%d error=%s", fd, strerror(errno));
-	curl_multi_assign(loop->multi, fd, loop);
-	return 0;
-}
-
-static int on_timer(CURLM *multi, long timeout_ms, void *arg)
-{
-	struct loop *loop = arg;
-
-	(void)multi;
-	loop->timer_mono_ms = timeout_ms < 0 ? INT64_MAX : clock_mono_ms() + timeout_ms;
-	return 0;
-}
 
 /* ---- Calls in and out ---- */
 
@@ -101,8 +80,27 @@ static void remove_running(struct loop *loop, struct call *call)
 	last->place = call->place;
 }
 
+/* Lanes begin in different shards, so that one with few calls always finds its connections again; one with many goes on
+ * into the next ones. */
+static struct shard *shard_with_room(struct loop *loop, struct lane *lane)
+{
+	int home;
+
+	if (!lane->home_shard)
+		lane->home_shard = 1 + loop->next_home++ % loop->n_shards;
+	home = lane->home_shard - 1;
+	for (int i = 0; i < loop->n_shards; i++) {
+		struct shard *shard = &loop->shards[(home + i) % loop->n_shards];
+
+		if (shard->n_running < shard->room)
+			return shard;
+	}
+	return &loop->shards[home];   /* more than calls_max: curl lets them wait for a connection */
+}
+
 static void begin(struct loop *loop, struct call *call)
 {
+	struct shard *shard = shard_with_room(loop, call->lane);
 	CURL *easy = loop->n_spare ? loop->spare[--loop->n_spare] : curl_easy_init();
 
 	if (!easy || atomic_load(&loop->stopping)) {
@@ -115,29 +113,32 @@ static void begin(struct loop *loop, struct call *call)
 		return;
 	}
 	call_prepare(call, easy, loop->context, &loop->just_left);
-	if (curl_multi_add_handle(loop->multi, easy) != CURLM_OK) {
+	if (curl_multi_add_handle(shard->multi, easy) != CURLM_OK) {
 		log_error("loop: curl does not take the call request_id=%s", call->job->request_id);
 		keep_easy(loop, easy);
 		call_abandon(call);
 		finish(loop, call);
 		return;
 	}
+	call->shard = shard;
+	shard->n_running++;
 	add_running(loop, call);
 }
 
-static void begin_submitted(struct loop *loop)
+static void receive(struct loop *loop)
 {
 	struct call *call = mailbox_take(&loop->inbox), *next;
 
 	for (; call; call = next) {
 		next = call->next;
-		begin(loop, call);
+		fair_queue_put(&loop->submitted, &call->lane->to_begin, call);
 	}
 }
 
 static void detach(struct loop *loop, struct call *call, CURL *easy)
 {
-	curl_multi_remove_handle(loop->multi, easy);
+	curl_multi_remove_handle(call->shard->multi, easy);
+	call->shard->n_running--;
 	keep_easy(loop, easy);
 	remove_running(loop, call);
 }
@@ -151,12 +152,12 @@ static void hold_if_asked(const struct call *call)
 		lane_hold(call->lane, hold_ms);
 }
 
-static void collect(struct loop *loop)
+static void collect(struct loop *loop, struct shard *shard)
 {
 	CURLMsg *message;
 	int left;
 
-	while ((message = curl_multi_info_read(loop->multi, &left))) {
+	while ((message = curl_multi_info_read(shard->multi, &left))) {
 		CURL *easy = message->easy_handle;
 		struct call *call;
 
@@ -197,13 +198,18 @@ static void stop_calls(struct loop *loop)
 
 static int next_timeout_ms(const struct loop *loop)
 {
-	int64_t wait;
+	int64_t next = INT64_MAX, wait;
 
+	if (fair_queue_first(&loop->submitted))
+		return 0;
 	if (atomic_load(&loop->stopping))
 		return STOP_LOOK_MS;
-	if (loop->timer_mono_ms == INT64_MAX)
+	for (int i = 0; i < loop->n_shards; i++)
+		if (loop->shards[i].timer_mono_ms < next)
+			next = loop->shards[i].timer_mono_ms;
+	if (next == INT64_MAX)
 		return -1;
-	wait = loop->timer_mono_ms - clock_mono_ms();
+	wait = next - clock_mono_ms();
 	return wait < 0 ? 0 : wait > INT_MAX ? INT_MAX : (int)wait;
 }
 
@@ -215,64 +221,117 @@ static void look_at_left(struct loop *loop)
 	loop->just_left = NULL;
 }
 
-static void act(struct loop *loop, curl_socket_t fd, int flags)
+static void act(struct loop *loop, struct shard *shard, curl_socket_t fd, int flags)
 {
 	int running;
 
-	curl_multi_socket_action(loop->multi, fd, flags, &running);
+	curl_multi_socket_action(shard->multi, fd, flags, &running);
 	look_at_left(loop);
 }
 
-static void dispatch(struct loop *loop, const struct epoll_event *event)
+static void act_on_timers(struct loop *loop)
 {
-	int flags = 0;
+	int64_t now = clock_mono_ms();
 
-	if (event->data.fd == loop->inbox.fd) {
-		begin_submitted(loop);
-		return;
+	for (int i = 0; i < loop->n_shards; i++) {
+		if (now < loop->shards[i].timer_mono_ms)
+			continue;
+		loop->shards[i].timer_mono_ms = INT64_MAX;
+		act(loop, &loop->shards[i], CURL_SOCKET_TIMEOUT, 0);
 	}
-	if (event->events & (EPOLLIN | EPOLLHUP))
-		flags |= CURL_CSELECT_IN;
-	if (event->events & EPOLLOUT)
-		flags |= CURL_CSELECT_OUT;
-	if (event->events & EPOLLERR)
-		flags |= CURL_CSELECT_ERR;
-	act(loop, event->data.fd, flags);
+}
+
+static void act_on_sockets(struct loop *loop, struct shard *shard, int most)
+{
+	struct epoll_event events[EVENTS_A_TURN];
+	int n = epoll_wait(shard->epoll_fd, events, most, 0);
+
+	for (int i = 0; i < n; i++) {
+		int flags = 0;
+
+		if (events[i].events & (EPOLLIN | EPOLLHUP))
+			flags |= CURL_CSELECT_IN;
+		if (events[i].events & EPOLLOUT)
+			flags |= CURL_CSELECT_OUT;
+		if (events[i].events & EPOLLERR)
+			flags |= CURL_CSELECT_ERR;
+		act(loop, shard, events[i].data.fd, flags);
+	}
+}
+
+/* curl does most of a call's beginning when it is called next, which is part of the time that is looked at. */
+static void begin_some(struct loop *loop)
+{
+	int64_t until = clock_mono_us() + BEGIN_A_TURN_US;
+
+	while (fair_queue_first(&loop->submitted) && clock_mono_us() < until) {
+		for (int i = 0; i < BEGIN_STEP && fair_queue_first(&loop->submitted); i++)
+			begin(loop, fair_queue_take(&loop->submitted));
+		act_on_timers(loop);
+	}
+}
+
+static void turn(struct loop *loop)
+{
+	struct epoll_event ready[SHARDS_MAX + 1];
+	int n = epoll_wait(loop->epoll_fd, ready, SHARDS_MAX + 1, next_timeout_ms(loop));
+
+	for (int i = 0; i < n; i++) {
+		if (ready[i].data.ptr)
+			act_on_sockets(loop, ready[i].data.ptr, EVENTS_A_TURN / n);
+		else
+			receive(loop);
+	}
+	act_on_timers(loop);
+	begin_some(loop);
+	for (int i = 0; i < loop->n_shards; i++)
+		collect(loop, &loop->shards[i]);
+	if (atomic_load(&loop->stopping))
+		stop_calls(loop);
+	hand_over(loop);
 }
 
 static void *run(void *arg)
 {
 	struct loop *loop = arg;
-	struct epoll_event events[EVENTS_A_TURN];
 
-	while (!atomic_load(&loop->stopping) || loop->n_running > 0) {
-		int n = epoll_wait(loop->epoll_fd, events, EVENTS_A_TURN, next_timeout_ms(loop));
-
-		for (int i = 0; i < n; i++)
-			dispatch(loop, &events[i]);
-		if (clock_mono_ms() >= loop->timer_mono_ms) {
-			loop->timer_mono_ms = INT64_MAX;
-			act(loop, CURL_SOCKET_TIMEOUT, 0);
-		}
-		collect(loop);
-		if (atomic_load(&loop->stopping))
-			stop_calls(loop);
-		hand_over(loop);
-	}
-	begin_submitted(loop);   /* stopping: gives back what came last */
+	while (!atomic_load(&loop->stopping) || loop->n_running > 0)
+		turn(loop);
+	receive(loop);   /* stopping: gives back what came last */
+	while (fair_queue_first(&loop->submitted))
+		begin(loop, fair_queue_take(&loop->submitted));
 	hand_over(loop);
 	return NULL;
 }
 
 /* ---- Life ---- */
 
-static enum err watch_inbox(struct loop *loop, struct err_text *why)
+static enum err watch(struct loop *loop, int fd, struct shard *shard, struct err_text *why)
 {
-	struct epoll_event event = { .events = EPOLLIN, .data.fd = loop->inbox.fd };
+	struct epoll_event event = { .events = EPOLLIN, .data.ptr = shard };
 
-	if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, loop->inbox.fd, &event) < 0)
+	if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
 		return err_set(why, ERR_SYSTEM, "epoll_ctl: %s", strerror(errno));
 	return ERR_OK;
+}
+
+static enum err make_shards(struct loop *loop, int calls_max, struct err_text *why)
+{
+	int n = (calls_max + SHARD_CALLS - 1) / SHARD_CALLS;
+	enum err err = ERR_OK;
+
+	n = n < 1 ? 1 : n > SHARDS_MAX ? SHARDS_MAX : n;
+	while (loop->n_shards < n && !err) {
+		struct shard *shard = &loop->shards[loop->n_shards];
+
+		/* Together they have room for calls_max, no more. */
+		err = shard_init(shard, (calls_max + loop->n_shards) / n, why);
+		if (err)
+			break;
+		loop->n_shards++;
+		err = watch(loop, shard->epoll_fd, shard, why);
+	}
+	return err;
 }
 
 enum err loop_new(const struct call_context *context, int calls_max, struct mailbox *done,
@@ -283,26 +342,16 @@ enum err loop_new(const struct call_context *context, int calls_max, struct mail
 	loop->context = context;
 	loop->done = done;
 	loop->late_poke = late_poke;
-	loop->timer_mono_ms = INT64_MAX;
 	loop->finished_tail = &loop->finished;
 	if (mailbox_init(&loop->inbox) < 0 || (loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC)) < 0) {
 		err_set(why, ERR_SYSTEM, "eventfd or epoll: %s", strerror(errno));
 		free(loop);
 		return ERR_SYSTEM;
 	}
-	loop->multi = curl_multi_init();
-	if (!loop->multi || watch_inbox(loop, why) != ERR_OK) {
+	if (make_shards(loop, calls_max, why) != ERR_OK || watch(loop, loop->inbox.fd, NULL, why) != ERR_OK) {
 		loop_free(loop);
-		return err_set(why, ERR_SYSTEM, "curl_multi_init failed");
+		return ERR_SYSTEM;
 	}
-	curl_multi_setopt(loop->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)calls_max);
-	/* Else curl keeps four for each call in flight, so that a batch that ends closes what the next one needs; and to close
-	 * one it looks through all of them. */
-	curl_multi_setopt(loop->multi, CURLMOPT_MAXCONNECTS, (long)calls_max);
-	curl_multi_setopt(loop->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-	curl_multi_setopt(loop->multi, CURLMOPT_SOCKETDATA, loop);
-	curl_multi_setopt(loop->multi, CURLMOPT_TIMERFUNCTION, on_timer);
-	curl_multi_setopt(loop->multi, CURLMOPT_TIMERDATA, loop);
 	*out = loop;
 	return ERR_OK;
 }
@@ -330,7 +379,8 @@ void loop_free(struct loop *loop)
 		return;
 	for (int i = 0; i < loop->n_spare; i++)
 		curl_easy_cleanup(loop->spare[i]);
-	curl_multi_cleanup(loop->multi);
+	for (int i = 0; i < loop->n_shards; i++)
+		shard_deinit(&loop->shards[i]);
 	close(loop->epoll_fd);
 	mailbox_deinit(&loop->inbox);
 	free(loop->running);

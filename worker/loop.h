@@ -3,6 +3,9 @@
  * It takes prepared calls from its inbox, carries out thousands at once (curl_multi_socket_action over epoll:
  * a turn costs by event, not by transfer in flight) and puts them into `done`. It never waits for the store
  * or Redis: answers left in sockets meanwhile would become false timeouts.
+ *
+ * A turn is short however much there is to do: some events of each shard (shard.h) that has any, then calls begin, one of
+ * each lane in turn (fair_queue.h), for a few milliseconds; the others begin in the next turns.
  */
 #ifndef VF_LOOP_H
 #define VF_LOOP_H

@@ -26,7 +26,7 @@
 #include <unistd.h>
 
 enum {
-	FILES_KEPT_BACK = 256,         /* descriptors for everything but calls */
+	FILES_KEPT_BACK = 384,         /* descriptors for everything but calls; the loop's shards have some hundred */
 	STORE_WAIT_MS = 500,
 };
 

@@ -16,10 +16,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { CALLS_MAX = 2000, ANSWER_WAIT_MS = 20000, BODY_MAX = 1000, GUARD_MS = 5000, LEASE_MS = 60000, DRAIN_MS = 10000 };
+enum {
+	CALLS_MAX = 2000,
+	TURNS_AT_LEAST = 5,   /* to begin so many */
+	CONNECTING = 600,     /* more than one shard has room for */
+	ANSWER_WAIT_MS = 20000,
+	BODY_MAX = 1000,
+	GUARD_MS = 5000,
+	LEASE_MS = 60000,
+	DRAIN_MS = 10000,
+};
+
+#define NOBODY_URL "http://127.0.0.1:1/"
 
 struct fixture {
 	struct tiny_http *http;
@@ -28,8 +40,8 @@ struct fixture {
 	struct mailbox done, late_poke;
 	struct call_context context;
 	unsigned char key[STORE_SECRET_SIZE];
-	struct vendor vendor;
-	struct lane lane;
+	struct vendor vendor, other_vendor;
+	struct lane lane, other_lane;
 	_Atomic int in_flight;
 	struct call *ended;   /* of all that were waited for */
 };
@@ -48,6 +60,8 @@ static int setup(void **state)
 	f->lane.in_flight = &f->in_flight;
 	guard_init(&f->lane.guard, 0);
 	left_init(&f->lane.left);
+	f->other_vendor = f->vendor;
+	f->other_lane = (struct lane){ .vendor = &f->other_vendor, .in_flight = &f->in_flight };
 	if (mailbox_init(&f->done) < 0 || mailbox_init(&f->late_poke) < 0 ||
 	    loop_new(&f->context, CALLS_MAX, &f->done, &f->late_poke, &f->loop, NULL) != ERR_OK)
 		return -1;
@@ -92,18 +106,34 @@ static int teardown(void **state)
 	return 0;
 }
 
-static struct call *new_call(struct fixture *f, const struct queue_take *take)
+static struct call *new_call(struct lane *lane, const struct queue_take *take)
 {
 	static const struct queue_grant grant = { .entry_id = "1-1" };
 
-	return call_new(&f->lane, job_new(clock_now_ms(), "v", mem_strdup("{\"n\":1}"), INT64_MAX), take, &grant);
+	return call_new(lane, job_new(clock_now_ms(), "v", mem_strdup("{\"n\":1}"), INT64_MAX), take, &grant);
 }
 
-static struct call *call_granted_ago(struct fixture *f, int64_t ms)
+/* Granted so long ago. */
+static struct call *call_of(struct lane *lane, int64_t ms)
 {
 	struct queue_take take = { .asked_mono_ms = clock_mono_ms() - ms, .guard_ms = GUARD_MS, .lease_ms = LEASE_MS };
 
-	return new_call(f, &take);
+	return new_call(lane, &take);
+}
+
+static struct call *call_granted_ago(struct fixture *f, int64_t ms) { return call_of(&f->lane, ms); }
+
+static struct call *calls_granted_now(struct fixture *f, int n)
+{
+	struct call *list = NULL;
+
+	while (n-- > 0) {
+		struct call *call = call_granted_ago(f, 0);
+
+		call->next = list;
+		list = call;
+	}
+	return list;
 }
 
 static void set_url(struct fixture *f, const char *path) { f->vendor.url = (char *)tiny_http_url(f->http, path); }
@@ -194,7 +224,7 @@ static void nobody_there_is_no_call(void **state)
 	struct fixture *f = *state;
 	struct call *call;
 
-	f->vendor.url = "http://127.0.0.1:1/";
+	f->vendor.url = NOBODY_URL;
 	start(f);
 	loop_submit(f->loop, call_granted_ago(f, 0));
 	call = wait_for(f, 1);
@@ -205,22 +235,108 @@ static void nobody_there_is_no_call(void **state)
 static void more_calls_than_handles_are_kept_end_at_once(void **state)
 {
 	struct fixture *f = *state;
-	struct call *list = NULL;
 
-	f->vendor.url = "http://127.0.0.1:1/";
-	for (int i = 0; i < CALLS_MAX; i++) {
-		struct call *call = call_granted_ago(f, 0);
-
-		call->next = list;
-		list = call;
-	}
+	f->vendor.url = NOBODY_URL;
 	start(f);
-	loop_submit(f->loop, list);
+	loop_submit(f->loop, calls_granted_now(f, CALLS_MAX));
 	for (struct call *call = wait_for(f, CALLS_MAX); call; call = call->next)
 		assert_int_equal(call->answer.transport, TRANSPORT_CONNECT_FAILED);
 	assert_int_equal(f->in_flight, CALLS_MAX);
 	assert_int_equal(f->lane.calls, CALLS_MAX);
 	assert_int_equal(f->lane.not_left, CALLS_MAX);
+}
+
+/* ---- Many at once ---- */
+
+/* A listener whose queue is full lets nobody connect, and refuses nobody. */
+struct full_listener { int fd, clients[3]; char url[64]; };
+
+static void full_listener_open(struct full_listener *full)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(at);
+
+	full->fd = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(bind(full->fd, (struct sockaddr *)&at, len), 0);
+	assert_int_equal(listen(full->fd, 0), 0);
+	assert_int_equal(getsockname(full->fd, (struct sockaddr *)&at, &len), 0);
+	for (size_t i = 0; i < sizeof(full->clients) / sizeof(full->clients[0]); i++) {
+		full->clients[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		(void)!connect(full->clients[i], (struct sockaddr *)&at, len);
+	}
+	snprintf(full->url, sizeof(full->url), "http://127.0.0.1:%d/", ntohs(at.sin_port));
+}
+
+static void full_listener_close(struct full_listener *full)
+{
+	for (size_t i = 0; i < sizeof(full->clients) / sizeof(full->clients[0]); i++)
+		close(full->clients[i]);
+	close(full->fd);
+}
+
+static int n_done(struct fixture *f)
+{
+	int n = 0;
+
+	pthread_mutex_lock(&f->done.lock);
+	for (struct call *call = f->done.first; call; call = call->next)
+		n++;
+	pthread_mutex_unlock(&f->done.lock);
+	return n;
+}
+
+static void sockets_are_looked_at_between_the_beginnings_of_many(void **state)
+{
+	struct fixture *f = *state;
+	int64_t give_up = clock_mono_ms() + ANSWER_WAIT_MS;
+	eventfd_t turns;
+
+	f->vendor.url = NOBODY_URL;
+	start(f);
+	loop_submit(f->loop, calls_granted_now(f, CALLS_MAX));
+	while (n_done(f) < CALLS_MAX) {
+		assert_true(clock_mono_ms() < give_up);
+		usleep(1000);
+	}
+	/* Each turn in which calls ended has handed them over once. */
+	assert_int_equal(eventfd_read(f->done.fd, &turns), 0);
+	assert_in_range(turns, TURNS_AT_LEAST, CALLS_MAX);
+	wait_for(f, CALLS_MAX);
+}
+
+static void a_lone_call_does_not_wait_until_those_of_another_lane_have_begun(void **state)
+{
+	struct fixture *f = *state;
+	int before = 0;
+
+	f->vendor.url = f->other_vendor.url = NOBODY_URL;
+	loop_submit(f->loop, calls_granted_now(f, CALLS_MAX));
+	loop_submit(f->loop, call_of(&f->other_lane, 0));
+	start(f);
+	for (struct call *call = wait_for(f, CALLS_MAX + 1); call->lane != &f->other_lane; call = call->next)
+		before++;
+	assert_in_range(before, 0, CALLS_MAX / 10);
+}
+
+static void a_lane_with_more_calls_than_a_shard_has_room_for_keeps_none_from_others(void **state)
+{
+	struct fixture *f = *state;
+	struct full_listener full;
+	struct call *call;
+
+	full_listener_open(&full);
+	f->vendor.url = full.url;
+	f->other_vendor.url = (char *)tiny_http_url(f->http, "/ok");
+	start(f);
+	loop_submit(f->loop, calls_granted_now(f, CONNECTING));
+	loop_submit(f->loop, call_of(&f->other_lane, 0));
+	call = wait_for(f, 1);
+	assert_ptr_equal(call->lane, &f->other_lane);
+	assert_int_equal(call->answer.transport, TRANSPORT_ANSWERED);
+	stop(f, DRAIN_MS);
+	for (call = wait_for(f, CONNECTING); call->lane == &f->lane; call = call->next)
+		assert_int_equal(call->answer.transport, TRANSPORT_NOT_SENT);
+	full_listener_close(&full);
 }
 
 /* ---- Bounds ---- */
@@ -317,32 +433,6 @@ static void stop_gives_back_what_was_never_begun(void **state)
 	stop(f, DRAIN_MS);
 	assert_int_equal(wait_for(f, 1)->answer.transport, TRANSPORT_NOT_SENT);
 	assert_int_equal(tiny_http_requests(f->http), 0);
-}
-
-/* A listener whose queue is full lets nobody connect, and refuses nobody. */
-struct full_listener { int fd, clients[3]; char url[64]; };
-
-static void full_listener_open(struct full_listener *full)
-{
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t len = sizeof(at);
-
-	full->fd = socket(AF_INET, SOCK_STREAM, 0);
-	assert_int_equal(bind(full->fd, (struct sockaddr *)&at, len), 0);
-	assert_int_equal(listen(full->fd, 0), 0);
-	assert_int_equal(getsockname(full->fd, (struct sockaddr *)&at, &len), 0);
-	for (size_t i = 0; i < sizeof(full->clients) / sizeof(full->clients[0]); i++) {
-		full->clients[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-		(void)!connect(full->clients[i], (struct sockaddr *)&at, len);
-	}
-	snprintf(full->url, sizeof(full->url), "http://127.0.0.1:%d/", ntohs(at.sin_port));
-}
-
-static void full_listener_close(struct full_listener *full)
-{
-	for (size_t i = 0; i < sizeof(full->clients) / sizeof(full->clients[0]); i++)
-		close(full->clients[i]);
-	close(full->fd);
 }
 
 static void stop_gives_back_what_has_not_left(void **state)
@@ -459,6 +549,9 @@ int main(void)
 		LOOP_TEST(a_connection_that_dies_before_the_answer_is_not_used_again_by_curl),
 		LOOP_TEST(nobody_there_is_no_call),
 		LOOP_TEST(more_calls_than_handles_are_kept_end_at_once),
+		LOOP_TEST(sockets_are_looked_at_between_the_beginnings_of_many),
+		LOOP_TEST(a_lone_call_does_not_wait_until_those_of_another_lane_have_begun),
+		LOOP_TEST(a_lane_with_more_calls_than_a_shard_has_room_for_keeps_none_from_others),
 		LOOP_TEST(a_body_over_the_maximum_is_too_big),
 		LOOP_TEST(a_refusal_with_a_big_body_is_a_refusal),
 		LOOP_TEST(headers_without_end_are_too_big),
