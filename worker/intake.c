@@ -1,8 +1,8 @@
 /* The thread that takes jobs from the queue: which vendor, when, how many.
  *
  * One turn: find the lanes whose time has come, ask Redis for all of them in one pipeline, claim what was
- * granted, sleep until the earliest next time, a wake-up message or a poke. It never calls a vendor and never
- * waits for one.
+ * granted, hear what has come in, sleep until the earliest next time, a wake-up message or a poke. It never calls a
+ * vendor and never waits for one. While there is more than one lane with jobs a claim is kept short (pace.h).
  */
 #include "claim.h"
 #include "clock.h"
@@ -10,6 +10,7 @@
 #include "limits_begin.h"
 #include "log.h"
 #include "mem.h"
+#include "pace.h"
 #include "quota_count.h"
 #include "worker.h"
 
@@ -45,6 +46,7 @@ struct intake {
 	struct queue_glance *glances;   /* for that: room for all lanes */
 	struct lane **glanced;
 	size_t first_lane;          /* where the next turn begins, so that no lane is always last */
+	struct pace pace;
 	bool store_away;
 	bool claim_failed;          /* the last one did */
 	bool redis_away;
@@ -105,10 +107,10 @@ static int room_wait_ms(struct lane *lane)
 
 static int find_due_lanes(struct intake *in, int64_t now)
 {
-	size_t n_lanes = in->worker->n_lanes;
+	size_t n_lanes = in->worker->n_lanes, i;
 	int n = 0;
 
-	for (size_t i = 0; i < n_lanes && n < LANES_A_TURN; i++) {
+	for (i = 0; i < n_lanes && n < LANES_A_TURN; i++) {
 		struct lane *lane = &in->worker->lanes[(in->first_lane + i) % n_lanes];
 
 		if (!is_due(lane, now))
@@ -118,15 +120,19 @@ static int find_due_lanes(struct intake *in, int64_t now)
 		else
 			lane->next_take_mono_ms = now + room_wait_ms(lane);
 	}
-	in->first_lane = (in->first_lane + 1) % n_lanes;
+	in->first_lane = (in->first_lane + (i < n_lanes ? i : 1)) % n_lanes;
 	return n;
 }
 
 /* Shares the room among the due lanes; returns how many of them get some. */
 static int fill_takes(struct intake *in, int n_due)
 {
-	int room = free_calls(in), most = in->claim_failed ? PROBE_GRANTS : GRANTS_A_TURN, share, n = 0;
+	int room = free_calls(in), most = pace_most(&in->pace, clock_mono_us()), share, n = 0;
 
+	if (most < n_due)
+		most = n_due;
+	if (in->claim_failed)
+		most = PROBE_GRANTS;
 	if (room > most)
 		room = most;
 	share = n_due ? room / n_due : 0;
@@ -168,6 +174,13 @@ static void set_next_take(struct intake *in, struct lane *lane, const struct que
 		wait = longest_wait_ms(take);
 	lane->gather_until_mono_ms = wait < 0 && take->n >= GATHER_AFTER ? clock_mono_ms() + GATHER_MS : 0;
 	lane->next_take_mono_ms = wait < 0 ? when_woken : wait ? answered_at + wait : 0;
+}
+
+/* Of which lane the jobs of these takes are; NULL: of several. */
+static const struct lane *only_lane(const struct claim_item *items, size_t n)
+{
+	/* They lie together, lane by lane. */
+	return items[0].lane == items[n - 1].lane ? items[0].lane : NULL;
 }
 
 static size_t fill_claims(struct intake *in, int n_takes, struct claim_item *items)
@@ -266,7 +279,7 @@ static bool take_once(struct intake *in)
 	struct worker *worker = in->worker;
 	struct claim_item items[GRANTS_A_TURN];
 	struct err_text why = { "" };
-	int64_t answered_at;
+	int64_t began_us = clock_mono_us(), answered_at;
 	size_t n_items;
 	int n;
 
@@ -286,6 +299,7 @@ static bool take_once(struct intake *in)
 	if (n_items) {
 		CRASH_POINT("take_after");
 		in->store_away = in->claim_failed = count_and_call(in, n, items, n_items) != ERR_OK;
+		pace_note(&in->pace, only_lane(items, n_items), (int)n_items, began_us, clock_mono_us());
 	}
 	for (int i = 0; i < n; i++)
 		set_next_take(in, in->lanes[i], &in->takes[i], answered_at);
@@ -317,14 +331,15 @@ static int next_wait_ms(const struct intake *in)
 	return next > now ? (int)(next - now) : 0;
 }
 
-static void sleep_until_needed(struct intake *in)
+/* Hears what has come in; if it may, sleeps until something does or a lane's time has come. */
+static void listen_for_wakes(struct intake *in, bool may_sleep)
 {
 	int fd = queue_wake_fd(in->wake);
 	struct pollfd fds[2] = {
 		{ .fd = in->worker->intake_poke.fd, .events = POLLIN },
 		{ .fd = fd, .events = POLLIN | POLLRDHUP },
 	};
-	int wait = next_wait_ms(in);
+	int wait = may_sleep ? next_wait_ms(in) : 0;
 
 	if (fd != in->wake_fd) {
 		in->wake_fd = fd;
@@ -334,7 +349,8 @@ static void sleep_until_needed(struct intake *in)
 	if (fd < 0 && wait > AWAY_WAIT_MS)
 		wait = AWAY_WAIT_MS;
 	poll(fds, 2, wait);
-	mailbox_take(&in->worker->intake_poke);
+	if (fds[0].revents)
+		mailbox_take(&in->worker->intake_poke);
 	if (fds[1].revents)
 		queue_wake_read(in->wake, on_wake, in);
 	if (fds[1].revents & ~POLLIN)
@@ -374,13 +390,15 @@ void *intake_run(void *arg)
 	in->glances = mem_calloc(in->worker->n_lanes, sizeof(*in->glances));
 	in->glanced = mem_calloc(in->worker->n_lanes, sizeof(*in->glanced));
 	in->wake_fd = -1;
+	pace_init(&in->pace, GRANTS_A_TURN);
 	if (!open_queues(in))
 		abort();   /* main() has checked the URL: this cannot be */
 	while (!atomic_load(&in->worker->leaving)) {
+		/* One lane with a backlog is no reason not to hear of the others. */
 		while (store_is_back(in) && !atomic_load(&in->worker->leaving) && take_once(in))
-			;
+			listen_for_wakes(in, false);
 		if (!atomic_load(&in->worker->leaving))
-			sleep_until_needed(in);
+			listen_for_wakes(in, true);
 	}
 	queue_wake_free(in->wake);
 	queue_free(in->queue);

@@ -1,4 +1,5 @@
-/* The intake thread beside a store that hangs: it asks once, not for every vendor, and leaves when it has to. */
+/* The intake thread beside a store that hangs: it asks once, not for every vendor, and leaves when it has to. And beside a
+ * vendor with a backlog: it hears of others. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LANES = 24, STORE_TIMEOUT_MS = 250 };
+enum { LANES = 24, STORE_TIMEOUT_MS = 250, BACKLOG = 3000, BATCH_MAX = 1000, WAIT_MS = 20000 };
 
 static struct private_redis *server;
 static const struct vendor_limit limits[] = { { 10, 1000, 0 } };
@@ -41,7 +42,30 @@ static enum err fake_ping(struct store *store, struct err_text *why)
 	return time_out(why);
 }
 
-static const struct store_engine engine = { .mark_called = fake_mark_called, .ping = fake_ping };
+/* ---- A store that has none of the jobs, to which a lone job of another vendor comes at the second claim ---- */
+
+static const char lone_id[] = "0199f0c2-0000-7000-8000-000000000001";
+static struct queue *pushes;
+static _Atomic int claims, claimed, claimed_before_lone;
+
+static enum err fake_claim(struct store *store, struct store_claim *items, size_t n, int64_t now, int64_t lease_until,
+                           struct err_text *why)
+{
+	const struct queue_entry entry = { "v1", lone_id };
+
+	(void)store, (void)now, (void)lease_until;
+	if (atomic_fetch_add(&claims, 1) == 1)
+		assert_int_equal(queue_push(pushes, &entry, 1, why), ERR_OK);
+	for (size_t i = 0; i < n; i++) {
+		items[i].outcome = ERR_NOT_FOUND;
+		if (strcmp(items[i].request_id, lone_id) == 0)
+			atomic_store(&claimed_before_lone, atomic_load(&claimed));
+	}
+	atomic_fetch_add(&claimed, (int)n);
+	return ERR_OK;
+}
+
+static const struct store_engine engine = { .mark_called = fake_mark_called, .ping = fake_ping, .claim = fake_claim };
 static struct store store = { &engine };
 
 /* Nothing is ever granted. */
@@ -83,11 +107,16 @@ static void make_stale_lanes(struct worker *worker)
 	queue_free(queue);
 }
 
-static void a_store_that_hangs_is_not_waited_for_once_a_vendor(void **state)
+static struct worker new_worker(void)
 {
-	struct worker worker = { .store = &store, .calls_max = 100, .lease_ms = FIXTURE_LEASE_MS, .consumer = "w1",
+	return (struct worker){ .store = &store, .calls_max = 1000, .lease_ms = FIXTURE_LEASE_MS, .consumer = "w1",
 		.settings = { .redis_url = (char *)(uintptr_t)private_redis_url(server), .redis_prefix = (char *)(uintptr_t)"t:",
 		              .redis_timeout_ms = FIXTURE_TIMEOUT_MS } };
+}
+
+static void a_store_that_hangs_is_not_waited_for_once_a_vendor(void **state)
+{
+	struct worker worker = new_worker();
 	int64_t told;
 	pthread_t thread;
 
@@ -106,9 +135,42 @@ static void a_store_that_hangs_is_not_waited_for_once_a_vendor(void **state)
 	mailbox_deinit(&worker.intake_poke);
 }
 
+static void a_backlog_of_one_lane_keeps_no_wake_up_of_another_waiting(void **state)
+{
+	struct worker worker = new_worker();
+	int64_t give_up = clock_mono_ms() + WAIT_MS;
+	pthread_t thread;
+
+	(void)state;
+	private_redis_do(server, "FLUSHALL");
+	pushes = fixture_queue(server);
+	for (int i = 0; i < 2; i++) {
+		vendors[i] = fixture_vendor(i ? "v1" : "v0", NULL, 0);
+		lanes[i] = (struct lane){ .vendor = &vendors[i], .in_flight = &worker.in_flight };
+	}
+	for (int n = BACKLOG; n > 0; n -= BATCH_MAX)
+		fixture_push(pushes, "v0", BATCH_MAX);
+	worker.lanes = lanes;
+	worker.n_lanes = 2;
+	assert_int_equal(mailbox_init(&worker.intake_poke), 0);
+	assert_int_equal(pthread_create(&thread, NULL, intake_run, &worker), 0);
+	while (atomic_load(&claimed) <= BACKLOG && clock_mono_ms() < give_up)
+		fixture_nap_ms(1);
+	atomic_store(&worker.leaving, true);
+	mailbox_poke(&worker.intake_poke);
+	pthread_join(thread, NULL);
+	assert_int_equal(atomic_load(&claimed), BACKLOG + 1);
+	assert_in_range(atomic_load(&claimed_before_lone), 1, BACKLOG - 1);
+	mailbox_deinit(&worker.intake_poke);
+	queue_free(pushes);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(a_store_that_hangs_is_not_waited_for_once_a_vendor) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_store_that_hangs_is_not_waited_for_once_a_vendor),
+		cmocka_unit_test(a_backlog_of_one_lane_keeps_no_wake_up_of_another_waiting),
+	};
 	int failed;
 
 	private_redis_or_skip();
