@@ -62,6 +62,7 @@ static int setup(void **state)
 	left_init(&f->lane.left);
 	f->other_vendor = f->vendor;
 	f->other_lane = (struct lane){ .vendor = &f->other_vendor, .in_flight = &f->in_flight };
+	left_init(&f->other_lane.left);
 	if (mailbox_init(&f->done) < 0 || mailbox_init(&f->late_poke) < 0 ||
 	    loop_new(&f->context, CALLS_MAX, &f->done, &f->late_poke, &f->loop, NULL) != ERR_OK)
 		return -1;
