@@ -7,6 +7,7 @@ import os
 from early_store import opened
 
 UNFINISHED = ["pending", "processing"]
+CLOCKS_MS = 1000    # by what the time of a job and that of who asks for it may differ
 
 
 def count(stack):
@@ -51,7 +52,9 @@ def unfinished_look(stack):
 
 
 def complete_since(stack, since_ms):
-    """{id: when it was last changed, in ms} of the complete jobs with a result that were accepted since then."""
+    """{id: when it was last changed, in ms} of the complete jobs with a result that were accepted since then, or a
+    little before."""
+    since_ms -= CLOCKS_MS
     with opened(stack) as db:
         if stack.store == "mongodb":
             since = datetime.datetime.fromtimestamp(since_ms / 1000, datetime.timezone.utc)
