@@ -97,6 +97,8 @@ static const struct setting table[] = {
 	  "The vendor of jobs that name none; empty: such jobs are refused." },
 	{ "VENDORFETCH_ACCEPT_STATUS", { NULL }, INT(accept_status), "202", 200, 202, "", NULL,
 	  "The HTTP status of an accepted job, for clients that insist on another." },
+	{ "VENDORFETCH_OTHER_NAMES", { NULL }, INT(other_names), "1", 0, 1, "", NULL,
+	  "1: clients may use the other names of `vendor` and `payload`, too (docs/api.md); 0: these two only." },
 	{ "VENDORFETCH_API_THREADS", { NULL }, INT(api_threads), "64", 1, 1024, "", NULL, "Request threads of one API process." },
 	{ "VENDORFETCH_MAX_BODY_BYTES", { NULL }, INT(max_body_bytes), "1048576", 1024, 15 << 20, "bytes", NULL,
 	  "The longest request body." },

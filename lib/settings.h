@@ -25,6 +25,7 @@ struct settings {
 	char *vendors_dir;
 	char *default_vendor;        /* "" = none */
 	int64_t accept_status;       /* 200, 201 or 202 */
+	int64_t other_names;         /* 1: bodies of POST /jobs may use the other names of vendor and payload, too */
 	int64_t api_threads;
 	int64_t max_body_bytes;
 	int64_t store_timeout_ms;
