@@ -50,7 +50,7 @@ static void reply_bad_request(enum err err, const struct err_text *why, struct r
 
 static void answer(struct api *api, struct request *request, struct reply *reply)
 {
-	const struct route *route = route_find(api_routes, request, reply);
+	const struct route *route = route_find(api_routes, api->settings.path_prefix, request, reply);
 	struct err_text why;
 	enum err err;
 

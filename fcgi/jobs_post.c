@@ -9,7 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_MAX_LEN = 255, ACCEPTED_MAX_BYTES = 512, HOUR_MS = 3600 * 1000 };
+enum { KEY_MAX_LEN = 255, LOCATION_SIZE = 256, ACCEPTED_MAX_BYTES = 512, HOUR_MS = 3600 * 1000 };
+
+#define IDEMPOTENCY_KEY "HTTP_IDEMPOTENCY_KEY"
 
 /* application/json or any .../...+json, with charset utf-8 if it names one; none at all is taken as JSON. */
 static bool is_json_type(const char *type)
@@ -63,14 +65,16 @@ static const struct vendor *default_vendor(const struct api *api, struct reply *
 	return NULL;
 }
 
-static void reply_accepted(const struct api *api, const char *request_id, bool replayed, struct reply *reply)
+/* The job is where the client posted it: with the prefix only if it came with one. */
+static void reply_accepted(const struct api *api, const struct request *request, const char *request_id, bool replayed,
+                           struct reply *reply)
 {
 	struct buffer out;
-	char location[64];
+	char location[LOCATION_SIZE];
 	char *text;
 	size_t len;
 
-	snprintf(location, sizeof(location), "/jobs/%s", request_id);
+	snprintf(location, sizeof(location), "%s/jobs/%s", request->prefix, request_id);
 	reply_header(reply, "Location", location);
 	buffer_init(&out, ACCEPTED_MAX_BYTES);
 	buffer_printf(&out, "{\"request_id\":\"%s\"", request_id);
@@ -93,8 +97,10 @@ static void reply_refused(enum err err, struct reply *reply)
 		reply_unavailable(reply);
 }
 
-static void store_job(struct api *api, const struct vendor *vendor, char *payload, const char *key, struct reply *reply)
+static void store_job(struct api *api, const struct request *request, const struct vendor *vendor, char *payload,
+                      struct reply *reply)
 {
+	const char *key = request_header(request, IDEMPOTENCY_KEY);
 	int64_t now = clock_now_ms();
 	struct store_insert insert = {
 		.idempotency_key = key,
@@ -109,14 +115,14 @@ static void store_job(struct api *api, const struct vendor *vendor, char *payloa
 	insert.job = job_new(now, vendor->name, payload, now + vendor->deadline_ms);
 	err = group_commit_put(api->commit, &insert, request_id, &why);
 	if (err == ERR_OK || err == ERR_EXISTS)
-		reply_accepted(api, request_id, err == ERR_EXISTS, reply);
+		reply_accepted(api, request, request_id, err == ERR_EXISTS, reply);
 	else
 		reply_refused(err, reply);
 }
 
 static void handle(struct api *api, const struct request *request, struct reply *reply)
 {
-	const char *key = request_header(request, "HTTP_IDEMPOTENCY_KEY");
+	const char *key = request_header(request, IDEMPOTENCY_KEY);
 	const struct vendor *vendor;
 	char *payload;
 
@@ -134,7 +140,7 @@ static void handle(struct api *api, const struct request *request, struct reply 
 	if (!vendor)
 		vendor = default_vendor(api, reply);
 	if (vendor)
-		store_job(api, vendor, payload, key, reply);
+		store_job(api, request, vendor, payload, reply);
 	else
 		free(payload);
 }

@@ -75,6 +75,12 @@ static void load_vendors(struct api *api)
 		fatal("VENDORFETCH_DEFAULT_VENDOR names a vendor that no file defines", api->settings.default_vendor);
 }
 
+static void check_path_prefix(const struct api *api)
+{
+	if (route_prefix_clashes(api_routes, api->settings.path_prefix))
+		fatal("VENDORFETCH_PATH_PREFIX begins with a path of the API", api->settings.path_prefix);
+}
+
 /* What the store link does until it succeeds: the store, and the key that callback tokens are made with. */
 static enum err open_store(void *arg, struct store **store, struct err_text *why)
 {
@@ -203,6 +209,7 @@ int main(int argc, char **argv)
 	/* With a killed multiwatch its children leave, too, and the next one finds its lock free. */
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	block_signals();
+	check_path_prefix(&api);
 	load_vendors(&api);
 	make_parts(&api);
 	learn_time(&api.settings);

@@ -20,6 +20,7 @@ struct request {
 	const char *method;
 	char path[REQUEST_PATH_MAX + 1];           /* percent-decoded */
 	const char *query;        /* what follows the '?', still encoded; "" if nothing does */
+	const char *prefix;       /* set by route_find(): what path has in front of the route's own; "" if nothing */
 	const char *params[REQUEST_PARAMS_MAX];    /* filled by route_find(): the {...} parts of the path, in order */
 	char params_text[REQUEST_PATH_MAX + 1];    /* where they are kept */
 	char *body;               /* owned, NUL-terminated; NULL before request_read_body() */

@@ -11,7 +11,7 @@ static size_t part_len(const char *s) { return strcspn(s, "/"); }
 /* Compares part by part; the parts that stand for {...} are copied into params_text, each with its NUL. */
 static bool matches(const char *pattern, struct request *request)
 {
-	const char *path = request->path;
+	const char *path = request->path + strlen(request->prefix);
 	char *text = request->params_text;
 	int n = 0;
 
@@ -51,11 +51,32 @@ static void append_method(struct buffer *allow, const char *method)
 		buffer_append_str(allow, ", HEAD");
 }
 
-const struct route *route_find(const struct route *const *routes, struct request *request, struct reply *reply)
+bool route_prefix_clashes(const struct route *const *routes, const char *prefix)
+{
+	for (; *prefix && *routes; routes++) {
+		size_t len = 1 + part_len((*routes)->pattern + 1);
+
+		if (len == 1 + part_len(prefix + 1) && memcmp((*routes)->pattern, prefix, len) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The prefix if the path has it in front, else "". */
+static const char *prefix_of(const char *path, const char *prefix)
+{
+	size_t len = strlen(prefix);
+
+	return strncmp(path, prefix, len) == 0 && path[len] == '/' ? prefix : "";
+}
+
+const struct route *route_find(const struct route *const *routes, const char *prefix, struct request *request,
+                               struct reply *reply)
 {
 	const struct route *found = NULL;
 	struct buffer allow;
 
+	request->prefix = prefix_of(request->path, prefix);
 	buffer_init(&allow, ALLOW_MAX_BYTES);
 	for (; *routes && !found; routes++) {
 		if (!matches((*routes)->pattern, request))

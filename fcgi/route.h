@@ -23,7 +23,11 @@ struct route {
 };
 
 /* The route of this request in a NULL-terminated table, with request->params filled; or NULL, then reply is
- * (404, 405, 204). */
-const struct route *route_find(const struct route *const *routes, struct request *request, struct reply *reply);
+ * (404, 405, 204). Every path is also there with prefix in front ("" = none; borrowed by request->prefix). */
+const struct route *route_find(const struct route *const *routes, const char *prefix, struct request *request,
+                               struct reply *reply);
+
+/* Does the prefix begin as a path of the table does? Then that path would not be found without it. */
+bool route_prefix_clashes(const struct route *const *routes, const char *prefix);
 
 #endif

@@ -28,7 +28,9 @@
 static const char default_file[] = VENDORFETCH_SYSCONFDIR "/vendorfetch.conf";
 static const char own_prefix[] = "VENDORFETCH_";
 
-enum { ALIASES_MAX = 2, NAME_SIZE = 64, SECRET_BYTES_MAX = 64 << 10, EXIT_USAGE = 2 };
+#define ALPHANUMERIC "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+enum { ALIASES_MAX = 2, NAME_SIZE = 64, PATH_PREFIX_MAX = 128, SECRET_BYTES_MAX = 64 << 10, EXIT_USAGE = 2 };
 
 /* ---- The table ---- */
 
@@ -76,6 +78,21 @@ static const char *bad_key_prefix(const char *value)
 	return NULL;
 }
 
+/* lighttpd.conf makes a part of a pattern of it, so nothing in it may mean anything there. */
+static const char *bad_path_prefix(const char *value)
+{
+	if (strlen(value) > PATH_PREFIX_MAX)
+		return "has more than 128 characters";
+	while (*value) {
+		size_t len = value[0] == '/' ? strcspn(value + 1, "/") : 0;
+
+		if (len == 0 || value[1] == '.' || strspn(value + 1, ALPHANUMERIC "._~-") < len)
+			return "is not like /api/v1: parts of letters, digits, '.', '_', '~' and '-', each after a slash";
+		value += 1 + len;
+	}
+	return NULL;
+}
+
 #define STRING(field) TYPE_STRING, offsetof(struct settings, field)
 #define INT(field) TYPE_INT, offsetof(struct settings, field)
 
@@ -97,6 +114,8 @@ static const struct setting table[] = {
 	  "The vendor of jobs that name none; empty: such jobs are refused." },
 	{ "VENDORFETCH_ACCEPT_STATUS", { NULL }, INT(accept_status), "202", 200, 202, "", NULL,
 	  "The HTTP status of an accepted job, for clients that insist on another." },
+	{ "VENDORFETCH_PATH_PREFIX", { NULL }, STRING(path_prefix), "", 0, 0, "", bad_path_prefix,
+	  "In front of every path of the API, for clients that know it there, such as `/api/v1`; the paths without it stay." },
 	{ "VENDORFETCH_OTHER_NAMES", { NULL }, INT(other_names), "1", 0, 1, "", NULL,
 	  "1: clients may use the other names of `vendor` and `payload`, too (docs/api.md); 0: these two only." },
 	{ "VENDORFETCH_API_THREADS", { NULL }, INT(api_threads), "64", 1, 1024, "", NULL, "Request threads of one API process." },

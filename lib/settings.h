@@ -24,6 +24,7 @@ struct settings {
 	char *async_vendor_url;
 	char *vendors_dir;
 	char *default_vendor;        /* "" = none */
+	char *path_prefix;           /* "" = none, else it begins with a slash and does not end in one */
 	int64_t accept_status;       /* 200, 201 or 202 */
 	int64_t other_names;         /* 1: bodies of POST /jobs may use the other names of vendor and payload, too */
 	int64_t api_threads;

@@ -37,14 +37,16 @@ static int end(void **state)
 	return 0;
 }
 
-static const struct route *find(const char *method, const char *target)
+static const struct route *find_with(const char *prefix, const char *method, const char *target)
 {
 	struct err_text why;
 
 	request.method = method;
 	assert_int_equal(request_set_target(&request, target, &why), ERR_OK);
-	return route_find(table, &request, &reply);
+	return route_find(table, prefix, &request, &reply);
 }
+
+static const struct route *find(const char *method, const char *target) { return find_with("", method, target); }
 
 /* ---- Routes ---- */
 
@@ -52,6 +54,7 @@ static void finds_by_method_and_path(void **state)
 {
 	(void)state;
 	assert_ptr_equal(find("POST", "/things"), &post_things);
+	assert_string_equal(request.prefix, "");
 	assert_ptr_equal(find("GET", "/things?x=1"), &get_things);
 	assert_ptr_equal(find("GET", "/things/7"), &get_thing);
 	assert_string_equal(request.params[0], "7");
@@ -105,6 +108,40 @@ static void options_is_204_with_allow(void **state)
 	assert_int_equal(reply.status, 204);
 	assert_string_equal(reply.headers.data, "Allow: GET, HEAD, OPTIONS\r\n");
 	assert_null(reply.body);
+}
+
+static void a_prefix_is_one_more_way_to_every_path(void **state)
+{
+	(void)state;
+	assert_ptr_equal(find_with("/api/v1", "POST", "/api/v1/things"), &post_things);
+	assert_string_equal(request.prefix, "/api/v1");
+	assert_ptr_equal(find_with("/api/v1", "GET", "/%61pi/v1/things/7?x=1"), &get_thing);
+	assert_string_equal(request.params[0], "7");
+	assert_ptr_equal(find_with("/api/v1", "GET", "/things/7/parts/api"), &get_part);
+	assert_string_equal(request.prefix, "");
+}
+
+static void what_only_looks_like_the_prefix_is_404(void **state)
+{
+	static const char *const targets[] = { "/api/v1", "/api/v1/", "/api/v1things", "/api/v11/things", "/api/things",
+	                                       "/API/v1/things", "/api/v1/api/v1/things", "/api/v1//things", "/things/api/v1" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
+		assert_null(find_with("/api/v1", "GET", targets[i]));
+		assert_int_equal(reply.status, 404);
+	}
+}
+
+static void a_prefix_that_begins_as_a_path_does_clashes(void **state)
+{
+	(void)state;
+	assert_true(route_prefix_clashes(table, "/things"));
+	assert_true(route_prefix_clashes(table, "/things/v1"));
+	assert_false(route_prefix_clashes(table, "/thing"));
+	assert_false(route_prefix_clashes(table, "/things2"));
+	assert_false(route_prefix_clashes(table, "/api/things"));
+	assert_false(route_prefix_clashes(table, ""));
 }
 
 /* ---- The request's target ---- */
@@ -198,6 +235,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(other_methods_are_405_with_allow, begin, end),
 		cmocka_unit_test_setup_teardown(methods_are_case_sensitive, begin, end),
 		cmocka_unit_test_setup_teardown(options_is_204_with_allow, begin, end),
+		cmocka_unit_test_setup_teardown(a_prefix_is_one_more_way_to_every_path, begin, end),
+		cmocka_unit_test_setup_teardown(what_only_looks_like_the_prefix_is_404, begin, end),
+		cmocka_unit_test_setup_teardown(a_prefix_that_begins_as_a_path_does_clashes, begin, end),
 		cmocka_unit_test_setup_teardown(decodes_the_path_but_not_the_query, begin, end),
 		cmocka_unit_test_setup_teardown(refuses_what_is_no_path, begin, end),
 		cmocka_unit_test_setup_teardown(refuses_a_path_that_is_too_long, begin, end),

@@ -265,6 +265,30 @@ static void values_out_of_bounds_are_named_with_their_source(void **state)
 	               "VENDORFETCH_REDIS_PREFIX: may only hold printable ASCII characters other than space and braces (from command line)");
 }
 
+static void a_path_prefix_is_parts_after_slashes(void **state)
+{
+	static const char *const good[] = { "/api", "/api/v1", "/a-b/c_d/e~f/1.0" };
+	static const char *const bad[] = { "/", "api", "/api/", "//api", "/api//v1", "/..", "/api/./v1", "/a?b", "/a%20", "/(a|b)",
+	                                   "/a\"b" };
+	struct settings s;
+	char args[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		snprintf(args, sizeof(args), "--path-prefix %s", good[i]);
+		load(args, &s);
+		assert_string_equal(s.path_prefix, good[i]);
+		settings_free(&s);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		snprintf(args, sizeof(args), "--path-prefix=%s", bad[i]);
+		assert_refused(args, "VENDORFETCH_PATH_PREFIX: is not like /api/v1: parts of letters, digits, '.', '_', '~' and '-', "
+		                     "each after a slash (from command line)");
+	}
+	snprintf(args, sizeof(args), "--path-prefix /%0128d", 0);
+	assert_refused(args, "VENDORFETCH_PATH_PREFIX: has more than 128 characters (from command line)");
+}
+
 static void odd_options_are_refused(void **state)
 {
 	(void)state;
@@ -318,6 +342,7 @@ int main(void)
 		cmocka_unit_test_setup(bad_lines_are_named, empty_everything),
 		cmocka_unit_test_setup(a_named_file_must_be_there, empty_everything),
 		cmocka_unit_test_setup(values_out_of_bounds_are_named_with_their_source, empty_everything),
+		cmocka_unit_test_setup(a_path_prefix_is_parts_after_slashes, empty_everything),
 		cmocka_unit_test_setup(odd_options_are_refused, empty_everything),
 		cmocka_unit_test_setup(help_and_version_are_answered, empty_everything),
 		cmocka_unit_test_setup(the_base_url_loses_its_last_slash, empty_everything),
