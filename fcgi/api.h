@@ -3,6 +3,7 @@
 #ifndef VF_API_H
 #define VF_API_H
 
+#include "extra_fields.h"
 #include "group_change.h"
 #include "group_commit.h"
 #include "group_read.h"
@@ -20,6 +21,7 @@ enum { REQUEST_VALUES_MAX = 100000 };
 struct api {
 	struct settings settings;
 	struct vendor_set *vendors;
+	struct extra_fields *extra_fields;
 	unsigned char callback_key[STORE_SECRET_SIZE];  /* set once store_link_get() gives a store */
 	struct store_link *link;
 	struct group_commit *commit;

@@ -57,13 +57,20 @@ static char *job_text(const struct job *job, size_t *len)
 	return buffer_take(&out, len);
 }
 
+/* Takes a job's text. */
+static void reply_job(const struct api *api, char *text, size_t len, struct reply *reply)
+{
+	text = extra_fields_add(api->extra_fields, text, &len);
+	reply_json(reply, 200, text, len);
+}
+
 static bool reply_cached(struct api *api, const char *request_id, struct reply *reply)
 {
 	size_t len;
 	char *text = result_cache_get(api->cache, request_id, &len);
 
 	if (text)
-		reply_json(reply, 200, text, len);
+		reply_job(api, text, len, reply);
 	return text != NULL;
 }
 
@@ -94,7 +101,7 @@ static void handle(struct api *api, const struct request *request, struct reply 
 			result_cache_put(api->cache, request_id, text, len);
 		else
 			result_cache_note_unfinished(api->cache, request_id);
-		reply_json(reply, 200, text, len);
+		reply_job(api, text, len, reply);
 	}
 	job_free(job);
 }

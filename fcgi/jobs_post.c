@@ -84,6 +84,7 @@ static void reply_accepted(const struct api *api, const struct request *request,
 		buffer_printf(&out, ",\"status\":\"%s\"", status_name(STATUS_PENDING));
 	buffer_append_str(&out, "}\n");
 	text = buffer_take(&out, &len);
+	text = extra_fields_add(api->extra_fields, text, &len);
 	reply_json(reply, (int)api->settings.accept_status, text, len);
 }
 

@@ -75,10 +75,15 @@ static void load_vendors(struct api *api)
 		fatal("VENDORFETCH_DEFAULT_VENDOR names a vendor that no file defines", api->settings.default_vendor);
 }
 
-static void check_path_prefix(const struct api *api)
+/* What stands before and in the answers. */
+static void load_names(struct api *api)
 {
+	struct err_text why = { "" };
+
 	if (route_prefix_clashes(api_routes, api->settings.path_prefix))
 		fatal("VENDORFETCH_PATH_PREFIX begins with a path of the API", api->settings.path_prefix);
+	if (extra_fields_new(api->settings.extra_fields, &api->extra_fields, &why) != ERR_OK)
+		fatal("VENDORFETCH_EXTRA_FIELDS", why.text);
 }
 
 /* What the store link does until it succeeds: the store, and the key that callback tokens are made with. */
@@ -191,6 +196,7 @@ static void leave(struct api *api, struct accept_pool *pool)
 	store_link_free(api->link);
 	health_free(api->health);
 	result_cache_free(api->cache);
+	extra_fields_free(api->extra_fields);
 	vendor_set_free(api->vendors);
 	explicit_bzero(api->callback_key, sizeof(api->callback_key));
 	settings_free(&api->settings);
@@ -209,7 +215,7 @@ int main(int argc, char **argv)
 	/* With a killed multiwatch its children leave, too, and the next one finds its lock free. */
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	block_signals();
-	check_path_prefix(&api);
+	load_names(&api);
 	load_vendors(&api);
 	make_parts(&api);
 	learn_time(&api.settings);

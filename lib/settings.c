@@ -116,6 +116,8 @@ static const struct setting table[] = {
 	  "The HTTP status of an accepted job, for clients that insist on another." },
 	{ "VENDORFETCH_PATH_PREFIX", { NULL }, STRING(path_prefix), "", 0, 0, "", bad_path_prefix,
 	  "In front of every path of the API, for clients that know it there, such as `/api/v1`; the paths without it stay." },
+	{ "VENDORFETCH_EXTRA_FIELDS", { NULL }, STRING(extra_fields), "", 0, 0, "", NULL,
+	  "More names for members of answers about a job, such as `request_id=requestId,jobId;result=data`; at most 16." },
 	{ "VENDORFETCH_OTHER_NAMES", { NULL }, INT(other_names), "1", 0, 1, "", NULL,
 	  "1: clients may use the other names of `vendor` and `payload`, too (docs/api.md); 0: these two only." },
 	{ "VENDORFETCH_API_THREADS", { NULL }, INT(api_threads), "64", 1, 1024, "", NULL, "Request threads of one API process." },

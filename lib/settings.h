@@ -25,6 +25,7 @@ struct settings {
 	char *vendors_dir;
 	char *default_vendor;        /* "" = none */
 	char *path_prefix;           /* "" = none, else it begins with a slash and does not end in one */
+	char *extra_fields;          /* "" = none; fcgi/extra_fields.h reads it */
 	int64_t accept_status;       /* 200, 201 or 202 */
 	int64_t other_names;         /* 1: bodies of POST /jobs may use the other names of vendor and payload, too */
 	int64_t api_threads;

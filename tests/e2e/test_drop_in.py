@@ -1,5 +1,6 @@
 """The service in the place of another one: its paths, the names in its answers."""
 
+import json
 import os
 import subprocess
 import urllib.parse
@@ -10,9 +11,12 @@ import stack as stack_module
 from api import Api, assert_problem
 from stack import QUICK_SETTINGS, Stack
 from vendor_files import all_vendor_files
+from waiting import wait_for
 
 PREFIX = "/api/v1.0"
-SETTINGS = {"VENDORFETCH_PATH_PREFIX": PREFIX}
+SETTINGS = {"VENDORFETCH_PATH_PREFIX": PREFIX,
+            "VENDORFETCH_EXTRA_FIELDS": "request_id=requestId,jobId;status=state;result=data;last_error=lastError"}
+EXTRAS = {"requestId": "request_id", "jobId": "request_id", "state": "status", "data": "result", "lastError": "last_error"}
 
 
 @pytest.fixture(scope="module")
@@ -71,10 +75,71 @@ def test_a_wrong_method_under_the_prefix_is_405(dropped_in):
     assert dropped_in.api.get("/jobs").headers["Allow"] == "POST, OPTIONS"
 
 
+# ---- More names in answers ----
+
+def assert_has_extras(answer):
+    """Every member that has more names is there under each of them, the others are not."""
+    for extra, member in EXTRAS.items():
+        assert (extra in answer) == (member in answer) and answer.get(extra) == answer.get(member), (extra, answer)
+
+
+def test_answers_have_their_members_under_more_names(dropped_in):
+    response = dropped_in.api.post("/jobs", {"vendor": "quick", "payload": {"a": ["}", {"b": '"'}]}})
+    assert response.json()["jobId"] == response.json()["request_id"]
+    assert_has_extras(response.json())
+    job = dropped_in.api.wait(response.json()["request_id"], status="complete")
+    assert job["data"]["received"] == {"a": ["}", {"b": '"'}]}
+    for _ in range(6):  # from both processes: out of the store, out of Redis, out of their own memory
+        assert_has_extras(dropped_in.api.job(job["request_id"]))
+
+
+def test_so_have_those_of_unfinished_jobs(dropped_in):
+    dropped_in.sync_mock.configure(fail_ratio=1)
+    request_id = dropped_in.api.submit("sturdy")
+    job = wait_for(lambda: (job := dropped_in.api.job(request_id)).get("last_error") and job, 10, "a failed attempt")
+    assert job["lastError"] == job["last_error"] and job["state"] in ("pending", "processing")
+    assert_has_extras(job)
+    dropped_in.sync_mock.fresh()
+    assert_has_extras(dropped_in.api.wait(request_id, status="complete"))
+
+
+def test_a_shared_cache_holds_answers_without_them(dropped_in):
+    request_id = dropped_in.api.submit("quick")
+    assert_has_extras(dropped_in.api.wait(request_id, status="complete"))
+    cached = json.loads(dropped_in.queue.redis.get("job:" + request_id))
+    assert cached["status"] == "complete" and not EXTRAS.keys() & cached.keys(), cached
+    dropped_in.restart("api", {"VENDORFETCH_EXTRA_FIELDS": "result=answer"})
+    try:
+        job = dropped_in.api.job(request_id)
+        assert job == {**cached, "answer": cached["result"]}
+    finally:
+        dropped_in.restart("api")
+
+
+def test_answers_from_redis_get_them(dropped_in):
+    """What only Redis knows cannot come from the store."""
+    request_id = "01890a5d-ac96-774b-bcce-b302099a8057"
+    dropped_in.queue.redis.set("job:" + request_id, '{"request_id":"%s","status":"complete","result":{"a":1}}\n' % request_id)
+    try:
+        answer = dropped_in.api.job(request_id)
+        assert answer["result"] == {"a": 1}
+        assert_has_extras(answer)
+    finally:
+        dropped_in.queue.redis.delete("job:" + request_id)
+
+
+def test_head_tells_the_length_with_them(dropped_in):
+    request_id = dropped_in.api.submit("quick")
+    dropped_in.api.wait(request_id, status="complete")
+    response = dropped_in.api.request("HEAD", "/jobs/" + request_id)
+    assert int(response.headers["Content-Length"]) == len(dropped_in.api.get("/jobs/" + request_id).content)
+
+
 # ---- Settings that cannot be ----
 
 BAD_SETTINGS = [
     pytest.param({"VENDORFETCH_PATH_PREFIX": "/jobs/v1"}, ["VENDORFETCH_PATH_PREFIX", "/jobs/v1"], id="path-of-the-api"),
+    pytest.param({"VENDORFETCH_EXTRA_FIELDS": "id=jobId"}, ["VENDORFETCH_EXTRA_FIELDS: ", '"id"'], id="no-such-member"),
 ]
 
 
