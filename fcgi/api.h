@@ -14,6 +14,7 @@
 #include "settings.h"
 #include "store_link.h"
 #include "vendor.h"
+#include "vendor_routes.h"
 
 /* JSON values in one request: as json-c values they take up to a hundred times their text. */
 enum { REQUEST_VALUES_MAX = 100000 };
@@ -21,6 +22,7 @@ enum { REQUEST_VALUES_MAX = 100000 };
 struct api {
 	struct settings settings;
 	struct vendor_set *vendors;
+	struct vendor_routes *routes;                   /* NULL: there are none */
 	struct extra_fields *extra_fields;
 	unsigned char callback_key[STORE_SECRET_SIZE];  /* set once store_link_get() gives a store */
 	struct store_link *link;

@@ -57,12 +57,16 @@ static bool read_job(const struct api *api, const struct request *request, const
 }
 
 /* The vendor of a job whose client names none; NULL: reply says that there is none. */
-static const struct vendor *default_vendor(const struct api *api, struct reply *reply)
+static const struct vendor *unnamed_vendor(const struct api *api, const char *payload, struct reply *reply)
 {
-	if (*api->settings.default_vendor)
-		return vendor_find(api->vendors, api->settings.default_vendor);
-	reply_problem_at(reply, 422, "/vendor", "vendor is missing, and there is no default vendor");
-	return NULL;
+	const struct vendor *vendor = api->routes ? vendor_routes_find(api->routes, payload) : NULL;
+
+	if (!vendor && *api->settings.default_vendor)
+		vendor = vendor_find(api->vendors, api->settings.default_vendor);
+	if (!vendor)
+		reply_problem_at(reply, 422, "/vendor", "vendor is missing, and there is no %sdefault vendor",
+		                 api->routes ? "route for this payload and no " : "");
+	return vendor;
 }
 
 /* The job is where the client posted it: with the prefix only if it came with one. */
@@ -139,7 +143,7 @@ static void handle(struct api *api, const struct request *request, struct reply 
 	if (!read_job(api, request, &vendor, &payload, reply))
 		return;
 	if (!vendor)
-		vendor = default_vendor(api, reply);
+		vendor = unnamed_vendor(api, payload, reply);
 	if (vendor)
 		store_job(api, request, vendor, payload, reply);
 	else

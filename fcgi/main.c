@@ -73,6 +73,9 @@ static void load_vendors(struct api *api)
 		fatal("vendor files", why.text);
 	if (*api->settings.default_vendor && !vendor_find(api->vendors, api->settings.default_vendor))
 		fatal("VENDORFETCH_DEFAULT_VENDOR names a vendor that no file defines", api->settings.default_vendor);
+	if (*api->settings.routes &&
+	    vendor_routes_load(api->settings.routes, api->vendors, &api->routes, &why) != ERR_OK)
+		fatal("VENDORFETCH_ROUTES", why.text);
 }
 
 /* What stands before and in the answers. */
@@ -197,6 +200,7 @@ static void leave(struct api *api, struct accept_pool *pool)
 	health_free(api->health);
 	result_cache_free(api->cache);
 	extra_fields_free(api->extra_fields);
+	vendor_routes_free(api->routes);
 	vendor_set_free(api->vendors);
 	explicit_bzero(api->callback_key, sizeof(api->callback_key));
 	settings_free(&api->settings);

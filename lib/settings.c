@@ -112,6 +112,8 @@ static const struct setting table[] = {
 	  "The folder of vendor files." },
 	{ "VENDORFETCH_DEFAULT_VENDOR", { NULL }, STRING(default_vendor), "", 0, 0, "", NULL,
 	  "The vendor of jobs that name none; empty: such jobs are refused." },
+	{ "VENDORFETCH_ROUTES", { NULL }, STRING(routes), "", 0, 0, "", NULL,
+	  "A file of rules that choose the vendor of jobs that name none by what is in their payload." },
 	{ "VENDORFETCH_ACCEPT_STATUS", { NULL }, INT(accept_status), "202", 200, 202, "", NULL,
 	  "The HTTP status of an accepted job, for clients that insist on another." },
 	{ "VENDORFETCH_PATH_PREFIX", { NULL }, STRING(path_prefix), "", 0, 0, "", bad_path_prefix,

@@ -24,6 +24,7 @@ struct settings {
 	char *async_vendor_url;
 	char *vendors_dir;
 	char *default_vendor;        /* "" = none */
+	char *routes;                /* the file of rules that come before the default vendor; "" = none */
 	char *path_prefix;           /* "" = none, else it begins with a slash and does not end in one */
 	char *extra_fields;          /* "" = none; fcgi/extra_fields.h reads it */
 	int64_t accept_status;       /* 200, 201 or 202 */

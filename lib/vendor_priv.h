@@ -4,6 +4,7 @@
  *   vendor_member.c  a reader for each type of member
  *   vendor_value.c   checks of single texts, and ${...} references
  *   vendor_file.c    folder, files, the set and its look-up
+ *   vendor_routes.c  which vendor a job goes to whose client names none
  */
 #ifndef VF_VENDOR_PRIV_H
 #define VF_VENDOR_PRIV_H

@@ -1,4 +1,4 @@
-"""The service in the place of another one: its paths, the names in its answers."""
+"""The service in the place of another one: its paths, the names in its answers, jobs that name no vendor."""
 
 import json
 import os
@@ -16,13 +16,18 @@ from waiting import wait_for
 PREFIX = "/api/v1.0"
 SETTINGS = {"VENDORFETCH_PATH_PREFIX": PREFIX,
             "VENDORFETCH_EXTRA_FIELDS": "request_id=requestId,jobId;status=state;result=data;last_error=lastError"}
+ROUTES = {"routes": [{"when": {"/country": ["DE", "AT"]}, "vendor": "sync"},
+                     {"when": {"/country": "CH", "/order/total": 100}, "vendor": "async"}]}
 EXTRAS = {"requestId": "request_id", "jobId": "request_id", "state": "status", "data": "result", "lastError": "last_error"}
 
 
 @pytest.fixture(scope="module")
-def dropped_in(store):
+def dropped_in(store, tmp_path_factory):
     """A stack with these settings. Its base URL, and what vendors call back, ends in the prefix."""
-    stack = Stack(store, all_vendor_files(), settings={**QUICK_SETTINGS, **SETTINGS})
+    routes = tmp_path_factory.mktemp("routes") / "routes.json"
+    routes.write_text(json.dumps(ROUTES))
+    stack = Stack(store, all_vendor_files(), settings={
+        **QUICK_SETTINGS, **SETTINGS, "VENDORFETCH_ROUTES": str(routes), "VENDORFETCH_DEFAULT_VENDOR": "quick"})
     yield stack
     stack.down()
 
@@ -135,6 +140,43 @@ def test_head_tells_the_length_with_them(dropped_in):
     assert int(response.headers["Content-Length"]) == len(dropped_in.api.get("/jobs/" + request_id).content)
 
 
+# ---- Jobs that name no vendor ----
+
+UNNAMED = [
+    pytest.param({"country": "DE"}, "syncVendor", id="one-of-the-values"),
+    pytest.param({"order": {"total": 100.0}, "country": "CH"}, "asyncVendor", id="two-places"),
+    pytest.param({"country": "CH", "order": {"total": 101}}, "quick", id="one-place-differs"),
+    pytest.param({"country": "de"}, "quick", id="no-match"),
+    pytest.param(["DE"], "quick", id="no-object"),
+]
+
+
+@pytest.mark.parametrize("payload,vendor", UNNAMED)
+def test_the_payload_chooses_the_vendor(dropped_in, payload, vendor):
+    bodies = [{"payload": payload}, {"data": payload}]
+    if isinstance(payload, dict):
+        bodies.append(payload)
+    for body in bodies:
+        job = dropped_in.api.wait(dropped_in.api.post_job(body), status="complete")
+        assert job["vendor"] == vendor and job["result"]["received"] == payload
+
+
+def test_a_client_that_names_a_vendor_gets_it(dropped_in):
+    for path, body in (("/jobs", {"vendorType": "narrow", "country": "DE"}), ("/jobs?vendor=narrow", {"country": "DE"})):
+        request_id = dropped_in.api.post(path, body).json()["request_id"]
+        assert dropped_in.api.wait(request_id, status="complete")["vendor"] == "narrow"
+
+
+def test_without_a_match_and_a_default_it_is_422(dropped_in):
+    dropped_in.restart("api", {"VENDORFETCH_DEFAULT_VENDOR": ""})
+    try:
+        problem = assert_problem(dropped_in.api.post("/jobs", {"country": "FR"}), 422, "no route for this payload")
+        assert problem["errors"][0]["pointer"] == "/vendor"
+        assert dropped_in.api.post("/jobs", {"country": "AT"}).status_code == 202
+    finally:
+        dropped_in.restart("api")
+
+
 # ---- Settings that cannot be ----
 
 BAD_SETTINGS = [
@@ -145,6 +187,17 @@ BAD_SETTINGS = [
 
 @pytest.mark.parametrize("settings,words", BAD_SETTINGS)
 def test_a_bad_setting_refuses_to_start(dropped_in, settings, words):
+    assert_refuses_to_start(dropped_in, settings, words)
+
+
+def test_a_bad_file_of_routes_refuses_to_start(dropped_in, tmp_path):
+    path = tmp_path / "routes.json"
+    path.write_text(json.dumps({"routes": [*ROUTES["routes"], {"when": {"/a": 1}, "vendor": "nobody"}]}))
+    assert_refuses_to_start(dropped_in, {"VENDORFETCH_ROUTES": str(path)},
+                            ["VENDORFETCH_ROUTES", str(path), "routes/2/vendor", '"nobody"'])
+
+
+def assert_refuses_to_start(dropped_in, settings, words):
     environment = {**os.environ, **settings, "VENDORFETCH_VENDORS_DIR": str(dropped_in.vendors),
                    "REDIS_URL": dropped_in.env["REDIS_URL"]}
     done = subprocess.run([stack_module.program("vendorfetch.fcgi")], env=environment, capture_output=True, text=True,
