@@ -29,15 +29,20 @@ void job_free(struct job *job)
 	free(job->error);
 	free(job->history);
 	free(job->vendor_job_id);
+	free(job->poll);
 	free(job);
+}
+
+void job_ref_deinit(struct job_ref *ref)
+{
+	free(ref->vendor);
+	free(ref->vendor_job_id);
+	free(ref->error);
 }
 
 void job_refs_free(struct job_ref *refs, size_t n)
 {
-	for (size_t i = 0; i < n; i++) {
-		free(refs[i].vendor);
-		free(refs[i].vendor_job_id);
-		free(refs[i].error);
-	}
+	for (size_t i = 0; i < n; i++)
+		job_ref_deinit(&refs[i]);
 	free(refs);
 }

@@ -22,6 +22,7 @@ struct job {
 	char *error;              /* plain text, once failed */
 	char *history;            /* JSON array of attempts, or NULL */
 	char *vendor_job_id;      /* the vendor's own id of it, once known */
+	char *poll;               /* JSON object: what is kept between polls (poll.h), or NULL */
 	enum phase phase;
 	enum status status;
 	int64_t fence;            /* grows at every claim, never goes back */
@@ -29,10 +30,10 @@ struct job {
 	int64_t created_at;
 	int64_t updated_at;
 	int64_t completed_at;     /* when it was finished */
-	int64_t next_attempt_at;  /* not claimable before; 0 unless queued */
-	int64_t queued_at;        /* the earliest time that its stream entry can exist; 0 unless queued */
+	int64_t next_attempt_at;  /* not claimable before; 0 unless it is enqueued (PHASES_ENQUEUED) */
+	int64_t queued_at;        /* the earliest time that its stream entry can exist; likewise */
 	int64_t due_at;           /* when repair has to look at it: lease end, callback deadline, job deadline; 0 when done */
-	int64_t deadline_at;      /* it fails then at the latest */
+	int64_t deadline_at;      /* it fails then at the latest; comes nearer once it is polled */
 	int64_t expire_at;        /* removed from the store then; only set when done */
 };
 
@@ -55,6 +56,8 @@ struct job_ref {
 	char *error;              /* why its last attempt failed, or NULL */
 };
 
+/* Frees its texts. */
+void job_ref_deinit(struct job_ref *ref);
 void job_refs_free(struct job_ref *refs, size_t n);
 
 #define FENCE_ANY ((int64_t)-1)
@@ -64,19 +67,22 @@ void job_refs_free(struct job_ref *refs, size_t n);
  * and these members: */
 struct job_change {
 	const char *request_id;     /* borrowed, like every pointer here */
-	enum job_event event;       /* any but EVENT_CLAIM */
+	enum job_event event;       /* any but EVENT_CLAIM and EVENT_CLAIM_POLL */
 	unsigned from;              /* narrows the row's phases; 0 = as the row */
 	int64_t fence;              /* guard; FENCE_ANY only where the row says any_fence */
-	int64_t queued_at_guard;    /* guard: its queued_at as read (EVENT_REQUEUE); 0 = none */
+	int64_t queued_at_guard;    /* guard: its queued_at as read (EVENT_REQUEUE, EVENT_REQUEUE_POLL); 0 = none */
 	int64_t now;
 	int attempts_add;           /* 0 or 1 */
-	int64_t next_attempt_at;    /* when the row leads to queued: these two are written, otherwise cleared */
+	int64_t next_attempt_at;    /* when the row leads to PHASES_ENQUEUED: these two are written, otherwise cleared */
 	int64_t queued_at;
 	int64_t due_at;             /* written unless the row leads to done (then cleared) */
+	int64_t deadline_at;        /* written if not 0 */
 	int64_t expire_at;          /* when the row leads to done; completed_at = now */
 	const char *result;         /* JSON text, with EVENT_SUCCEED */
-	const char *error;          /* plain text: the reason with failures; also the last failure of a job that is retried */
+	const char *error;          /* plain text: the reason with failures; also the last failure of a job that is retried.
+	                               NULL: stays as it is, unless the row clears it */
 	const char *vendor_job_id;  /* written if not NULL */
+	const char *poll;           /* JSON object, likewise */
 	const char *history_entry;  /* JSON object appended to history if not NULL */
 	enum err outcome;           /* filled by the store: ERR_OK, ERR_STALE (a guard did not match, or no such job),
 	                               ERR_TOO_BIG (result over the store's limit, nothing written), ERR_UNAVAILABLE */

@@ -94,12 +94,13 @@ struct store_claim {
 	const char *request_id;
 	struct job *job;        /* out: the claimed job (fence already raised), owned by the caller; else NULL */
 	int64_t not_before;     /* out with ERR_NOT_DUE */
-	enum err outcome;       /* ERR_OK, ERR_NOT_DUE (queued for later), ERR_STALE (not queued: someone has it, or finished,
+	enum err outcome;       /* ERR_OK, ERR_NOT_DUE (enqueued for later), ERR_STALE (not enqueued: someone has it, or finished,
 	                           or past its deadline), ERR_NOT_FOUND, ERR_UNAVAILABLE */
 };
 
-/* queued -> calling for jobs with next_attempt_at <= now < deadline_at: fence + 1, due_at = lease_until, status
- * processing. The same id twice in a batch: at most one of the two gets it. */
+/* queued -> calling and waiting_poll -> polling for jobs with next_attempt_at <= now < deadline_at: fence + 1, due_at =
+ * lease_until, status processing. The job's phase says which of the two it was. The same id twice in a batch: at most one
+ * of the two gets it. */
 enum err store_claim(struct store *store, struct store_claim *items, size_t n, int64_t now, int64_t lease_until,
                      struct err_text *why) __attribute__((warn_unused_result));
 
@@ -153,10 +154,10 @@ enum err store_early_drop(struct store *store, const struct store_early_key *key
  * start). *refs (owned by the caller, job_refs_free) holds *n <= limit. */
 enum err store_find_due(struct store *store, int64_t now, int64_t after_due_at, const char *after_id, size_t limit,
                         struct job_ref **refs, size_t *n, struct err_text *why) __attribute__((warn_unused_result));
-/* Queued jobs of a vendor with queued_at < before, oldest first. */
+/* Jobs of a vendor that are enqueued (PHASES_ENQUEUED), with queued_at < before, oldest first. */
 enum err store_find_queued(struct store *store, const char *vendor, int64_t before, size_t limit,
                            struct job_ref **refs, size_t *n, struct err_text *why) __attribute__((warn_unused_result));
-/* The oldest queued job of the next vendor that has one, in order of their names, after the given name ("": the first).
+/* The oldest enqueued job of the next vendor that has one, in order of their names, after the given name ("": the first).
  * *refs as above, *n is 1, or 0 if there is no more. So who goes through the vendors meets those only that may need it. */
 enum err store_next_queued(struct store *store, const char *after_vendor, struct job_ref **refs, size_t *n,
                            struct err_text *why) __attribute__((warn_unused_result));

@@ -45,7 +45,9 @@ struct store { const struct store_engine *engine; };
 extern const struct store_engine store_sqlite_engine;   /* HAVE_SQLITE */
 extern const struct store_engine store_mongo_engine;    /* HAVE_MONGODB */
 
-/* The version of the stored format. An engine opens its own and the one before, and refuses others. */
+/* The version of the stored format. An engine opens its own and the one before, and refuses others. What came later
+ * without a new version (tables, members, phases) does not disturb a program that does not know it: a phase that it has
+ * no name for reads as done, and no guard of its writes lets such a job through. */
 enum { STORE_SCHEMA_VERSION = 1 };
 
 #endif

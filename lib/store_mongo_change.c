@@ -53,11 +53,26 @@ static void append_ids(bson_t *filter, const struct claim *claim)
 	bson_append_document_end(filter, &in);
 }
 
-static void append_claim_guards(bson_t *filter, const struct claim *claim)
+/* "phase": {"$in": [the phases of the mask]} */
+static void append_phases(bson_t *filter, unsigned mask)
+{
+	bson_t phase, list;
+	uint32_t count = 0;
+
+	BSON_APPEND_DOCUMENT_BEGIN(filter, "phase", &phase);
+	BSON_APPEND_ARRAY_BEGIN(&phase, "$in", &list);
+	for (uint32_t i = 0; i < PHASE_COUNT; i++)
+		if (mask & PHASE_BIT(i))
+			append_element(&list, count++, phase_name((enum phase)i));
+	bson_append_array_end(&phase, &list);
+	bson_append_document_end(filter, &phase);
+}
+
+static void append_claim_guards(bson_t *filter, const struct claim *claim, const struct job_transition *row)
 {
 	bson_t at, not;
 
-	BSON_APPEND_UTF8(filter, "phase", phase_name(PHASE_QUEUED));
+	append_phases(filter, row->from);
 	/* "not later than": a job without the field may run at once. */
 	BSON_APPEND_DOCUMENT_BEGIN(filter, "nextAttemptAt", &at);
 	BSON_APPEND_DOCUMENT_BEGIN(&at, "$not", &not);
@@ -69,9 +84,8 @@ static void append_claim_guards(bson_t *filter, const struct claim *claim)
 	bson_append_document_end(filter, &at);
 }
 
-static void append_claim_update(bson_t *update, const struct claim *claim)
+static void append_claim_update(bson_t *update, const struct claim *claim, const struct job_transition *row)
 {
-	const struct job_transition *row = job_transition(EVENT_CLAIM);
 	bson_t part;
 
 	BSON_APPEND_DOCUMENT_BEGIN(update, "$set", &part);
@@ -92,25 +106,42 @@ static void append_claim_update(bson_t *update, const struct claim *claim)
 
 /* After a connection that broke, a primary that stepped down in the middle or a majority that was too slow, the update
  * may be done in part: then what carries our claim id, read from a majority, tells. Only without a server it was not
- * sent at all. */
-static enum err stamp(struct claim *claim, struct err_text *why)
+ * sent at all. *n: so many were claimed. */
+static enum err stamp(struct claim *claim, enum job_event event, size_t *n, struct err_text *why)
 {
-	bson_t filter = BSON_INITIALIZER, update = BSON_INITIALIZER, opts = BSON_INITIALIZER;
+	const struct job_transition *row = job_transition(event);
+	bson_t filter = BSON_INITIALIZER, update = BSON_INITIALIZER, opts = BSON_INITIALIZER, reply;
 	bson_error_t error = { 0 };
 	enum err err = ERR_OK;
+	bson_iter_t count;
 
 	append_ids(&filter, claim);
-	append_claim_guards(&filter, claim);
-	append_claim_update(&update, claim);
+	append_claim_guards(&filter, claim, row);
+	append_claim_update(&update, claim, row);
 	BSON_APPEND_BOOL(&opts, "validate", false);
-	if (!mongoc_collection_update_many(claim->jobs, &filter, &update, &opts, NULL, &error)) {
+	if (!mongoc_collection_update_many(claim->jobs, &filter, &update, &opts, &reply, &error)) {
 		err = mongo_failed(why, "claim", &error);
 		claim->answer_lost = error.domain != MONGOC_ERROR_SERVER_SELECTION;
+	} else if (bson_iter_init_find(&count, &reply, "modifiedCount")) {
+		*n = (size_t)bson_iter_as_int64(&count);
 	}
+	bson_destroy(&reply);
 	bson_destroy(&filter);
 	bson_destroy(&update);
 	bson_destroy(&opts);
 	return claim->answer_lost ? ERR_OK : err;
+}
+
+/* Those to be called first; a second command only if there are others. What the first has claimed is claimed, whatever
+ * becomes of the second. */
+static enum err stamp_all(struct claim *claim, struct err_text *why)
+{
+	size_t n = 0, n_polls;
+	enum err err = stamp(claim, EVENT_CLAIM, &n, why);
+
+	if (err == ERR_OK && !claim->answer_lost && n < claim->n && stamp(claim, EVENT_CLAIM_POLL, &n_polls, why) != ERR_OK)
+		claim->answer_lost = true;
+	return err;
 }
 
 static void give_job(struct claim *claim, const bson_t *doc)
@@ -137,7 +168,7 @@ static enum err fetch_claimed(struct claim *claim, struct err_text *why)
 
 	append_ids(filter, claim);
 	BSON_APPEND_UTF8(filter, "claimId", claim->claim_id);
-	BSON_APPEND_UTF8(filter, "phase", phase_name(job_transition(EVENT_CLAIM)->to));
+	append_phases(filter, PHASE_BIT(job_transition(EVENT_CLAIM)->to) | PHASE_BIT(job_transition(EVENT_CLAIM_POLL)->to));
 	cursor = mongo_find(&claim->call, claim->jobs, filter, NULL);
 	while (mongoc_cursor_next(cursor, &doc))
 		give_job(claim, doc);
@@ -154,7 +185,7 @@ static void classify(struct store_claim *item, const bson_t *doc, const struct c
 	struct job *job = mongo_job_from_bson(doc);
 
 	item->outcome = ERR_STALE;
-	if (job->phase == PHASE_QUEUED && job->deadline_at > claim->now) {
+	if (phase_is_enqueued(job->phase) && job->deadline_at > claim->now) {
 		if (job->next_attempt_at > claim->now) {
 			item->outcome = ERR_NOT_DUE;
 			item->not_before = job->next_attempt_at;
@@ -209,7 +240,7 @@ static bool all_claimed(const struct claim *claim)
 
 static enum err run_claim(struct claim *claim, struct err_text *why)
 {
-	enum err err = stamp(claim, why);
+	enum err err = stamp_all(claim, why);
 
 	/* After a lost answer why keeps what was lost first. */
 	if (err == ERR_OK)
@@ -259,17 +290,8 @@ enum err mongo_claim(struct store *store, struct store_claim *items, size_t n, i
 
 static void append_guards(bson_t *filter, const struct job_change *change, const struct job_transition *row)
 {
-	unsigned from = change->from ? row->from & change->from : row->from;
-	bson_t phase, list;
-
 	BSON_APPEND_UTF8(filter, "requestId", change->request_id);
-	BSON_APPEND_DOCUMENT_BEGIN(filter, "phase", &phase);
-	BSON_APPEND_ARRAY_BEGIN(&phase, "$in", &list);
-	for (uint32_t i = 0, count = 0; i < PHASE_COUNT; i++)
-		if (from & PHASE_BIT(i))
-			append_element(&list, count++, phase_name((enum phase)i));
-	bson_append_array_end(&phase, &list);
-	bson_append_document_end(filter, &phase);
+	append_phases(filter, change->from ? row->from & change->from : row->from);
 	if (change->fence != FENCE_ANY)
 		BSON_APPEND_INT64(filter, "fence", change->fence);
 	if (change->queued_at_guard)
@@ -288,26 +310,29 @@ static void set_or_clear(bson_t *set, bson_t *unset, const char *field, int64_t 
 /* What is written depends on where the row leads; see struct job_change. */
 static void fill_set(bson_t *set, bson_t *unset, const struct job_change *change, const struct job_transition *row)
 {
-	bool to_queued = row->to == PHASE_QUEUED, to_done = row->to == PHASE_DONE;
+	bool enqueued = phase_is_enqueued(row->to), to_done = row->to == PHASE_DONE;
 	bson_t ids;
 
 	BSON_APPEND_UTF8(set, "phase", phase_name(row->to));
 	if (row->status >= 0)
 		BSON_APPEND_UTF8(set, "status", status_name((enum status)row->status));
 	BSON_APPEND_DATE_TIME(set, "updatedAt", change->now);
-	set_or_clear(set, unset, "nextAttemptAt", to_queued ? change->next_attempt_at : 0);
-	set_or_clear(set, unset, "queuedAt", to_queued ? change->queued_at : 0);
+	set_or_clear(set, unset, "nextAttemptAt", enqueued ? change->next_attempt_at : 0);
+	set_or_clear(set, unset, "queuedAt", enqueued ? change->queued_at : 0);
 	set_or_clear(set, unset, "dueAt", to_done ? 0 : change->due_at);
+	mongo_append_at(set, "deadlineAt", change->deadline_at);
 	if (to_done) {
 		BSON_APPEND_DATE_TIME(set, "completedAt", change->now);
 		mongo_append_at(set, "expireAt", change->expire_at);
 	}
 	if (change->error)
 		BSON_APPEND_UTF8(set, "error", change->error);
-	else if (change->event == EVENT_SUCCEED)
+	else if (row->clears_error)
 		BSON_APPEND_BOOL(unset, "error", true);
 	if (change->event == EVENT_SUCCEED && change->result)
 		mongo_append_json(set, "result", "resultText", change->result);
+	if (change->poll)
+		mongo_append_json(set, "poll", "pollText", change->poll);
 	if (change->vendor_job_id) {
 		BSON_APPEND_ARRAY_BEGIN(set, "vendorJobIds", &ids);
 		BSON_APPEND_UTF8(&ids, "0", change->vendor_job_id);

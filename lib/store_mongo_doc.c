@@ -16,6 +16,7 @@ static const struct field { const char *name; enum kind kind; size_t offset; } f
 	{ "vendor",        KIND_TEXT,  offsetof(struct job, vendor) },
 	{ "payloadText",   KIND_TEXT,  offsetof(struct job, payload) },
 	{ "resultText",    KIND_TEXT,  offsetof(struct job, result) },
+	{ "pollText",      KIND_TEXT,  offsetof(struct job, poll) },
 	{ "error",         KIND_TEXT,  offsetof(struct job, error) },
 	{ "fence",         KIND_INT64, offsetof(struct job, fence) },
 	{ "attempts",      KIND_INT,   offsetof(struct job, attempts) },
@@ -101,7 +102,7 @@ bson_t *mongo_job_to_bson(const struct job *job)
 	BSON_APPEND_INT32(doc, "v", STORE_SCHEMA_VERSION);
 	BSON_APPEND_UTF8(doc, "status", status_name(job->status));
 	BSON_APPEND_UTF8(doc, "phase", phase_name(job->phase));
-	plain.payload = plain.result = NULL;
+	plain.payload = plain.result = plain.poll = NULL;
 	for (int i = 0; i < FIELD_COUNT; i++)
 		append_field(doc, &fields[i], &plain);
 	if (job->vendor_job_id) {
@@ -115,6 +116,8 @@ bson_t *mongo_job_to_bson(const struct job *job)
 		mongo_append_json(doc, "payload", "payloadText", job->payload);
 	if (job->result)
 		mongo_append_json(doc, "result", "resultText", job->result);
+	if (job->poll)
+		mongo_append_json(doc, "poll", "pollText", job->poll);
 	return doc;
 }
 
@@ -244,6 +247,7 @@ static void read_phase(const bson_iter_t *iter, struct job *job)
 
 static void read_payload(const bson_iter_t *iter, struct job *job) { replace(&job->payload, json_of(iter)); }
 static void read_result(const bson_iter_t *iter, struct job *job) { replace(&job->result, json_of(iter)); }
+static void read_poll(const bson_iter_t *iter, struct job *job) { replace(&job->poll, json_of(iter)); }
 static void read_history(const bson_iter_t *iter, struct job *job) { replace(&job->history, history_of(iter)); }
 
 static void read_vendor_job_ids(const bson_iter_t *iter, struct job *job)
@@ -258,7 +262,7 @@ static void read_vendor_job_ids(const bson_iter_t *iter, struct job *job)
 
 static const struct { const char *name; void (*read)(const bson_iter_t *iter, struct job *job); } readers[] = {
 	{ "requestId", read_request_id }, { "status", read_status }, { "phase", read_phase }, { "payload", read_payload },
-	{ "result", read_result }, { "history", read_history }, { "vendorJobIds", read_vendor_job_ids },
+	{ "result", read_result }, { "poll", read_poll }, { "history", read_history }, { "vendorJobIds", read_vendor_job_ids },
 };
 
 static void read_element(const bson_iter_t *iter, struct job *job)

@@ -26,6 +26,10 @@
 #define COLLECTION_SECRETS "secrets"
 #define COLLECTION_META "meta"
 
+/* Of the jobs that are enqueued, by phase. */
+#define INDEX_QUEUED "vendor_queuedAt"
+#define INDEX_POLLS "vendor_queuedAt_polls"
+
 enum {
 	MONGO_DOCUMENT_MAX = 16 << 20,        /* the server's limit for one document */
 

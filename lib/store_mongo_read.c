@@ -244,36 +244,109 @@ enum err mongo_find_due(struct store *store, int64_t now, int64_t after_due_at, 
 	return find_refs(store, filter, opts, limit, refs, n, why);
 }
 
+/* Jobs that are enqueued lie in two indexes, one for each phase: what both give is put together. */
+static const struct { enum phase phase; const char *index; } queues[] = {
+	{ PHASE_QUEUED, INDEX_QUEUED },
+	{ PHASE_WAITING_POLL, INDEX_POLLS },
+};
+
+enum { QUEUES = sizeof(queues) / sizeof(queues[0]) };
+
+/* By vendor, then oldest first: the order of both indexes. */
+static int compare_refs(const void *a, const void *b)
+{
+	const struct job_ref *x = a, *y = b;
+	int order = strcmp(x->vendor, y->vendor);
+
+	return order ? order : (x->queued_at > y->queued_at) - (x->queued_at < y->queued_at);
+}
+
+/* Moves the refs of `more` behind those that are there. */
+static void append_refs(struct job_ref **refs, size_t *n, struct job_ref *more, size_t n_more)
+{
+	if (n_more) {
+		*refs = mem_realloc(*refs, (*n + n_more) * sizeof(**refs));
+		memcpy(*refs + *n, more, n_more * sizeof(*more));
+		*n += n_more;
+	}
+	free(more);
+}
+
+/* Runs the find over one of the queues; destroys filter. */
+static enum err find_in(struct store *store, size_t queue, bson_t *filter, size_t limit, struct job_ref **refs, size_t *n,
+                        struct err_text *why)
+{
+	bson_t *opts = bson_new(), sort;
+	struct job_ref *found;
+	size_t n_found;
+	enum err err;
+
+	BSON_APPEND_UTF8(filter, "phase", phase_name(queues[queue].phase));
+	BSON_APPEND_DOCUMENT_BEGIN(opts, "sort", &sort);
+	BSON_APPEND_INT32(&sort, "vendor", 1);
+	BSON_APPEND_INT32(&sort, "queuedAt", 1);
+	bson_append_document_end(opts, &sort);
+	/* Of the planner's choice it could be every job of the vendors that come after. */
+	BSON_APPEND_UTF8(opts, "hint", queues[queue].index);
+	err = find_refs(store, filter, opts, limit, &found, &n_found, why);
+	if (err == ERR_OK)
+		append_refs(refs, n, found, n_found);
+	return err;
+}
+
+/* The first `limit` of both. append_range() says what is asked of the vendor and of queuedAt. */
+static enum err find_enqueued(struct store *store,
+                              void (*append_range)(bson_t *filter, const char *vendor, int64_t before),
+                              const char *vendor, int64_t before, size_t limit, struct job_ref **refs, size_t *n,
+                              struct err_text *why)
+{
+	enum err err = ERR_OK;
+
+	*refs = NULL;
+	*n = 0;
+	for (size_t i = 0; i < QUEUES && err == ERR_OK; i++) {
+		bson_t *filter = bson_new();
+
+		append_range(filter, vendor, before);
+		err = find_in(store, i, filter, limit, refs, n, why);
+	}
+	if (*n > 1)
+		qsort(*refs, *n, sizeof(**refs), compare_refs);
+	if (err != ERR_OK)
+		limit = 0;
+	while (*n > limit)
+		job_ref_deinit(&(*refs)[--*n]);
+	return err;
+}
+
+static void of_vendor_before(bson_t *filter, const char *vendor, int64_t before)
+{
+	bson_t range;
+
+	BSON_APPEND_UTF8(filter, "vendor", vendor);
+	BSON_APPEND_DOCUMENT_BEGIN(filter, "queuedAt", &range);
+	BSON_APPEND_DATE_TIME(&range, "$lt", before);
+	bson_append_document_end(filter, &range);
+}
+
+static void of_vendors_after(bson_t *filter, const char *vendor, int64_t unused)
+{
+	bson_t range;
+
+	(void)unused;
+	BSON_APPEND_DOCUMENT_BEGIN(filter, "vendor", &range);
+	BSON_APPEND_UTF8(&range, "$gt", vendor);
+	bson_append_document_end(filter, &range);
+}
+
 enum err mongo_find_queued(struct store *store, const char *vendor, int64_t before, size_t limit,
                            struct job_ref **refs, size_t *n, struct err_text *why)
 {
-	bson_t *filter = bson_new(), *opts = bson_new(), child;
-
-	BSON_APPEND_UTF8(filter, "vendor", vendor);
-	BSON_APPEND_UTF8(filter, "phase", phase_name(PHASE_QUEUED));
-	BSON_APPEND_DOCUMENT_BEGIN(filter, "queuedAt", &child);
-	BSON_APPEND_DATE_TIME(&child, "$lt", before);
-	bson_append_document_end(filter, &child);
-	BSON_APPEND_DOCUMENT_BEGIN(opts, "sort", &child);
-	BSON_APPEND_INT32(&child, "queuedAt", 1);
-	bson_append_document_end(opts, &child);
-	return find_refs(store, filter, opts, limit, refs, n, why);
+	return find_enqueued(store, of_vendor_before, vendor, before, limit, refs, n, why);
 }
 
 enum err mongo_next_queued(struct store *store, const char *after_vendor, struct job_ref **refs, size_t *n,
                            struct err_text *why)
 {
-	bson_t *filter = bson_new(), *opts = bson_new(), child;
-
-	BSON_APPEND_UTF8(filter, "phase", phase_name(PHASE_QUEUED));
-	BSON_APPEND_DOCUMENT_BEGIN(filter, "vendor", &child);
-	BSON_APPEND_UTF8(&child, "$gt", after_vendor);
-	bson_append_document_end(filter, &child);
-	BSON_APPEND_DOCUMENT_BEGIN(opts, "sort", &child);
-	BSON_APPEND_INT32(&child, "vendor", 1);
-	BSON_APPEND_INT32(&child, "queuedAt", 1);
-	bson_append_document_end(opts, &child);
-	/* Of the planner's choice it would be every job of the vendors that come after. */
-	BSON_APPEND_UTF8(opts, "hint", "vendor_queuedAt");
-	return find_refs(store, filter, opts, 1, refs, n, why);
+	return find_enqueued(store, of_vendors_after, after_vendor, 0, 1, refs, n, why);
 }

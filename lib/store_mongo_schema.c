@@ -19,8 +19,11 @@ static const struct { const char *collection; const char *command; } indexes[] =
 	  "{ \"name\": \"dueAt\", \"key\": { \"dueAt\": 1, \"requestId\": 1 },"
 	  "  \"partialFilterExpression\": { \"dueAt\": { \"$exists\": true } } },"
 	  /* find_queued */
-	  "{ \"name\": \"vendor_queuedAt\", \"key\": { \"vendor\": 1, \"queuedAt\": 1 },"
+	  "{ \"name\": \"" INDEX_QUEUED "\", \"key\": { \"vendor\": 1, \"queuedAt\": 1 },"
 	  "  \"partialFilterExpression\": { \"phase\": \"queued\" } },"
+	  /* the same for the other phase of PHASES_ENQUEUED; one index over both would cost every job */
+	  "{ \"name\": \"" INDEX_POLLS "\", \"key\": { \"vendor\": 1, \"queuedAt\": 1, \"requestId\": 1 },"
+	  "  \"partialFilterExpression\": { \"phase\": \"waiting_poll\" } },"
 	  /* get_by_vendor_job_id, newest first */
 	  "{ \"name\": \"vendor_vendorJobIds\", \"key\": { \"vendor\": 1, \"vendorJobIds\": 1, \"createdAt\": -1 },"
 	  "  \"partialFilterExpression\": { \"vendorJobIds\": { \"$exists\": true } } },"

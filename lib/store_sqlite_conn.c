@@ -24,24 +24,27 @@ static const char settings[] =
 	"PRAGMA temp_store = MEMORY;"
 	"PRAGMA cache_size = -8000;";
 
+#define ENQUEUED "'queued', 'waiting_poll'"    /* PHASES_ENQUEUED */
+
 static const char *const texts[STMT_CHANGE] = {
 	[STMT_BEGIN] = "BEGIN IMMEDIATE",
 	[STMT_COMMIT] = "COMMIT",
 	[STMT_ROLLBACK] = "ROLLBACK",
 	/* Stored before, and the answer was lost: left as it is by now. */
-	[STMT_INSERT_JOB] = "INSERT INTO jobs (v," JOB_COLUMNS ") VALUES (1,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) "
+	[STMT_INSERT_JOB] = "INSERT INTO jobs (v," JOB_COLUMNS ") VALUES (1,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) "
 	                    "ON CONFLICT (requestId) DO NOTHING",
 	[STMT_FIND_KEY] = "SELECT hash, requestId FROM idempotency_keys WHERE key = ? AND expireAt > ?",
 	[STMT_PUT_KEY] = "INSERT OR REPLACE INTO idempotency_keys (key, hash, requestId, expireAt) VALUES (?,?,?,?)",
-	/* phase, status: the row of EVENT_CLAIM. */
-	[STMT_CLAIM] = "UPDATE jobs SET phase = ?1, status = ?2, fence = fence + 1, dueAt = ?3, updatedAt = ?4, "
+	/* phases, status: the rows of EVENT_CLAIM and EVENT_CLAIM_POLL. */
+	[STMT_CLAIM] = "UPDATE jobs SET phase = iif(phase = 'queued', ?1, ?6), status = ?2, fence = fence + 1, dueAt = ?3, updatedAt = ?4, "
 	               "nextAttemptAt = NULL, queuedAt = NULL "
-	               "WHERE requestId = ?5 AND phase = 'queued' AND coalesce(nextAttemptAt, 0) <= ?4 "
+	               "WHERE requestId = ?5 AND phase IN (" ENQUEUED ") AND coalesce(nextAttemptAt, 0) <= ?4 "
 	               "AND deadlineAt > ?4",
-	[STMT_WHY_NOT_CLAIMED] = "SELECT nextAttemptAt, phase = 'queued' AND nextAttemptAt > ?2 AND deadlineAt > ?2 "
+	[STMT_WHY_NOT_CLAIMED] = "SELECT nextAttemptAt, phase IN (" ENQUEUED ") AND nextAttemptAt > ?2 AND deadlineAt > ?2 "
 	                         "FROM jobs WHERE requestId = ?1",
 	[STMT_GET] = "SELECT " JOB_COLUMNS " FROM jobs WHERE requestId = ?",
-	[STMT_LOOK] = "SELECT " JOB_COLUMNS_WITH("NULL") " FROM jobs WHERE requestId = ?",
+	/* Not poll either, for which SQLite would walk over a long payload. */
+	[STMT_LOOK] = "SELECT " JOB_COLUMNS_WITH("NULL", "NULL") " FROM jobs WHERE requestId = ?",
 	[STMT_BEGIN_READ] = "BEGIN",
 	[STMT_GET_BY_VENDOR_JOB_ID] = "SELECT " JOB_COLUMNS " FROM jobs WHERE vendor = ? AND vendorJobId = ? "
 	                              "ORDER BY phase = 'done', createdAt DESC, requestId DESC LIMIT 1",
@@ -178,8 +181,10 @@ static char *change_sql(enum job_event event)
 	buffer_append_str(&sql, "history = CASE WHEN ?7 IS NULL THEN history "
 	                  "WHEN history IS NULL THEN '[' || ?7 || ']' "
 	                  "ELSE substr(history, 1, length(history) - 1) || ',' || ?7 || ']' END, ");
-	buffer_append_str(&sql, event == EVENT_SUCCEED ? "error = ?8, result = coalesce(?14, result)"
-	                                               : "error = coalesce(?8, error)");
+	buffer_append_str(&sql, "deadlineAt = coalesce(?15, deadlineAt), poll = coalesce(?16, poll), ");
+	buffer_append_str(&sql, row->clears_error ? "error = ?8" : "error = coalesce(?8, error)");
+	if (event == EVENT_SUCCEED)
+		buffer_append_str(&sql, ", result = coalesce(?14, result)");
 	if (row->status >= 0)
 		buffer_printf(&sql, ", status = '%s'", status_name((enum status)row->status));
 	if (row->to == PHASE_DONE)

@@ -62,10 +62,10 @@ enum statement {
 };
 
 /* The columns of a job in the order of STMT_GET and STMT_LOOK. */
-#define JOB_COLUMNS JOB_COLUMNS_WITH("payload")
-#define JOB_COLUMNS_WITH(payload) \
+#define JOB_COLUMNS JOB_COLUMNS_WITH("payload", "poll")
+#define JOB_COLUMNS_WITH(payload, poll) \
 	"requestId,phase,status,fence,attempts,createdAt,updatedAt,nextAttemptAt,queuedAt,dueAt,deadlineAt," \
-	"completedAt,expireAt,vendor,vendorJobId,error,history," payload ",result"
+	"completedAt,expireAt,vendor,vendorJobId,error,history," payload ",result," poll
 /* The columns of a reference, likewise. */
 #define REF_COLUMNS "requestId,phase,vendor,fence,attempts,queuedAt,dueAt,deadlineAt,vendorJobId,error"
 

@@ -51,7 +51,7 @@ static const char version_1[] =
 	"PRAGMA application_id = " NUMBER_TEXT(APPLICATION_ID) ";"
 	"PRAGMA user_version = 1;";
 
-/* Tables that came later. The version stays: a program that does not know them is not disturbed by them. */
+/* Tables and columns that came later. The version stays: a program that does not know them is not disturbed by them. */
 static const char additions[] =
 	/* count calls of the window perMs may have left until then, none of them later (lib/quota.h) */
 	"CREATE TABLE IF NOT EXISTS quotas ("
@@ -76,6 +76,11 @@ static const char additions[] =
 	"CREATE INDEX IF NOT EXISTS early_callbacks_size ON early_callbacks (vendor, bytes);"
 	"CREATE INDEX IF NOT EXISTS early_callbacks_received ON early_callbacks (receivedAt, vendor, vendorJobId);"
 	"CREATE INDEX IF NOT EXISTS early_callbacks_expire ON early_callbacks (expireAt);";
+
+/* Of jobs. At the row's end, behind the payload: to be read with it only. */
+static const struct { const char *exists, *add; } later_columns[] = {
+	{ "SELECT count(*) FROM pragma_table_info('jobs') WHERE name = 'poll'", "ALTER TABLE jobs ADD COLUMN poll TEXT" },
+};
 
 _Static_assert(STORE_SCHEMA_VERSION == 1, "a new version needs its tables and the steps from the one before");
 
@@ -109,6 +114,21 @@ static int read_state(struct connection *conn, struct schema_state *state)
 	return rc;
 }
 
+/* The result code of SQLite. */
+static int add_what_came_later(struct connection *conn)
+{
+	int rc = connection_exec(conn, additions);
+
+	for (size_t i = 0; i < sizeof(later_columns) / sizeof(later_columns[0]) && rc == SQLITE_OK; i++) {
+		int exists = 0;
+
+		rc = read_number(conn, later_columns[i].exists, &exists);
+		if (rc == SQLITE_OK && !exists)
+			rc = connection_exec(conn, later_columns[i].add);
+	}
+	return rc;
+}
+
 static enum err create(struct connection *conn, struct err_text *why)
 {
 	enum err err;
@@ -116,7 +136,7 @@ static enum err create(struct connection *conn, struct err_text *why)
 	/* WAL stays with the file; it cannot be set within a transaction. */
 	if (connection_exec(conn, "PRAGMA journal_mode = WAL") == SQLITE_OK &&
 	    connection_exec(conn, "BEGIN IMMEDIATE") == SQLITE_OK && connection_exec(conn, version_1) == SQLITE_OK &&
-	    connection_exec(conn, additions) == SQLITE_OK && connection_exec(conn, "COMMIT") == SQLITE_OK)
+	    add_what_came_later(conn) == SQLITE_OK && connection_exec(conn, "COMMIT") == SQLITE_OK)
 		return ERR_OK;
 	err = connection_failed(conn, "create the tables", why);
 	connection_close(conn);
@@ -137,7 +157,7 @@ enum err schema_prepare(struct connection *conn, const char *path, struct err_te
 	if (state.version != STORE_SCHEMA_VERSION)
 		return err_set(why, ERR_UNSUPPORTED, "%s has schema version %d; this program knows version %d", path,
 		               state.version, STORE_SCHEMA_VERSION);
-	if (connection_exec(conn, additions) != SQLITE_OK)
+	if (add_what_came_later(conn) != SQLITE_OK)
 		return connection_failed(conn, "add the tables of this version", why);
 	return ERR_OK;
 }

@@ -57,6 +57,7 @@ static enum err insert_job(struct connection *conn, const struct job *job, struc
 	bind_text(stmt, i++, job->history);
 	bind_text(stmt, i++, job->payload);
 	bind_text(stmt, i++, job->result);
+	bind_text(stmt, i++, job->poll);
 	if (statement_run(stmt) != SQLITE_OK)
 		return connection_failed(conn, "insert a job", why);
 	return ERR_OK;
@@ -194,6 +195,7 @@ static enum err claim_item(struct connection *conn, void *any, const void *arg, 
 	sqlite3_bind_int64(stmt, 3, lease->until);
 	sqlite3_bind_int64(stmt, 4, lease->now);
 	bind_text(stmt, 5, item->request_id);
+	bind_text(stmt, 6, phase_name(job_transition(EVENT_CLAIM_POLL)->to));
 	if (statement_run(stmt) != SQLITE_OK)
 		return connection_failed(conn, "claim a job", why);
 	return sqlite3_changes(conn->db) ? read_claimed(conn, item, why) : say_why_not(conn, item, lease->now, why);
@@ -222,12 +224,12 @@ enum err sqlite_claim(struct store *base, struct store_claim *items, size_t n, i
 
 static void bind_change(sqlite3_stmt *stmt, const struct job_change *item, const struct job_transition *row)
 {
-	bool to_queued = row->to == PHASE_QUEUED;
+	bool enqueued = phase_is_enqueued(row->to);
 
 	sqlite3_bind_int64(stmt, 1, item->now);
 	sqlite3_bind_int(stmt, 2, item->attempts_add);
-	bind_time(stmt, 3, to_queued ? item->next_attempt_at : 0);
-	bind_time(stmt, 4, to_queued ? item->queued_at : 0);
+	bind_time(stmt, 3, enqueued ? item->next_attempt_at : 0);
+	bind_time(stmt, 4, enqueued ? item->queued_at : 0);
 	bind_time(stmt, 5, row->to == PHASE_DONE ? 0 : item->due_at);
 	bind_text(stmt, 6, item->vendor_job_id);
 	bind_text(stmt, 7, item->history_entry);
@@ -239,6 +241,8 @@ static void bind_change(sqlite3_stmt *stmt, const struct job_change *item, const
 	sqlite3_bind_int64(stmt, 13, item->queued_at_guard);
 	if (item->event == EVENT_SUCCEED)
 		bind_text(stmt, 14, item->result);
+	bind_time(stmt, 15, item->deadline_at);
+	bind_text(stmt, 16, item->poll);
 }
 
 static enum err change_item(struct connection *conn, void *any, const void *unused, struct err_text *why)

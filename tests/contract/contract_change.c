@@ -11,28 +11,31 @@
 static void apply(struct job *job, const struct job_change *change)
 {
 	const struct job_transition *row = job_transition(change->event);
-	bool to_queued = row->to == PHASE_QUEUED, to_done = row->to == PHASE_DONE;
+	bool enqueued = phase_is_enqueued(row->to), to_done = row->to == PHASE_DONE;
 
 	job->phase = row->to;
 	if (row->status >= 0)
 		job->status = (enum status)row->status;
 	job->updated_at = change->now;
 	job->attempts += change->attempts_add;
-	job->next_attempt_at = to_queued ? change->next_attempt_at : 0;
-	job->queued_at = to_queued ? change->queued_at : 0;
+	job->next_attempt_at = enqueued ? change->next_attempt_at : 0;
+	job->queued_at = enqueued ? change->queued_at : 0;
 	job->due_at = to_done ? 0 : change->due_at;
+	if (change->deadline_at)
+		job->deadline_at = change->deadline_at;
 	if (to_done) {
 		job->completed_at = change->now;
 		job->expire_at = change->expire_at;
 	}
-	if (change->event == EVENT_SUCCEED) {
+	if (change->event == EVENT_SUCCEED)
 		job->result = mem_strdup(change->result);
+	if (change->error || row->clears_error) {
 		free(job->error);
-		job->error = NULL;
+		job->error = change->error ? mem_strdup(change->error) : NULL;
 	}
-	if (change->error) {
-		free(job->error);
-		job->error = mem_strdup(change->error);
+	if (change->poll) {
+		free(job->poll);
+		job->poll = mem_strdup(change->poll);
 	}
 	if (change->vendor_job_id) {
 		free(job->vendor_job_id);
@@ -53,7 +56,8 @@ static struct job_change full_change(const struct job *job, enum job_event event
 	struct job_change change = {
 		.request_id = job->request_id, .event = event, .fence = job->fence, .now = now, .attempts_add = 1,
 		.next_attempt_at = now + 10, .queued_at = now + 11, .due_at = now + 12, .expire_at = now + DAY_MS,
-		.vendor_job_id = "V-1", .history_entry = "{\"attempt\":1,\"status\":503}",
+		.deadline_at = now + DAY_MS / 2, .vendor_job_id = "V-1",
+		.poll = "{\"polls\":3,\"url\":\"http://127.0.0.1/s?id=1\"}", .history_entry = "{\"attempt\":1,\"status\":503}",
 	};
 
 	if (event == EVENT_SUCCEED)
@@ -62,6 +66,8 @@ static struct job_change full_change(const struct job *job, enum job_event event
 		change.error = "HTTP 503";
 	return change;
 }
+
+static bool is_claim(enum job_event event) { return event == EVENT_CLAIM || event == EVENT_CLAIM_POLL; }
 
 static bool allowed(enum phase phase, enum job_event event)
 {
@@ -86,7 +92,7 @@ static void every_event_in_every_phase_follows_the_table(void **state)
 	struct contract *c = *state;
 
 	for (int phase = 0; phase < PHASE_COUNT; phase++)
-		for (int event = EVENT_CLAIM + 1; event < EVENT_COUNT; event++) {
+		for (int event = EVENT_CLAIM_POLL + 1; event < EVENT_COUNT; event++) {
 			struct job *job = must_have_in_phase(c->store, c->now, "alpha", (enum phase)phase);
 			struct job_change change = full_change(job, (enum job_event)event, c->now + 5);
 
@@ -107,15 +113,15 @@ static void one_batch_of_every_event_in_every_phase_answers_each(void **state)
 		enum job_event event = (enum job_event)(i % EVENT_COUNT);
 
 		jobs[i] = must_have_in_phase(c->store, c->now, "alpha", (enum phase)(i / EVENT_COUNT));
-		/* EVENT_CLAIM is not for store_change(): its place is taken by a job that does not exist. */
-		changes[i] = full_change(jobs[i], event == EVENT_CLAIM ? EVENT_CANCEL : event, c->now + 5);
-		if (event == EVENT_CLAIM)
+		/* Claims are not for store_change(): their places are taken by jobs that do not exist. */
+		changes[i] = full_change(jobs[i], is_claim(event) ? EVENT_CANCEL : event, c->now + 5);
+		if (is_claim(event))
 			changes[i].request_id = "no such job";
 		changes[i].outcome = ERR_SYSTEM;
 	}
 	assert_ok(store_change(c->store, changes, N, &contract_why));
 	for (int i = 0; i < N; i++) {
-		bool exists = i % EVENT_COUNT != EVENT_CLAIM;
+		bool exists = !is_claim((enum job_event)(i % EVENT_COUNT));
 
 		assert_became(c->store, jobs[i], &changes[i], exists && allowed(jobs[i]->phase, changes[i].event));
 		job_free(jobs[i]);
@@ -128,7 +134,7 @@ static void a_bare_change_keeps_what_it_does_not_name(void **state)
 	struct contract *c = *state;
 
 	for (int phase = 0; phase < PHASE_DONE; phase++)
-		for (int event = EVENT_CLAIM + 1; event < EVENT_COUNT; event++) {
+		for (int event = EVENT_CLAIM_POLL + 1; event < EVENT_COUNT; event++) {
 			struct job *job = contract_job(c->now, "alpha"), *got;
 			struct job_change change = { .request_id = job->request_id, .event = (enum job_event)event,
 			                             .now = c->now + 5, .due_at = c->now + 9 };
@@ -143,6 +149,7 @@ static void a_bare_change_keeps_what_it_does_not_name(void **state)
 			job->attempts = 3;
 			job->error = mem_strdup("the last failure");
 			job->vendor_job_id = mem_strdup("V-7");
+			job->poll = mem_strdup("{\"polls\":1}");
 			job->history = mem_strdup("[{\"a\":1}]");
 			must_insert(c->store, job);
 			assert_err(change_one(c->store, &change), ERR_OK);
@@ -156,17 +163,17 @@ static void a_bare_change_keeps_what_it_does_not_name(void **state)
 
 static void another_fence_is_stale(void **state)
 {
-	static const int64_t others[] = { 0, 2, 1000 };
+	static const int64_t others[] = { -1, 1, 1000 };
 	struct contract *c = *state;
 
 	for (int phase = PHASE_CALLING; phase < PHASE_DONE; phase++)
-		for (int event = EVENT_CLAIM + 1; event < EVENT_COUNT; event++) {
+		for (int event = EVENT_CLAIM_POLL + 1; event < EVENT_COUNT; event++) {
 			struct job *job = must_have_in_phase(c->store, c->now, "alpha", (enum phase)phase);
 
 			for (size_t i = 0; i < COUNT(others); i++) {
 				struct job_change change = full_change(job, (enum job_event)event, c->now + 5);
 
-				change.fence = others[i];
+				change.fence = job->fence + others[i];
 				assert_ok(store_change(c->store, &change, 1, &contract_why));
 				assert_became(c->store, job, &change, false);
 			}
@@ -179,7 +186,7 @@ static void any_fence_is_for_the_events_that_allow_it(void **state)
 	struct contract *c = *state;
 
 	for (int phase = 0; phase < PHASE_COUNT; phase++)
-		for (int event = EVENT_CLAIM + 1; event < EVENT_COUNT; event++) {
+		for (int event = EVENT_CLAIM_POLL + 1; event < EVENT_COUNT; event++) {
 			struct job *job = must_have_in_phase(c->store, c->now, "alpha", (enum phase)phase);
 			struct job_change change = full_change(job, (enum job_event)event, c->now + 5);
 
@@ -221,22 +228,28 @@ static void from_cannot_widen_the_phases(void **state)
 
 static void requeue_is_for_the_queued_at_that_was_read(void **state)
 {
+	static const struct { enum phase phase; enum job_event event; } rows[] = {
+		{ PHASE_QUEUED, EVENT_REQUEUE }, { PHASE_WAITING_POLL, EVENT_REQUEUE_POLL },
+	};
 	struct contract *c = *state;
-	struct job *job = must_have_in_phase(c->store, c->now, "alpha", PHASE_QUEUED);
-	struct job_change change = { .request_id = job->request_id, .event = EVENT_REQUEUE, .fence = job->fence,
-	                             .now = c->now + 5, .queued_at_guard = job->queued_at - 1,
-	                             .next_attempt_at = job->next_attempt_at, .queued_at = c->now + 5,
-	                             .due_at = job->due_at };
 
-	assert_ok(store_change(c->store, &change, 1, &contract_why));
-	assert_became(c->store, job, &change, false);
-	change.queued_at_guard = job->queued_at;
-	assert_ok(store_change(c->store, &change, 1, &contract_why));
-	assert_became(c->store, job, &change, true);
-	/* Somebody else who read the same page comes too late. */
-	assert_ok(store_change(c->store, &change, 1, &contract_why));
-	assert_became(c->store, job, &change, false);
-	job_free(job);
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct job *job = must_have_in_phase(c->store, c->now, "alpha", rows[i].phase);
+		struct job_change change = { .request_id = job->request_id, .event = rows[i].event, .fence = job->fence,
+		                             .now = c->now + 5, .queued_at_guard = job->queued_at - 1,
+		                             .next_attempt_at = job->next_attempt_at, .queued_at = c->now + 5,
+		                             .due_at = job->due_at };
+
+		assert_ok(store_change(c->store, &change, 1, &contract_why));
+		assert_became(c->store, job, &change, false);
+		change.queued_at_guard = job->queued_at;
+		assert_ok(store_change(c->store, &change, 1, &contract_why));
+		assert_became(c->store, job, &change, true);
+		/* Somebody else who read the same page comes too late. */
+		assert_ok(store_change(c->store, &change, 1, &contract_why));
+		assert_became(c->store, job, &change, false);
+		job_free(job);
+	}
 }
 
 static void the_last_failure_stays_until_success_clears_it(void **state)

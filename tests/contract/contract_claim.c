@@ -28,9 +28,54 @@ static void a_claim_starts_a_lease(void **state)
 	job_free(job);
 }
 
-static void only_queued_jobs_are_claimed(void **state)
+/* The phase says that its vendor is to be asked, not called. */
+static void a_job_that_waits_to_be_asked_for_is_claimed_as_that(void **state)
 {
-	static const enum phase others[] = { PHASE_CALLING, PHASE_WAITING_CALLBACK, PHASE_DONE };
+	struct contract *c = *state;
+	struct job *job = must_have_in_phase(c->store, c->now, "alpha", PHASE_WAITING_POLL);
+	struct job *claimed, *got;
+
+	assert_err(claim_one(c->store, job->request_id, c->now + 7, &claimed), ERR_OK);
+	job->phase = PHASE_POLLING;
+	job->fence = 2;
+	job->updated_at = c->now + 7;
+	job->due_at = c->now + 7 + LEASE_MS;
+	job->next_attempt_at = job->queued_at = 0;
+	assert_same_job(claimed, job);
+	got = must_get(c->store, job->request_id);
+	assert_same_job(got, job);
+	job_free(got);
+	job_free(claimed);
+	job_free(job);
+}
+
+static void a_batch_claims_both_kinds(void **state)
+{
+	static const enum phase before[] = { PHASE_WAITING_POLL, PHASE_QUEUED, PHASE_POLLING, PHASE_QUEUED, PHASE_WAITING_POLL };
+	struct contract *c = *state;
+	struct store_claim claims[COUNT(before)];
+	struct job *jobs[COUNT(before)];
+
+	for (size_t i = 0; i < COUNT(before); i++) {
+		jobs[i] = must_have_in_phase(c->store, c->now, "alpha", before[i]);
+		claims[i] = (struct store_claim){ .request_id = jobs[i]->request_id };
+	}
+	assert_ok(store_claim(c->store, claims, COUNT(before), c->now, c->now + LEASE_MS, &contract_why));
+	for (size_t i = 0; i < COUNT(before); i++) {
+		assert_err(claims[i].outcome, before[i] == PHASE_POLLING ? ERR_STALE : ERR_OK);
+		if (claims[i].job) {
+			assert_string_equal(claims[i].job->request_id, jobs[i]->request_id);
+			assert_int_equal(claims[i].job->phase, before[i] == PHASE_QUEUED ? PHASE_CALLING : PHASE_POLLING);
+			assert_int_equal(claims[i].job->fence, jobs[i]->fence + 1);
+		}
+		job_free(claims[i].job);
+		job_free(jobs[i]);
+	}
+}
+
+static void only_enqueued_jobs_are_claimed(void **state)
+{
+	static const enum phase others[] = { PHASE_CALLING, PHASE_WAITING_CALLBACK, PHASE_POLLING, PHASE_DONE };
 	struct contract *c = *state;
 
 	for (size_t i = 0; i < COUNT(others); i++) {
@@ -54,22 +99,27 @@ static void an_unknown_id_cannot_be_claimed(void **state)
 
 static void a_job_for_later_says_when(void **state)
 {
+	static const enum phase phases[] = { PHASE_QUEUED, PHASE_WAITING_POLL };
 	struct contract *c = *state;
-	struct job *job = contract_job(c->now, "alpha");
-	struct store_claim claim = { .request_id = job->request_id };
-	struct job *got;
 
-	job->next_attempt_at = c->now + 1000;
-	must_insert(c->store, job);
-	assert_ok(store_claim(c->store, &claim, 1, c->now + 999, c->now + LEASE_MS, &contract_why));
-	assert_err(claim.outcome, ERR_NOT_DUE);
-	assert_null(claim.job);
-	assert_int_equal(claim.not_before, c->now + 1000);
-	got = must_get(c->store, job->request_id);
-	assert_same_job(got, job);
-	assert_err(claim_one(c->store, job->request_id, c->now + 1000, NULL), ERR_OK);
-	job_free(got);
-	job_free(job);
+	for (size_t i = 0; i < COUNT(phases); i++) {
+		struct job *job = contract_job(c->now, "alpha");
+		struct store_claim claim = { .request_id = job->request_id };
+		struct job *got;
+
+		job->phase = phases[i];
+		job->next_attempt_at = c->now + 1000;
+		must_insert(c->store, job);
+		assert_ok(store_claim(c->store, &claim, 1, c->now + 999, c->now + LEASE_MS, &contract_why));
+		assert_err(claim.outcome, ERR_NOT_DUE);
+		assert_null(claim.job);
+		assert_int_equal(claim.not_before, c->now + 1000);
+		got = must_get(c->store, job->request_id);
+		assert_same_job(got, job);
+		assert_err(claim_one(c->store, job->request_id, c->now + 1000, NULL), ERR_OK);
+		job_free(got);
+		job_free(job);
+	}
 }
 
 static void a_job_at_its_deadline_is_not_claimed(void **state)
@@ -191,7 +241,9 @@ static void a_full_batch_is_claimed_whole(void **state)
 
 static const struct CMUnitTest tests[] = {
 	contract_test(a_claim_starts_a_lease),
-	contract_test(only_queued_jobs_are_claimed),
+	contract_test(a_job_that_waits_to_be_asked_for_is_claimed_as_that),
+	contract_test(a_batch_claims_both_kinds),
+	contract_test(only_enqueued_jobs_are_claimed),
 	contract_test(an_unknown_id_cannot_be_claimed),
 	contract_test(a_job_for_later_says_when),
 	contract_test(a_job_at_its_deadline_is_not_claimed),

@@ -138,33 +138,45 @@ static void finished_jobs_are_never_due(void **state)
 	job_refs_free(refs, n);
 }
 
-static void insert_queued(struct contract *c, const char *vendor, int64_t queued_at)
+static void insert_enqueued(struct contract *c, const char *vendor, enum phase phase, int64_t queued_at)
 {
 	struct job *job = contract_job(c->now, vendor);
 
+	job->phase = phase;
 	job->queued_at = queued_at;
 	must_insert(c->store, job);
 	job_free(job);
 }
 
-static void queued_jobs_of_a_vendor_come_oldest_first(void **state)
+/* Jobs that nobody would find in Redis. */
+static void insert_one_in_each_other_phase(struct contract *c, const char *vendor)
 {
-	static const int queued_in[] = { 5, 1, 3, 2, 4 };
+	for (int phase = 0; phase < PHASE_COUNT; phase++)
+		if (!phase_is_enqueued((enum phase)phase))
+			job_free(must_have_in_phase(c->store, c->now, vendor, (enum phase)phase));
+}
+
+static void enqueued_jobs_of_a_vendor_come_oldest_first(void **state)
+{
+	static const struct { enum phase phase; int queued_in; } jobs[] = {
+		{ PHASE_QUEUED, 5 }, { PHASE_QUEUED, 1 }, { PHASE_WAITING_POLL, 3 }, { PHASE_WAITING_POLL, 2 }, { PHASE_QUEUED, 4 },
+		{ PHASE_WAITING_POLL, 6 },
+	};
 	struct contract *c = *state;
 	struct job_ref *refs = NULL;
 	size_t n = 0;
 
-	for (size_t i = 0; i < COUNT(queued_in); i++)
-		insert_queued(c, "alpha", c->now + queued_in[i]);
+	for (size_t i = 0; i < COUNT(jobs); i++)
+		insert_enqueued(c, "alpha", jobs[i].phase, c->now + jobs[i].queued_in);
 	job_free(must_have_in_phase(c->store, c->now, "beta", PHASE_QUEUED));
-	for (int phase = PHASE_CALLING; phase < PHASE_COUNT; phase++)
-		job_free(must_have_in_phase(c->store, c->now, "alpha", (enum phase)phase));
+	job_free(must_have_in_phase(c->store, c->now, "beta", PHASE_WAITING_POLL));
+	insert_one_in_each_other_phase(c, "alpha");
 	assert_ok(store_find_queued(c->store, "alpha", c->now + 5, 100, &refs, &n, &contract_why));
 	assert_int_equal(n, 4);
 	for (size_t i = 0; i < n; i++) {
 		assert_int_equal(refs[i].queued_at, c->now + 1 + (int64_t)i);
 		assert_string_equal(refs[i].vendor, "alpha");
-		assert_int_equal(refs[i].phase, PHASE_QUEUED);
+		assert_int_equal(refs[i].phase, i == 1 || i == 2 ? PHASE_WAITING_POLL : PHASE_QUEUED);
 	}
 	job_refs_free(refs, n);
 	assert_ok(store_find_queued(c->store, "alpha", far_future(c), 2, &refs, &n, &contract_why));
@@ -176,7 +188,7 @@ static void queued_jobs_of_a_vendor_come_oldest_first(void **state)
 	job_refs_free(refs, n);
 }
 
-static void vendors_with_queued_jobs_are_met_once_each_by_their_oldest(void **state)
+static void vendors_with_enqueued_jobs_are_met_once_each_by_their_oldest(void **state)
 {
 	static const char *const expected[] = { "Alpha", "alpha", "beta" };
 	struct contract *c = *state;
@@ -184,11 +196,11 @@ static void vendors_with_queued_jobs_are_met_once_each_by_their_oldest(void **st
 	struct job_ref *refs;
 	size_t n;
 
+	/* "alpha" has both kinds, "beta" waits to be asked for only. */
 	for (int i = 5; i > 0; i--)
 		for (size_t v = 0; v < COUNT(expected); v++)
-			insert_queued(c, expected[v], c->now + i);
-	for (int phase = PHASE_CALLING; phase < PHASE_COUNT; phase++)
-		job_free(must_have_in_phase(c->store, c->now, "aside", (enum phase)phase));
+			insert_enqueued(c, expected[v], v == 2 || (v == 1 && i % 2) ? PHASE_WAITING_POLL : PHASE_QUEUED, c->now + i);
+	insert_one_in_each_other_phase(c, "aside");
 	for (size_t v = 0; v < COUNT(expected); v++) {
 		assert_ok(store_next_queued(c->store, after, &refs, &n, &contract_why));
 		assert_int_equal(n, 1);
@@ -464,8 +476,8 @@ static const struct CMUnitTest tests[] = {
 	contract_test(paging_through_due_jobs_meets_each_once),
 	contract_test(a_reference_carries_what_repair_needs),
 	contract_test(finished_jobs_are_never_due),
-	contract_test(queued_jobs_of_a_vendor_come_oldest_first),
-	contract_test(vendors_with_queued_jobs_are_met_once_each_by_their_oldest),
+	contract_test(enqueued_jobs_of_a_vendor_come_oldest_first),
+	contract_test(vendors_with_enqueued_jobs_are_met_once_each_by_their_oldest),
 	contract_test(the_vendors_id_finds_the_unfinished_then_the_newest),
 	contract_test(an_id_is_found_as_soon_as_it_is_written),
 	contract_test(many_are_looked_at_at_once),

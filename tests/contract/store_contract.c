@@ -87,6 +87,7 @@ void assert_same_job(const struct job *got, const struct job *expected)
 	assert_same_text("error", got->error, expected->error);
 	assert_same_text("history", got->history, expected->history);
 	assert_same_text("vendor_job_id", got->vendor_job_id, expected->vendor_job_id);
+	assert_same_text("poll", got->poll, expected->poll);
 	assert_same_text("phase", phase_name(got->phase), phase_name(expected->phase));
 	assert_same_text("status", status_name(got->status), status_name(expected->status));
 	assert_same_number("fence", got->fence, expected->fence);
@@ -167,7 +168,8 @@ enum err change_one(struct store *store, struct job_change *change)
 struct job *must_have_in_phase(struct store *store, int64_t now, const char *vendor, enum phase phase)
 {
 	struct job *job = contract_job(now, vendor);
-	struct job_change change = { .request_id = job->request_id, .fence = 1, .now = now, .due_at = now + LEASE_MS };
+	struct job_change change = { .request_id = job->request_id, .fence = 1, .now = now, .due_at = now + LEASE_MS,
+	                             .next_attempt_at = now, .queued_at = now };
 	struct job *stored;
 
 	must_insert(store, job);
@@ -176,6 +178,11 @@ struct job *must_have_in_phase(struct store *store, int64_t now, const char *ven
 	if (phase == PHASE_WAITING_CALLBACK) {
 		change.event = EVENT_AWAIT_CALLBACK;
 		assert_err(change_one(store, &change), ERR_OK);
+	} else if (phase == PHASE_WAITING_POLL || phase == PHASE_POLLING) {
+		change.event = EVENT_AWAIT_POLL;
+		assert_err(change_one(store, &change), ERR_OK);
+		if (phase == PHASE_POLLING)
+			assert_err(claim_one(store, job->request_id, now, NULL), ERR_OK);
 	} else if (phase == PHASE_DONE) {
 		change.event = EVENT_FAIL;
 		change.error = "refused";

@@ -140,6 +140,45 @@ static void a_newer_schema_is_refused(void **state)
 	assert_int_equal(run_sql(c->uri, "PRAGMA user_version"), 2);
 }
 
+static void an_older_file_gets_the_columns_that_came_later(void **state)
+{
+	struct contract *c = *state;
+	struct job *old = must_have_in_phase(c->store, c->now, "alpha", PHASE_QUEUED), *polled, *got;
+	struct store *store;
+
+	run_sql(c->uri, "ALTER TABLE jobs DROP COLUMN poll");
+	assert_ok(store_open(c->uri, CONTRACT_TIMEOUT_MS, &store, &contract_why));
+	got = must_get(store, old->request_id);
+	assert_same_job(got, old);
+	polled = contract_job(c->now, "alpha");
+	polled->poll = mem_strdup("{\"polls\":1}");
+	must_insert(store, polled);
+	job_free(got);
+	got = must_get(store, polled->request_id);
+	assert_same_job(got, polled);
+	store_close(store);
+	job_free(got);
+	job_free(polled);
+	job_free(old);
+}
+
+/* As a program finds them that is older than a phase's name. */
+static void a_phase_without_a_name_is_left_alone(void **state)
+{
+	struct contract *c = *state;
+	struct job *job = must_have_in_phase(c->store, c->now, "alpha", PHASE_WAITING_POLL), *got;
+	struct job_change change = { .request_id = job->request_id, .event = EVENT_EXPIRE, .fence = job->fence, .now = c->now };
+
+	run_sql(c->uri, "UPDATE jobs SET phase = 'hovering'");
+	assert_err(claim_one(c->store, job->request_id, c->now, NULL), ERR_STALE);
+	assert_err(change_one(c->store, &change), ERR_STALE);
+	got = must_get(c->store, job->request_id);
+	assert_int_equal(got->phase, PHASE_DONE);
+	assert_int_equal(got->status, STATUS_PROCESSING);
+	job_free(got);
+	job_free(job);
+}
+
 static void a_file_of_another_program_is_refused_and_left_alone(void **state)
 {
 	char *uri = sqlite_fresh_uri();
@@ -385,6 +424,8 @@ static const struct CMUnitTest file_tests[] = {
 	contract_test(a_relative_path_stays_where_it_was_opened),
 	contract_test(its_files_are_for_the_group_as_far_as_the_umask_allows),
 	contract_test(a_newer_schema_is_refused),
+	contract_test(an_older_file_gets_the_columns_that_came_later),
+	contract_test(a_phase_without_a_name_is_left_alone),
 	contract_test(a_file_of_another_program_is_refused_and_left_alone),
 	contract_test(a_file_that_is_no_database_is_refused_and_left_alone),
 	contract_test(people_can_read_it_with_the_shell),

@@ -30,13 +30,18 @@ static void the_picture_in_the_header_is_true(void **state)
 {
 	static const struct { enum job_event event; unsigned from; enum phase to; } rows[] = {
 		{ EVENT_CLAIM, PHASE_BIT(PHASE_QUEUED), PHASE_CALLING },
-		{ EVENT_FAIL, PHASE_BIT(PHASE_CALLING), PHASE_DONE },
+		{ EVENT_CLAIM_POLL, PHASE_BIT(PHASE_WAITING_POLL), PHASE_POLLING },
+		{ EVENT_FAIL, PHASE_BIT(PHASE_CALLING) | PHASE_BIT(PHASE_POLLING), PHASE_DONE },
 		{ EVENT_RETRY, PHASE_BIT(PHASE_CALLING), PHASE_QUEUED },
 		{ EVENT_RETURN, PHASE_BIT(PHASE_CALLING), PHASE_QUEUED },
 		{ EVENT_LEASE_LOST, PHASE_BIT(PHASE_CALLING), PHASE_QUEUED },
 		{ EVENT_AWAIT_CALLBACK, PHASE_BIT(PHASE_CALLING), PHASE_WAITING_CALLBACK },
+		{ EVENT_AWAIT_POLL, PHASE_BIT(PHASE_CALLING), PHASE_WAITING_POLL },
+		{ EVENT_POLL_AGAIN, PHASE_BIT(PHASE_POLLING), PHASE_WAITING_POLL },
+		{ EVENT_POLL_LOST, PHASE_BIT(PHASE_POLLING), PHASE_WAITING_POLL },
 		{ EVENT_CALLBACK_FAIL, PHASE_BIT(PHASE_CALLING) | PHASE_BIT(PHASE_WAITING_CALLBACK), PHASE_DONE },
 		{ EVENT_REQUEUE, PHASE_BIT(PHASE_QUEUED), PHASE_QUEUED },
+		{ EVENT_REQUEUE_POLL, PHASE_BIT(PHASE_WAITING_POLL), PHASE_WAITING_POLL },
 		{ EVENT_SUCCEED, PHASES_UNFINISHED, PHASE_DONE },
 		{ EVENT_EXPIRE, PHASES_UNFINISHED, PHASE_DONE },
 		{ EVENT_CANCEL, PHASES_UNFINISHED, PHASE_DONE },
@@ -50,13 +55,27 @@ static void the_picture_in_the_header_is_true(void **state)
 	}
 }
 
+/* What a vendor has accepted is asked for, and never submitted again. */
+static void nothing_leads_back_from_polls_to_the_queue(void **state)
+{
+	const unsigned polls = PHASE_BIT(PHASE_WAITING_POLL) | PHASE_BIT(PHASE_POLLING);
+
+	(void)state;
+	for (int e = 0; e < EVENT_COUNT; e++) {
+		const struct job_transition *t = job_transition((enum job_event)e);
+
+		if (t->from & polls)
+			assert_true(t->to == PHASE_DONE || polls & PHASE_BIT(t->to));
+	}
+}
+
 /* A stale worker must not take a job away from the one that has it now. */
 static void only_these_may_be_written_without_the_fence(void **state)
 {
 	(void)state;
 	for (int e = 0; e < EVENT_COUNT; e++)
 		assert_int_equal(job_transition((enum job_event)e)->any_fence,
-		                 e == EVENT_CLAIM || e == EVENT_SUCCEED || e == EVENT_CANCEL);
+		                 e == EVENT_CLAIM || e == EVENT_CLAIM_POLL || e == EVENT_SUCCEED || e == EVENT_CANCEL);
 }
 
 static void names_are_read_back(void **state)
@@ -86,6 +105,8 @@ static void stored_names_stay(void **state)
 	assert_string_equal(phase_name(PHASE_QUEUED), "queued");
 	assert_string_equal(phase_name(PHASE_CALLING), "calling");
 	assert_string_equal(phase_name(PHASE_WAITING_CALLBACK), "waiting_callback");
+	assert_string_equal(phase_name(PHASE_WAITING_POLL), "waiting_poll");
+	assert_string_equal(phase_name(PHASE_POLLING), "polling");
 	assert_string_equal(phase_name(PHASE_DONE), "done");
 	assert_string_equal(status_name(STATUS_PENDING), "pending");
 	assert_string_equal(status_name(STATUS_PROCESSING), "processing");
@@ -100,6 +121,7 @@ int main(void)
 		cmocka_unit_test(nothing_leaves_done),
 		cmocka_unit_test(exactly_the_finished_have_a_final_status),
 		cmocka_unit_test(the_picture_in_the_header_is_true),
+		cmocka_unit_test(nothing_leads_back_from_polls_to_the_queue),
 		cmocka_unit_test(only_these_may_be_written_without_the_fence),
 		cmocka_unit_test(names_are_read_back),
 		cmocka_unit_test(every_event_has_its_own_name),
