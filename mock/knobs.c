@@ -75,6 +75,12 @@ static const struct knob table[] = {
 	BOOL(webhook_own_id_only, "false", "leave request_id out of webhooks"),
 	TEXT(webhook_secret, "", sign_secret_valid, true,
 	     "sign webhooks (Standard Webhooks): raw text, or whsec_ and base64"),
+	INT(poll_pending, "2", 0, 1000000, "polls of each submitted job that are answered pending"),
+	INT(poll_pending_ms, "0", 0, 3600000, "and so long it is pending at least"),
+	RATIO(poll_fail_ratio, "part of the submitted jobs that fail"),
+	RATIO(poll_loss_ratio, "part of the submitted jobs that nobody knows when they are asked for"),
+	RATIO(poll_too_many_ratio, "part of the polls that are answered 429"),
+	RATIO(poll_error_ratio, "part of the polls that fail with fail_status"),
 };
 
 static void *place_of(struct knobs *knobs, const struct knob *knob)

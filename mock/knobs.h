@@ -34,6 +34,9 @@ struct knobs {
 	int64_t webhook_duplicates;
 	bool webhook_reorder, webhook_before_answer, webhook_own_id_only;
 	char webhook_secret[KNOB_TEXT_MAX];
+	int64_t poll_pending, poll_pending_ms;
+	double poll_fail_ratio, poll_loss_ratio;      /* of the jobs */
+	double poll_too_many_ratio, poll_error_ratio; /* of the polls */
 };
 
 /* Sets every knob to its default. */

@@ -8,6 +8,7 @@ void vendor_init(struct vendor *vendor, const char *name, bool async)
 	vendor->name = name;
 	vendor->async = async;
 	vendor->calls = calls_new();
+	vendor->asked = asked_new();
 	vendor->next_job = (uint64_t)(clock_real_ns() / 1000);
 	vendor_apply_limits(vendor);
 }
@@ -15,6 +16,7 @@ void vendor_init(struct vendor *vendor, const char *name, bool async)
 void vendor_deinit(struct vendor *vendor)
 {
 	calls_free(vendor->calls);
+	asked_free(vendor->asked);
 	window_deinit(&vendor->window);
 	buf_deinit(&vendor->text);
 }
@@ -81,6 +83,7 @@ void vendor_stats_json(const struct vendor *vendor, struct buf *out)
 	struct calls_totals t = calls_totals(vendor->calls);
 	const struct number numbers[] = {
 		{ "calls", s->calls },
+		{ "polls", s->polls },
 		{ "answered", s->answered },
 		{ "violations", vendor->window.violations },
 		{ "max_in_window", vendor->window.max_in_window },

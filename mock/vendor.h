@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "asked.h"
 #include "buf.h"
 #include "calls.h"
 #include "knobs.h"
@@ -24,6 +25,7 @@ struct vendor_stats {
 	uint64_t bad_requests;                          /* not HTTP, or over a bound: not calls */
 	uint64_t in_flight, max_in_flight_seen, in_flight_violations;
 	uint64_t no_callback_url;
+	uint64_t polls;                                 /* of the calls; they count as calls, but have no id */
 	uint64_t stamped_by_kernel;                     /* calls whose time is the kernel's receive timestamp */
 	int64_t first_call_at_us, last_call_at_us;
 };
@@ -33,7 +35,8 @@ struct vendor {
 	bool async;
 	struct knobs knobs;
 	struct window window;                           /* set by vendor_apply_limits() */
-	struct calls *calls;                            /* owned */
+	struct calls *calls;                            /* owned, like */
+	struct asked *asked;
 	struct vendor_stats stats;
 	struct webhook_counts webhooks;
 	uint64_t next_job;                              /* never goes back, not even over restarts: see vendor_init() */

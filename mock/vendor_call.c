@@ -26,11 +26,25 @@ static const char *body_of(const struct conn *conn, size_t *len)
 	return conn->in.data + conn->msg.head_len;
 }
 
+static const char status_path[] = "/status/";
+
+bool vendor_call_is_poll(const struct conn *conn)
+{
+	struct http_span path = conn->msg.path;
+
+	return path.len > sizeof(status_path) - 1 &&
+	       memcmp(conn->in.data + path.at, status_path, sizeof(status_path) - 1) == 0;
+}
+
 /* What tells this call from others: the idempotency key, or the id that the client gave the request. */
 static const char *call_id(const struct conn *conn, size_t *len)
 {
 	const char *id = field(conn, "idempotency-key", len);
 
+	if (vendor_call_is_poll(conn)) {
+		*len = 0;
+		return NULL;
+	}
 	return id && *len ? id : field(conn, "x-request-id", len);
 }
 
@@ -48,6 +62,7 @@ static uint32_t record(struct conn *conn)
 	conn->call.ref = calls_add(vendor->calls, at_us, id, id_len, &attempt);
 	calls_keep(vendor->calls, conn->call.ref, conn->in.data, conn->msg.head_len, body, body_len);
 	stats->calls++;
+	stats->polls += vendor_call_is_poll(conn);
 	stats->stamped_by_kernel += conn->stamped;
 	if (!stats->first_call_at_us || at_us < stats->first_call_at_us)
 		stats->first_call_at_us = at_us;
@@ -154,6 +169,46 @@ static void answer_accepted(struct conn *conn)
 	answer_padded(conn, 202);
 }
 
+/* --- jobs that are asked for ------------------------------------------------------------------------------------- */
+
+/* All three ways in which a vendor may say where to ask. */
+static void answer_submitted(struct conn *conn)
+{
+	struct vendor *vendor = conn->vendor;
+	size_t id_len;
+	const char *id = call_id(conn, &id_len);
+	char job_id[ASKED_ID_MAX], url[sizeof(status_path) + ASKED_ID_MAX];
+
+	conn->call.job = ++vendor->next_job;
+	asked_add(vendor->asked, conn->call.job, id_len ? hash_bytes(id, id_len) : conn->call.job, vendor->loop->now_us,
+	          &vendor->knobs, vendor->rng);
+	asked_id(conn->call.job, job_id);
+	snprintf(url, sizeof(url), "%s%s", status_path, job_id);
+	vendor->text.len = 0;
+	buf_addf(&vendor->text, "{\"job_id\":\"%s\",\"status\":\"accepted\",\"status_url\":\"%s\"}", job_id, url);
+	answer(conn, &(struct answer){ .status = 202, .body = vendor->text.data, .len = vendor->text.len,
+	                               .header_name = "Location", .header_value = url });
+}
+
+static void answer_poll(struct conn *conn)
+{
+	struct vendor *vendor = conn->vendor;
+	struct http_span path = conn->msg.path;
+	struct answer state = { 0 };
+
+	vendor->text.len = 0;
+	state.status = asked_poll(vendor->asked, conn->in.data + path.at + sizeof(status_path) - 1,
+	                          path.len - (sizeof(status_path) - 1), vendor->loop->now_us, &vendor->knobs, vendor->rng,
+	                          &vendor->text);
+	state.body = vendor->text.data;
+	state.len = vendor->text.len;
+	if (state.status == 429 && vendor->knobs.retry_after[0]) {
+		state.header_name = "Retry-After";
+		state.header_value = vendor->knobs.retry_after;
+	}
+	answer(conn, &state);
+}
+
 /* --- webhooks ---------------------------------------------------------------------------------------------------- */
 
 static void write_webhook(struct conn *conn, struct buf *text)
@@ -251,6 +306,14 @@ static struct webhook *accept_job(struct conn *conn, bool may_wait)
 
 static void do_answer(struct conn *conn)
 {
+	if (vendor_call_is_poll(conn)) {
+		answer_poll(conn);
+		return;
+	}
+	if (http_span_is(&conn->in, conn->msg.path, "/submit")) {
+		answer_submitted(conn);
+		return;
+	}
 	if (!conn->vendor->async) {
 		answer_data(conn);
 		return;
@@ -416,6 +479,8 @@ static enum fate choose_fate(struct conn *conn, uint32_t attempt, bool over_limi
 	conn->next_fate = FATE_UNDRAWN;
 	if (over_limit && vendor->knobs.limit_enforce)
 		return FATE_OVER_LIMIT;
+	if (vendor_call_is_poll(conn))
+		return FATE_ANSWER;
 	if (attempt && attempt <= vendor->knobs.fail_first)
 		return FATE_FAIL;
 	return drawn != FATE_UNDRAWN ? drawn : draw_fate(vendor);

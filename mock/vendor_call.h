@@ -28,6 +28,9 @@ struct call {
  * (counted here); else vendor_call_begin() keeps to what was drawn. */
 bool vendor_call_resets_early(struct conn *conn);
 
+/* Is the request that has been read one for a job's state? It is a call like others, but not by chance. */
+bool vendor_call_is_poll(const struct conn *conn);
+
 /* Begins the call whose request has been read. Then it is answered, waits (state BUSY), or its connection is closed. */
 void vendor_call_begin(struct conn *conn);
 
