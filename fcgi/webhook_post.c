@@ -63,7 +63,7 @@ static bool find_vendor(struct callback *c)
 	c->vendor = vendor_find(c->api->vendors, c->request->params[0]);
 	if (c->vendor && c->vendor->mode == VENDOR_ASYNC)
 		return true;
-	reply_problem(c->reply, 404, c->vendor ? "this vendor answers at once and does not call back" : "unknown vendor");
+	reply_problem(c->reply, 404, c->vendor ? "this vendor does not call back" : "unknown vendor");
 	return false;
 }
 

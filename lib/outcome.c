@@ -161,7 +161,8 @@ static void add_words(struct outcome *outcome, const char *words)
 	outcome->error = error;
 }
 
-static char *history_entry(const struct job *job, const struct answer *answer, const struct rule *rule, const char *error,
+/* polls: of an answer to the last of so many, else 0. */
+static char *history_entry(int attempt, int polls, const struct answer *answer, const struct rule *rule, const char *error,
                            int64_t now)
 {
 	char at[CLOCK_TEXT_SIZE];
@@ -169,7 +170,7 @@ static char *history_entry(const struct job *job, const struct answer *answer, c
 
 	clock_format(answer->sent_at ? answer->sent_at : now, at);
 	buffer_init(&entry, HISTORY_ENTRY_BYTES_MAX);
-	buffer_printf(&entry, "{\"attempt\":%d,\"at\":\"%s\",\"outcome\":\"", job->attempts + 1, at);
+	buffer_printf(&entry, "{\"attempt\":%d,\"at\":\"%s\",\"outcome\":\"", attempt, at);
 	if (rule->name)
 		buffer_append_str(&entry, rule->name);
 	else
@@ -177,6 +178,8 @@ static char *history_entry(const struct job *job, const struct answer *answer, c
 	buffer_printf(&entry, "\",\"latency_ms\":%lld", (long long)answer->latency_ms);
 	if (answer->transport == TRANSPORT_ANSWERED)
 		buffer_printf(&entry, ",\"http_status\":%d", answer->http_status);
+	if (polls)
+		buffer_printf(&entry, ",\"polls\":%d", polls);
 	if (error) {
 		buffer_append_str(&entry, ",\"error\":");
 		buffer_append_json_string(&entry, error, strlen(error));
@@ -223,22 +226,35 @@ static void accept_result(const struct vendor *vendor, const struct answer *answ
 	json_object_put(body);
 }
 
-/* An acknowledgement may be anything: only its job id, where the vendor file tells of one, is of use. */
+/* The body as JSON, which the caller puts, or NULL. */
+static struct json_object *body_of(const struct answer *answer)
+{
+	struct json_object *body = NULL;
+
+	if (answer->body_len > 0)
+		(void)!json_strict_parse(answer->body, answer->body_len, &JSON_LIMITS_DEFAULT, &body, NULL, 0, NULL);
+	return body;
+}
+
+/* The vendor's own id of the job in its acknowledgement, where its file tells of one, or NULL. The caller owns it. One
+ * that is longer could not be looked up; the job is still found by its own id. */
+static char *own_id(const struct vendor *vendor, struct json_object *body)
+{
+	const char *id = vendor->response_job_id ? json_string_at(body, vendor->response_job_id) : NULL;
+
+	return id && id[0] != '\0' && strlen(id) <= VENDOR_JOB_ID_BYTES_MAX ? mem_strdup(id) : NULL;
+}
+
+/* An acknowledgement may be anything: only its job id is of use. */
 static void accept_acknowledgement(const struct vendor *vendor, const struct job *job, const struct answer *answer,
                                    int64_t now, struct outcome *outcome)
 {
 	int64_t until = now + vendor->callback_timeout_ms;
-	struct json_object *body = NULL;
-	const char *id = NULL;
+	struct json_object *body = body_of(answer);
 
 	outcome->kind = OUTCOME_AWAIT_CALLBACK;
 	outcome->callback_until = until < job->deadline_at ? until : job->deadline_at;
-	if (vendor->response_job_id && answer->body_len > 0 &&
-	    json_strict_parse(answer->body, answer->body_len, &JSON_LIMITS_DEFAULT, &body, NULL, 0, NULL) == ERR_OK)
-		id = json_string_at(body, vendor->response_job_id);
-	/* A longer one could not be looked up; the job is still found by its own id. */
-	if (id && id[0] != '\0' && strlen(id) <= VENDOR_JOB_ID_BYTES_MAX)
-		outcome->vendor_job_id = mem_strdup(id);
+	outcome->vendor_job_id = own_id(vendor, body);
 	json_object_put(body);
 }
 
@@ -308,6 +324,117 @@ int64_t outcome_hold_ms(const struct vendor *vendor, const struct answer *answer
 	return rule.verdict == VERDICT_FAIL ? 0 : hold_ms(&vendor->retry, &rule, answer);
 }
 
+/* ---- Polls ---- */
+
+/* When to ask next. A last time comes early rather than not at all; but what the vendor wishes is kept. */
+static int64_t next_poll_at(const struct vendor *vendor, const struct answer *answer, int polls, int64_t until, int64_t now,
+                            uint32_t random, int64_t hold_ms)
+{
+	int64_t wait = polling_wait_ms(&vendor->poll, polls, random), last = until - vendor->timeout_ms, wished;
+
+	if (now + wait > last && last > now)
+		wait = last - now;
+	if (hold_ms > 0)
+		hold_ms += spread_ms(&vendor->retry, random);
+	wished = clamp(answer->retry_after_ms, hold_ms, vendor->retry.max_hold_ms);
+	return now + (wished > wait ? wished : wait);
+}
+
+/* Where its vendor has to be asked is in the acknowledgement: one that does not say so is of no use. */
+static void accept_for_polls(const struct vendor *vendor, const struct job *job, const struct answer *answer, int64_t now,
+                             uint32_t random, struct outcome *outcome)
+{
+	int64_t until = now + vendor->poll.timeout_ms;
+	struct json_object *body = body_of(answer);
+	struct job accepted = *job;
+	struct polling_memory memory;
+	struct err_text why;
+
+	accepted.vendor_job_id = outcome->vendor_job_id = own_id(vendor, body);
+	accepted.poll = NULL;
+	if (polling_begin(vendor, &accepted, body, answer->location, &memory, &why) == ERR_OK) {
+		outcome->kind = OUTCOME_AWAIT_POLL;
+		outcome->deadline_at = until < job->deadline_at ? until : job->deadline_at;
+		outcome->retry_at = next_poll_at(vendor, answer, 0, outcome->deadline_at, now, random, 0);
+		outcome->poll = polling_memory_text(&memory);
+	} else {
+		fail(outcome, mem_printf("vendor answered %d, but %s", answer->http_status, why.text));
+	}
+	polling_memory_deinit(&memory);
+	json_object_put(body);
+}
+
+/* What a 2xx says, with result or error. */
+static enum polling_says accept_status(const struct vendor *vendor, const struct answer *answer, struct outcome *outcome)
+{
+	struct json_object *body, *value;
+	struct err_text why = { "" };
+	enum polling_says says;
+	char *words;
+
+	if (json_strict_parse(answer->body, answer->body_len, &JSON_LIMITS_DEFAULT, &body, NULL, 0, &why) != ERR_OK) {
+		fail(outcome, mem_printf("vendor answered %d, but its body cannot be read: %s", answer->http_status, why.text));
+		return POLL_UNUSABLE;
+	}
+	says = polling_read(&vendor->poll, body);
+	words = vendor_words(vendor, body);
+	if (says == POLL_FAILED)
+		fail(outcome, mem_printf("vendor answered that the job is \"%s\"%s%s", json_string_at(body, vendor->poll.state),
+		                         words ? ": " : "", words ? words : ""));
+	else if (says == POLL_UNUSABLE)
+		fail(outcome, mem_printf("vendor answered %d, but there is no state at \"%s\" in its body%s%s",
+		                         answer->http_status, vendor->poll.state, words ? ": " : "", words ? words : ""));
+	else if (says == POLL_DONE && json_at(body, vendor->poll.result, &value))
+		complete(vendor, value, outcome);
+	else if (says == POLL_DONE)
+		fail(outcome, mem_printf("vendor answered that the job is done, but there is nothing at %s in its body",
+		                         vendor->poll.result));
+	free(words);
+	json_object_put(body);
+	return says == POLL_DONE && outcome->kind == OUTCOME_FAILED ? POLL_UNUSABLE : says;
+}
+
+/* What any other answer says. That the vendor does not know the job may be one server of many, or too early. */
+static enum polling_says says_by_rule(const struct rule *rule, const struct answer *answer)
+{
+	if (rule->verdict != VERDICT_FAIL)
+		return POLL_WORKING;
+	return answer->transport == TRANSPORT_ANSWERED && answer->http_status == 404 ? POLL_UNUSABLE : POLL_FAILED;
+}
+
+/* The same tables as for calls; but it costs no attempt, and whatever failed is asked again, never called again. */
+static void outcome_of_poll(const struct vendor *vendor, const struct job *job, const struct answer *answer, int64_t now,
+                            uint32_t random, struct outcome *outcome)
+{
+	struct rule rule = rule_of(vendor, answer);
+	struct polling_memory memory;
+	enum polling_says says;
+
+	outcome->attempts_add = 0;
+	polling_memory_read(job->poll, &memory);
+	if (rule.verdict == VERDICT_ACCEPT) {
+		says = accept_status(vendor, answer, outcome);
+	} else {
+		says = says_by_rule(&rule, answer);
+		fail(outcome, describe(vendor, answer, &rule));
+	}
+	if (answer->transport != TRANSPORT_NOT_SENT) {
+		memory.polls++;
+		memory.unusable = says == POLL_UNUSABLE ? memory.unusable + 1 : 0;
+	}
+	if (says == POLL_WORKING || (says == POLL_UNUSABLE && memory.unusable < POLL_UNUSABLE_MAX)) {
+		outcome->kind = OUTCOME_POLL_AGAIN;
+		outcome->retry_at = answer->transport == TRANSPORT_NOT_SENT ? now : next_poll_at(vendor, answer, memory.polls,
+		                    job->deadline_at, now, random, rule.pace == PACE_HOLD ? outcome->hold_ms : 0);
+		outcome->poll = polling_memory_text(&memory);
+	} else {
+		outcome->history_entry = history_entry(job->attempts, memory.polls, answer, &rule, outcome->error, now);
+	}
+	polling_memory_deinit(&memory);
+}
+
+/* ---- Answers ---- */
+
 void outcome_of_answer(const struct vendor *vendor, const struct job *job, const struct answer *answer, int64_t now,
                        uint32_t random, struct outcome *outcome)
 {
@@ -315,10 +442,17 @@ void outcome_of_answer(const struct vendor *vendor, const struct job *job, const
 
 	*outcome = (struct outcome){ .attempts_add = rule.verdict == VERDICT_RETURN ? 0 : 1, .health = rule.health,
 	                             .hold_ms = outcome_hold_ms(vendor, answer) };
+	if (job->phase == PHASE_POLLING) {
+		outcome_of_poll(vendor, job, answer, now, random, outcome);
+		return;
+	}
 	if (rule.verdict == VERDICT_ACCEPT && vendor->mode == VENDOR_ASYNC) {
 		accept_acknowledgement(vendor, job, answer, now, outcome);
 	} else if (rule.verdict == VERDICT_ACCEPT) {
-		accept_result(vendor, answer, outcome);
+		if (vendor->mode == VENDOR_POLL)
+			accept_for_polls(vendor, job, answer, now, random, outcome);
+		else
+			accept_result(vendor, answer, outcome);
 		if (outcome->kind == OUTCOME_FAILED && vendor->retry_bad_body)
 			rule = bad_body_rule;
 	} else {
@@ -327,7 +461,7 @@ void outcome_of_answer(const struct vendor *vendor, const struct job *job, const
 	if (rule.verdict == VERDICT_RETRY || rule.verdict == VERDICT_RETURN)
 		put_off(vendor, job, answer, &rule, now, random, outcome);
 	if (outcome->attempts_add)
-		outcome->history_entry = history_entry(job, answer, &rule, outcome->error, now);
+		outcome->history_entry = history_entry(job->attempts + 1, 0, answer, &rule, outcome->error, now);
 }
 
 /* ---- Callbacks ---- */
@@ -375,22 +509,31 @@ void outcome_deinit(struct outcome *outcome)
 	free(outcome->result);
 	free(outcome->error);
 	free(outcome->vendor_job_id);
+	free(outcome->poll);
 	free(outcome->history_entry);
 	*outcome = (struct outcome){ 0 };
 }
 
 /* ---- The change that writes it ---- */
 
+static const enum job_event events[] = {
+	[OUTCOME_COMPLETE] = EVENT_SUCCEED,
+	[OUTCOME_FAILED] = EVENT_FAIL,
+	[OUTCOME_RETRY] = EVENT_RETRY,
+	[OUTCOME_RETURNED] = EVENT_RETURN,
+	[OUTCOME_AWAIT_CALLBACK] = EVENT_AWAIT_CALLBACK,
+	[OUTCOME_AWAIT_POLL] = EVENT_AWAIT_POLL,
+	[OUTCOME_POLL_AGAIN] = EVENT_POLL_AGAIN,
+};
+
+bool outcome_is_enqueued(const struct outcome *outcome)
+{
+	return phase_is_enqueued(job_transition(events[outcome->kind])->to);
+}
+
 void outcome_to_change(const struct outcome *outcome, const struct job *job, int64_t now, int64_t retention_ms,
                        struct job_change *change)
 {
-	static const enum job_event events[] = {
-		[OUTCOME_COMPLETE] = EVENT_SUCCEED,
-		[OUTCOME_FAILED] = EVENT_FAIL,
-		[OUTCOME_RETRY] = EVENT_RETRY,
-		[OUTCOME_RETURNED] = EVENT_RETURN,
-		[OUTCOME_AWAIT_CALLBACK] = EVENT_AWAIT_CALLBACK,
-	};
 	enum phase to = job_transition(events[outcome->kind])->to;
 
 	*change = (struct job_change){
@@ -402,13 +545,15 @@ void outcome_to_change(const struct outcome *outcome, const struct job *job, int
 		.result = outcome->result,
 		.error = outcome->error,
 		.vendor_job_id = outcome->vendor_job_id,
+		.poll = outcome->poll,
 		.history_entry = outcome->history_entry,
 	};
 	if (to == PHASE_DONE) {
 		change->expire_at = now + retention_ms;
-	} else if (to == PHASE_QUEUED) {
+	} else if (phase_is_enqueued(to)) {
 		change->next_attempt_at = change->queued_at = outcome->retry_at;
-		change->due_at = job->deadline_at;
+		change->deadline_at = outcome->deadline_at;
+		change->due_at = outcome->deadline_at ? outcome->deadline_at : job->deadline_at;
 	} else {
 		change->due_at = outcome->callback_until;
 	}

@@ -32,6 +32,7 @@ struct answer {
 	const char *body;          /* borrowed */
 	size_t body_len;
 	int64_t retry_after_ms;    /* from retry_after_parse(), or -1 */
+	const char *location;      /* the Location header, or NULL; borrowed */
 	int64_t sent_at;           /* clock_now_ms() when the request left, 0 if it did not */
 	int64_t latency_ms;
 	const char *detail;        /* the transport's own words for a failure, or NULL; no secrets */
@@ -52,6 +53,8 @@ enum outcome_kind {
 	OUTCOME_RETRY,             /* at retry_at */
 	OUTCOME_RETURNED,          /* at retry_at, without costing an attempt */
 	OUTCOME_AWAIT_CALLBACK,    /* until callback_until */
+	OUTCOME_AWAIT_POLL,        /* to be asked for at retry_at, and failed at deadline_at */
+	OUTCOME_POLL_AGAIN,        /* at retry_at */
 };
 
 /* Owns its texts; outcome_deinit frees them. */
@@ -60,19 +63,22 @@ struct outcome {
 	int attempts_add;
 	int64_t retry_at;
 	int64_t callback_until;
+	int64_t deadline_at;       /* the job's new one; 0: it keeps its own */
 	enum vendor_health health;
 	int64_t hold_ms;           /* > 0: the whole vendor is to be left alone for so long (429, 503 with Retry-After) */
 	char *result;              /* JSON text, cleaned */
 	char *error;               /* plain text */
 	char *vendor_job_id;
-	char *history_entry;       /* JSON object: attempt, at, outcome, latency_ms, http_status?, error? ; NULL if the call does not count */
+	char *poll;                /* what is to be kept until the next poll (polling.h); NULL: as it was */
+	char *history_entry;       /* JSON object: attempt, at, outcome, latency_ms, http_status?, polls?, error? ; NULL if the
+	                              call does not count. Of all polls of a job only the one that ends it has one */
 };
 
 /* How long the whole vendor is to be left alone after this answer, ms; 0: not at all. The same as the outcome's hold_ms,
  * for whoever cannot wait for the outcome. */
 int64_t outcome_hold_ms(const struct vendor *vendor, const struct answer *answer);
 
-/* random: any 32 random bits, for jitter. */
+/* Of a call or, if the job's phase says so, a poll. random: any 32 random bits, for jitter. */
 void outcome_of_answer(const struct vendor *vendor, const struct job *job, const struct answer *answer, int64_t now,
                        uint32_t random, struct outcome *outcome);
 
@@ -82,6 +88,9 @@ enum err outcome_of_callback(const struct vendor *vendor, struct json_object *bo
                              struct err_text *why) __attribute__((warn_unused_result));
 
 void outcome_deinit(struct outcome *outcome);
+
+/* The job gets an entry in the queue, for retry_at. */
+bool outcome_is_enqueued(const struct outcome *outcome);
 
 /* The guarded change that writes this outcome of a call, with the fence of its attempt. (A success that comes
  * back ERR_STALE may be written again with FENCE_ANY and without counting the attempt; see worker/commit.c.)

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ALIASES_MAX = 16, HEADERS_MAX = 64, STATUSES_MAX = 64, REMOVE_MAX = 256, FAR = 1000 };
+enum { ALIASES_MAX = 16, HEADERS_MAX = 64, STATUSES_MAX = 64, REMOVE_MAX = 256, POLL_VALUES_MAX = 32, FAR = 1000 };
 
 #define MIB (INT64_C(1) << 20)
 #define SECOND_MS INT64_C(1000)
@@ -25,7 +25,8 @@ static const struct member members[] = {
 	{ "name", TYPE_NAME, AT(name), MEMBER_REQUIRED, 0, 0, "What jobs, keys and log lines call it. Letters, digits, `.`, `_`, `-`." },
 	{ "aliases", TYPE_NAMES, AT(aliases), "[]", 0, ALIASES_MAX, "Other names under which clients may ask for it." },
 	{ "mode", TYPE_MODE, AT(mode), MEMBER_REQUIRED, 0, 0,
-	  "`sync`: the answer is the result. `async`: the answer is an acknowledgement, the result comes by callback." },
+	  "`sync`: the answer is the result. `async`: the answer is an acknowledgement, the result comes by callback. "
+	  "`poll`: the result is asked for." },
 
 	{ "request", TYPE_GROUP, 0, "{}", 0, 0, "The call." },
 	{ "request/method", TYPE_METHOD, AT(method), "\"POST\"", 0, 0, "`POST`, `PUT`, `PATCH` or `GET`." },
@@ -83,12 +84,31 @@ static const struct member members[] = {
 	{ "callback/result", TYPE_POINTER, AT(callback_result), "\"/data\"", 0, 0, "Where its result is." },
 	{ "callback/error", TYPE_POINTER, AT(callback_error), "\"/error\"", 0, 0, "Where its error is; there and not empty: the job failed. An empty pointer: nowhere." },
 
+	{ "poll", TYPE_GROUP, 0, "{}", 0, 0, "How a vendor is asked for the result; see [poll](#poll)." },
+	{ "poll/url", TYPE_POLL_URL, AT(poll.url), NULL, 0, 0,
+	  "Where, with `${job:vendor_job_id}` (from `response/job_id`) or `${job:request_id}` in its path or query." },
+	{ "poll/url_at", TYPE_POINTER, AT(poll.url_at), NULL, 0, 0,
+	  "Or: where the acknowledgement has that URL, which may be relative to `request/url`. Neither: in its `Location` header." },
+	{ "poll/any_origin", TYPE_BOOL, AT(poll.any_origin), "false", 0, 0,
+	  "The acknowledgement may name a URL of another scheme, host or port than `request/url`. It gets the same headers." },
+	{ "poll/state", TYPE_POINTER, AT(poll.state), "\"/status\"", 0, 0, "Where the answer says how far the job is." },
+	{ "poll/done_values", TYPE_WORDS, AT(poll.done_values), NULL, 0, POLL_VALUES_MAX,
+	  "With one of these there, in upper or lower case, the job is done. Required with mode `poll`." },
+	{ "poll/failed_values", TYPE_WORDS, AT(poll.failed_values), "[\"failed\",\"error\"]", 0, POLL_VALUES_MAX,
+	  "With one of these it failed. With any other value the vendor is still at work." },
+	{ "poll/result", TYPE_POINTER, AT(poll.result), "\"\"", 0, 0, "Where the result is, once it is done; empty: the whole answer." },
+	{ "poll/interval_seconds", TYPE_SECONDS, AT(poll.interval_ms), "5", 10, DAY_MS, "From the acknowledgement to the first poll ..." },
+	{ "poll/factor", TYPE_RATIO, AT(poll.factor), "1.5", 1, 10, "... and each time so much longer ..." },
+	{ "poll/max_interval_seconds", TYPE_SECONDS, AT(poll.max_interval_ms), "60", 10, DAY_MS, "... up to this." },
+	{ "poll/timeout_seconds", TYPE_SECONDS, AT(poll.timeout_ms), "3600", 10, 31 * DAY_MS,
+	  "From the acknowledgement to the result; after that the job is failed." },
+
 	{ "response", TYPE_GROUP, 0, "{}", 0, 0, "What the vendor's answer looks like, and how results are cleaned." },
 	{ "response/result", TYPE_POINTER, AT(response_result), "\"\"", 0, 0, "Where a sync vendor's result is; empty: the whole answer." },
 	{ "response/error", TYPE_POINTER, AT(response_error), "\"/error\"", 0, 0,
 	  "Where the answer to a failed call says why; goes into the job's error." },
 	{ "response/job_id", TYPE_POINTER, AT(response_job_id), NULL, 0, 0,
-	  "Where an async vendor's acknowledgement has its own id of the job." },
+	  "Where the acknowledgement of an async or polled vendor has its own id of the job." },
 	{ "response/trim_strings", TYPE_BOOL, AT(trim_strings), "false", 0, 0, "White space at both ends of strings in results goes." },
 	{ "response/remove", TYPE_POINTERS, AT(remove), "[]", 0, REMOVE_MAX,
 	  "Members of the result that are removed before anybody sees or stores it. `*` stands for all items of an array." },
@@ -228,7 +248,7 @@ enum err vendor__read(struct vendor *vendor, struct json_object *file, vendor_en
 	for (const int *status = vendor->retry_also; err == ERR_OK && *status; status++)
 		if (vendor_lists_status(vendor->retry_never, *status))
 			err = err_set(why, ERR_INVALID, "retry/never_statuses: %d is in retry/also_statuses, too", *status);
-	return err;
+	return err ? err : vendor__check_poll(vendor, why);
 }
 
 bool vendor_lists_status(const int *statuses, int status)
@@ -263,6 +283,12 @@ void vendor__deinit(struct vendor *vendor)
 	free(vendor->callback_job_id);
 	free(vendor->callback_result);
 	free(vendor->callback_error);
+	vendor__wipe(vendor->poll.url);
+	free(vendor->poll.url_at);
+	free(vendor->poll.state);
+	free_list(vendor->poll.done_values);
+	free_list(vendor->poll.failed_values);
+	free(vendor->poll.result);
 	free(vendor->response_result);
 	free(vendor->response_error);
 	free(vendor->response_job_id);

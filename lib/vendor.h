@@ -8,13 +8,14 @@
 
 #include "breaker.h"
 #include "err.h"
+#include "polling.h"
 #include "retry.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum vendor_mode { VENDOR_SYNC, VENDOR_ASYNC };
+enum vendor_mode { VENDOR_SYNC, VENDOR_ASYNC, VENDOR_POLL };
 
 enum { VENDOR_LIMITS_MAX = 8, VENDOR_NAME_MAX = 64 };
 
@@ -56,6 +57,8 @@ struct vendor {
 	char *callback_job_id;       /* JSON Pointers into the callback's body */
 	char *callback_result;
 	char *callback_error;
+
+	struct polling_rules poll;
 
 	char *response_result;       /* JSON Pointers into the answer's body */
 	char *response_error;

@@ -77,16 +77,25 @@ static enum err read_pointers(const struct reader *r, const struct member *m, st
 	return read_list(r, m, value, field, bad_removal);
 }
 
+static const char *bad_word(const char *text) { return text[0] == '\0' ? "is empty" : NULL; }
+
+static enum err read_words(const struct reader *r, const struct member *m, struct json_object *value, void *field)
+{
+	return read_list(r, m, value, field, bad_word);
+}
+
 static enum err read_mode(const struct reader *r, const struct member *m, struct json_object *value, void *field)
 {
 	const char *text = string_of(value);
 
-	if (text && strcmp(text, "poll") == 0)
-		return vendor__fail(r, m, "\"poll\" is not supported yet");
-	if (!text || (strcmp(text, "sync") != 0 && strcmp(text, "async") != 0))
-		return vendor__fail(r, m, "must be \"sync\" or \"async\"");
-	*(enum vendor_mode *)field = strcmp(text, "sync") == 0 ? VENDOR_SYNC : VENDOR_ASYNC;
-	return ERR_OK;
+	static const char *const modes[] = { [VENDOR_SYNC] = "sync", [VENDOR_ASYNC] = "async", [VENDOR_POLL] = "poll" };
+
+	for (size_t i = 0; text && i < sizeof(modes) / sizeof(modes[0]); i++)
+		if (strcmp(text, modes[i]) == 0) {
+			*(enum vendor_mode *)field = (enum vendor_mode)i;
+			return ERR_OK;
+		}
+	return vendor__fail(r, m, "must be \"sync\", \"async\" or \"poll\"");
 }
 
 static const char *bad_method(const char *text)
@@ -104,32 +113,32 @@ static enum err read_method(const struct reader *r, const struct member *m, stru
 	return read_checked(r, m, value, field, bad_method);
 }
 
-/* A string with references, checked as it is once they are resolved. */
-static enum err read_resolved(const struct reader *r, const struct member *m, struct json_object *value, bool keep_job,
-                              char **field, const char *(*bad)(const char *text))
+enum err vendor__read_resolved(const struct reader *r, const struct member *m, struct json_object *value,
+                               const char *const *job_names, char **field, const char *(*bad)(const char *text))
 {
 	const char *text = string_of(value);
 	struct err_text reason = { "" };
 
 	if (!text)
 		return vendor__fail(r, m, "must be a string");
-	if (vendor__resolve(text, r->env, keep_job, field, &reason) != ERR_OK)
+	if (vendor__resolve(text, r->env, job_names, field, &reason) != ERR_OK)
 		return vendor__fail(r, m, "%s", reason.text);
 	return bad(*field) ? vendor__fail(r, m, "%s", bad(*field)) : ERR_OK;
 }
 
 static enum err read_url(const struct reader *r, const struct member *m, struct json_object *value, void *field)
 {
-	return read_resolved(r, m, value, false, field, vendor__bad_url);
+	return vendor__read_resolved(r, m, value, NULL, field, vendor__bad_url);
 }
 
 static enum err read_secret(const struct reader *r, const struct member *m, struct json_object *value, void *field)
 {
-	return read_resolved(r, m, value, false, field, vendor__bad_secret);
+	return vendor__read_resolved(r, m, value, NULL, field, vendor__bad_secret);
 }
 
 static enum err read_header(const struct reader *r, const char *name, struct json_object *value)
 {
+	static const char *const job_names[] = { "request_id", "callback_url", NULL };
 	struct vendor *v = r->vendor;
 	struct vendor_header *header = &v->headers[v->n_headers];
 	char path[PATH_SIZE];
@@ -143,7 +152,7 @@ static enum err read_header(const struct reader *r, const char *name, struct jso
 			return vendor__fail(r, &m, "is there twice");
 	v->n_headers++;
 	header->name = mem_strdup(name);
-	return read_resolved(r, &m, value, true, &header->value, vendor__bad_header_value);
+	return vendor__read_resolved(r, &m, value, job_names, &header->value, vendor__bad_header_value);
 }
 
 static enum err read_headers(const struct reader *r, const struct member *m, struct json_object *value, void *field)
@@ -306,6 +315,8 @@ static const struct {
 	[TYPE_STATUSES] = { "array of integers", read_statuses },
 	[TYPE_LIMITS] = { "array of objects", read_limits },
 	[TYPE_GROUP] = { "object", read_members },
+	[TYPE_WORDS] = { "array of strings", read_words },
+	[TYPE_POLL_URL] = { "URL", vendor__read_poll_url },
 };
 
 enum err vendor__read_member(const struct reader *r, const struct member *m, struct json_object *value)

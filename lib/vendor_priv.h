@@ -2,6 +2,7 @@
  *
  *   vendor.c         the table of members, and what drives it
  *   vendor_member.c  a reader for each type of member
+ *   vendor_poll.c    the same for poll/url, and checks of the group poll
  *   vendor_value.c   checks of single texts, and ${...} references
  *   vendor_file.c    folder, files, the set and its look-up
  *   vendor_routes.c  which vendor a job goes to whose client names none
@@ -25,7 +26,9 @@ void vendor__wipe(char *secret);
 
 enum member_type {
 	TYPE_NAME, TYPE_NAMES, TYPE_MODE, TYPE_METHOD, TYPE_URL, TYPE_HEADERS, TYPE_SECRET, TYPE_POINTER, TYPE_POINTERS,
-	TYPE_BOOL, TYPE_INT, TYPE_INT64, TYPE_SECONDS, TYPE_RATIO, TYPE_STATUSES, TYPE_LIMITS, TYPE_GROUP, TYPE_COUNT
+	TYPE_BOOL, TYPE_INT, TYPE_INT64, TYPE_SECONDS, TYPE_RATIO, TYPE_STATUSES, TYPE_LIMITS, TYPE_GROUP,
+	TYPE_WORDS, TYPE_POLL_URL,
+	TYPE_COUNT
 };
 
 /* A row of the table. */
@@ -56,6 +59,12 @@ enum err vendor__read_group(const struct reader *r, struct json_object *object);
 
 /* Reads one value into r->base + m->offset, by its type. */
 enum err vendor__read_member(const struct reader *r, const struct member *m, struct json_object *value);
+/* A string with references, checked as it is once they are resolved. job_names: as for vendor__resolve(). */
+enum err vendor__read_resolved(const struct reader *r, const struct member *m, struct json_object *value,
+                               const char *const *job_names, char **field, const char *(*bad)(const char *text));
+enum err vendor__read_poll_url(const struct reader *r, const struct member *m, struct json_object *value, void *field);
+/* Once all members are read. ERR_INVALID: "member: reason". */
+enum err vendor__check_poll(const struct vendor *vendor, struct err_text *why);
 /* What the reference calls the type. */
 const char *vendor__type_name(enum member_type type);
 
@@ -74,8 +83,9 @@ const char *vendor__bad_secret(const char *text);
 
 /* ---- References ---- */
 
-/* Replaces ${env:NAME} and ${file:/path}. ${job:request_id} and ${job:callback_url} stay if keep_job; anything
- * else in ${} is an error. *out is owned by the caller (vendor__wipe). */
-enum err vendor__resolve(const char *text, vendor_env_fn env, bool keep_job, char **out, struct err_text *why);
+/* Replaces ${env:NAME} and ${file:/path}. ${job:...} of these names (NULL-terminated; NULL: none) stay; anything else in
+ * ${} is an error. *out is owned by the caller (vendor__wipe). */
+enum err vendor__resolve(const char *text, vendor_env_fn env, const char *const *job_names, char **out,
+                         struct err_text *why);
 
 #endif

@@ -105,12 +105,12 @@ const char *vendor__bad_secret(const char *text)
 
 /* ---- References ---- */
 
-static enum err resolve_env(const char *name, vendor_env_fn env, bool keep_job, struct buffer *out,
+static enum err resolve_env(const char *name, vendor_env_fn env, const char *const *job_names, struct buffer *out,
                             struct err_text *why)
 {
 	const char *value = env(name);
 
-	(void)keep_job;
+	(void)job_names;
 	/* A token that is missing must not go out as an empty one. */
 	if (!value || value[0] == '\0')
 		return err_set(why, ERR_INVALID, "the environment variable %s is %s", name, value ? "empty" : "not set");
@@ -118,7 +118,7 @@ static enum err resolve_env(const char *name, vendor_env_fn env, bool keep_job, 
 	return ERR_OK;
 }
 
-static enum err resolve_file(const char *path, vendor_env_fn env, bool keep_job, struct buffer *out,
+static enum err resolve_file(const char *path, vendor_env_fn env, const char *const *job_names, struct buffer *out,
                              struct err_text *why)
 {
 	char *text;
@@ -126,7 +126,7 @@ static enum err resolve_file(const char *path, vendor_env_fn env, bool keep_job,
 	enum err err;
 
 	(void)env;
-	(void)keep_job;
+	(void)job_names;
 	if (path[0] != '/')
 		return err_set(why, ERR_INVALID, "${file:} takes an absolute path, not \"%s\"", path);
 	err = text_file_read(path, SECRET_FILE_BYTES_MAX, &text, &len, why);
@@ -142,14 +142,15 @@ static enum err resolve_file(const char *path, vendor_env_fn env, bool keep_job,
 	return err;
 }
 
-static enum err resolve_job(const char *name, vendor_env_fn env, bool keep_job, struct buffer *out,
+static enum err resolve_job(const char *name, vendor_env_fn env, const char *const *job_names, struct buffer *out,
                             struct err_text *why)
 {
 	(void)env;
-	if (!keep_job)
-		return err_set(why, ERR_INVALID, "${job:...} is only known in header values");
-	if (strcmp(name, "request_id") != 0 && strcmp(name, "callback_url") != 0)
-		return err_set(why, ERR_INVALID, "${job:%s} is not known, only ${job:request_id} and ${job:callback_url}", name);
+	if (!job_names)
+		return err_set(why, ERR_INVALID, "${job:...} is only known in header values and in poll/url");
+	if (strcmp(name, job_names[0]) != 0 && strcmp(name, job_names[1]) != 0)
+		return err_set(why, ERR_INVALID, "${job:%s} is not known, only ${job:%s} and ${job:%s}", name, job_names[0],
+		               job_names[1]);
 	buffer_append_str(out, "${job:");
 	buffer_append_str(out, name);
 	buffer_append_str(out, "}");
@@ -157,12 +158,12 @@ static enum err resolve_job(const char *name, vendor_env_fn env, bool keep_job, 
 }
 
 /* What stands between ${ and }. */
-static enum err resolve_one(const char *reference, vendor_env_fn env, bool keep_job, struct buffer *out,
+static enum err resolve_one(const char *reference, vendor_env_fn env, const char *const *job_names, struct buffer *out,
                             struct err_text *why)
 {
 	static const struct {
 		const char *prefix;
-		enum err (*resolve)(const char *rest, vendor_env_fn env, bool keep_job, struct buffer *out,
+		enum err (*resolve)(const char *rest, vendor_env_fn env, const char *const *job_names, struct buffer *out,
 		                    struct err_text *why);
 	} kinds[] = {
 		{ "env:", resolve_env },
@@ -172,11 +173,11 @@ static enum err resolve_one(const char *reference, vendor_env_fn env, bool keep_
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (strncmp(reference, kinds[i].prefix, strlen(kinds[i].prefix)) == 0)
-			return kinds[i].resolve(reference + strlen(kinds[i].prefix), env, keep_job, out, why);
+			return kinds[i].resolve(reference + strlen(kinds[i].prefix), env, job_names, out, why);
 	return err_set(why, ERR_INVALID, "${%s} is not known, only ${env:NAME}, ${file:/path} and ${job:...}", reference);
 }
 
-enum err vendor__resolve(const char *text, vendor_env_fn env, bool keep_job, char **out, struct err_text *why)
+enum err vendor__resolve(const char *text, vendor_env_fn env, const char *const *job_names, char **out, struct err_text *why)
 {
 	struct buffer resolved;
 	enum err err = ERR_OK;
@@ -194,7 +195,7 @@ enum err vendor__resolve(const char *text, vendor_env_fn env, bool keep_job, cha
 			break;
 		}
 		reference = mem_strndup(start + 2, (size_t)(end - start - 2));
-		err = resolve_one(reference, env, keep_job, &resolved, why);
+		err = resolve_one(reference, env, job_names, &resolved, why);
 		free(reference);
 		text = end + 1;
 	}

@@ -57,6 +57,7 @@ void call_free(struct call *call)
 	atomic_fetch_sub(call->lane->in_flight, 1);
 	job_free(call->job);
 	buffer_deinit(&call->body);
+	free(call->location);
 	curl_slist_free_all(call->headers);
 	free(call);
 }
@@ -133,28 +134,40 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *arg)
 	return call->body.overflowed ? 0 : size * n;
 }
 
-static size_t on_header(char *line, size_t size, size_t n, void *arg)
+/* The value of a header line of this name (with its colon), the caller owns it; NULL if it is another one's, or the value
+ * is longer than `most`. */
+static char *header_value(const char *line, size_t len, const char *name, size_t most)
 {
-	static const char name[] = "retry-after:";
-	struct call *call = arg;
-	char value[HEADER_VALUE_MAX];
-	size_t len = size * n, start = sizeof(name) - 1;
+	size_t start = strlen(name);
 
-	call->header_bytes += len;
-	if (call->header_bytes > HEADERS_BYTES_MAX)
-		return 0;
 	if (len <= start || strncasecmp(line, name, start) != 0)
-		return len;
+		return NULL;
 	while (start < len && (line[start] == ' ' || line[start] == '\t'))
 		start++;
 	while (len > start && strchr("\r\n \t", line[len - 1]))
 		len--;
-	if (len - start < sizeof(value)) {
-		memcpy(value, line + start, len - start);
-		value[len - start] = '\0';
+	return len - start <= most ? mem_strndup(line + start, len - start) : NULL;
+}
+
+static size_t on_header(char *line, size_t size, size_t n, void *arg)
+{
+	struct call *call = arg;
+	size_t len = size * n;
+	char *value;
+
+	call->header_bytes += len;
+	if (call->header_bytes > HEADERS_BYTES_MAX)
+		return 0;
+	value = header_value(line, len, "retry-after:", HEADER_VALUE_MAX);
+	if (value)
 		call->answer.retry_after_ms = retry_after_parse(value, clock_now_ms());
+	free(value);
+	value = call->lane->vendor->mode == VENDOR_POLL ? header_value(line, len, "location:", POLL_URL_BYTES_MAX) : NULL;
+	if (value) {
+		free(call->location);
+		call->location = value;
 	}
-	return size * n;
+	return len;
 }
 
 /* ---- Setting up ---- */
@@ -204,6 +217,8 @@ static void add_header(struct call *call, const char *line)
 	call->headers = longer;
 }
 
+static bool is_poll(const struct call *call) { return call->job->phase == PHASE_POLLING; }
+
 static void add_headers(struct call *call, const struct call_context *context)
 {
 	const struct vendor *vendor = call->lane->vendor;
@@ -213,7 +228,8 @@ static void add_headers(struct call *call, const struct call_context *context)
 	add_header(call, "Expect:");   /* no 100-continue: it costs a round trip and its time-out a second */
 	if (!vendor_sets_header(vendor, "Content-Type"))
 		add_header(call, "Content-Type: application/json");
-	if (!vendor_sets_header(vendor, "Idempotency-Key")) {
+	/* To ask twice does no harm, and the answer must not be that of the call. */
+	if (!is_poll(call) && !vendor_sets_header(vendor, "Idempotency-Key")) {
 		buffer_printf(&line, "Idempotency-Key: %s", call->job->request_id);
 		add_header(call, line.data);
 	}
@@ -226,10 +242,26 @@ static void add_headers(struct call *call, const struct call_context *context)
 	buffer_deinit(&line);
 }
 
+/* Without a URL curl gives the call back at once. */
+static void set_poll(struct call *call, CURL *easy)
+{
+	char *url;
+
+	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->headers);
+	if (polling_url(call->lane->vendor, call->job, &url, &call->no_url) != ERR_OK)
+		return;
+	curl_easy_setopt(easy, CURLOPT_URL, url);
+	free(url);
+}
+
 static void set_request(struct call *call, CURL *easy)
 {
 	const struct vendor *vendor = call->lane->vendor;
 
+	if (is_poll(call)) {
+		set_poll(call, easy);
+		return;
+	}
 	curl_easy_setopt(easy, CURLOPT_URL, vendor->url);
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->headers);
 	if (strcmp(vendor->method, "GET") == 0)
@@ -307,6 +339,7 @@ static void fill_answer(struct call *call, enum transport transport, const char 
 	answer->detail = detail;
 	answer->body = call->body.data ? call->body.data : "";
 	answer->body_len = call->body.len;
+	answer->location = call->location;
 	answer->latency_ms = call->asked ? (clock_mono_us() - call->left_mono_us) / 1000 : 0;
 }
 
@@ -325,6 +358,8 @@ void call_finish(struct call *call, CURLcode code)
 		detail = "over request/max_response_bytes";
 	else if (call->header_bytes > HEADERS_BYTES_MAX)
 		detail = "its headers alone are over 256 KiB";
+	else if (call->no_url.text[0])
+		detail = call->no_url.text;
 	else if (code != CURLE_OK)
 		detail = call->curl_text[0] ? call->curl_text : curl_easy_strerror(code);
 	fill_answer(call, transport_of(call, code), detail);

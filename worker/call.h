@@ -39,6 +39,8 @@ struct call {
 	struct curl_slist *headers;
 	struct buffer body;
 	size_t header_bytes;
+	char *location;             /* of the answer to a call of a vendor that is polled, or NULL; owned */
+	struct err_text no_url;     /* why there is none to ask at, or empty */
 	char curl_text[CURL_ERROR_SIZE];
 	struct call **just_left;    /* the loop's list of those that are being written, ... */
 	struct call *next_left;     /* ... linked by this */

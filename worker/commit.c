@@ -192,10 +192,8 @@ static void add_ops(struct commit *c, const struct commit_item *item)
 	const struct call *call = item->call;
 	const char *vendor = call->lane->vendor->name;
 
-	bool queued = item->outcome.kind == OUTCOME_RETRY || item->outcome.kind == OUTCOME_RETURNED;
-
 	/* An entry too many does no harm: its claim fails. */
-	if (queued && (item->written == ERR_OK || (item->written == ERR_STALE && item->unsure)))
+	if (outcome_is_enqueued(&item->outcome) && (item->written == ERR_OK || (item->written == ERR_STALE && item->unsure)))
 		untold_add(c->untold, &(struct queue_op){ .kind = QUEUE_DELAY, .vendor = vendor, .request_id = call->job->request_id,
 		                                          .at = item->outcome.retry_at });
 	if (call->lane->vendor->max_in_flight > 0)

@@ -86,6 +86,12 @@ static void expire(struct repair *r, struct job_change *change, const struct wor
 	change->expire_at = change->now + r->worker->retention_ms;
 }
 
+static bool is_lease_in_doubt(struct repair *r, const struct job_ref *ref)
+{
+	return store_is_just_back(r) ||
+	       suspects_seen_for_ms(r->suspects, ref->request_id, ref->fence, clock_mono_ms()) < LEASE_DOUBT_MS;
+}
+
 /* The worker that called is gone. The vendor may have received the call: the attempt counts. */
 static bool lease_is_over(struct repair *r, const struct job_ref *ref, struct job_change *change, struct words *words)
 {
@@ -93,8 +99,7 @@ static bool lease_is_over(struct repair *r, const struct job_ref *ref, struct jo
 	int max_attempts = lane ? lane->vendor->retry.max_attempts : 1;
 	char at[CLOCK_TEXT_SIZE];
 
-	if (store_is_just_back(r) ||
-	    suspects_seen_for_ms(r->suspects, ref->request_id, ref->fence, clock_mono_ms()) < LEASE_DOUBT_MS)
+	if (is_lease_in_doubt(r, ref))
 		return false;
 	change->attempts_add = 1;
 	clock_format(change->now, at);
@@ -148,6 +153,17 @@ static void say_why_it_waited(struct repair *r, const struct job_ref *ref, const
 	free(last);
 }
 
+/* A job that was asked for. Its error is that of the last poll, if that failed. */
+static void say_why_never_done(const struct job_ref *ref, const struct lane *lane, struct words *words)
+{
+	char *last = ref->error ? utf8_clean(ref->error, strlen(ref->error), LAST_ERROR_BYTES_MAX) : NULL;
+
+	snprintf(words->error, sizeof(words->error),
+	         "poll deadline passed: the vendor accepted the job, but its \"%.64s\" did not say in time that it is done%s%s",
+	         lane->vendor->poll.state, last ? "; last: " : "", last ? last : "");
+	free(last);
+}
+
 static void say_why_expired(struct repair *r, const struct job_ref *ref, struct words *words)
 {
 	struct lane *lane = worker_lane(r->worker, ref->vendor);
@@ -158,8 +174,28 @@ static void say_why_expired(struct repair *r, const struct job_ref *ref, struct 
 		snprintf(words->error, sizeof(words->error),
 		         "callback deadline passed: the vendor accepted the job but did not call back within %lld s",
 		         (long long)lane->vendor->callback_timeout_ms / 1000);
+	else if (ref->phase == PHASE_WAITING_POLL || ref->phase == PHASE_POLLING)
+		say_why_never_done(ref, lane, words);
 	else
 		say_why_it_waited(r, ref, lane, words);
+}
+
+/* The worker that asked is gone: it is asked again, and no attempt is spent. */
+static bool poll_lease_is_over(struct repair *r, const struct job_ref *ref, struct job_change *change, struct words *words)
+{
+	struct lane *lane = worker_lane(r->worker, ref->vendor);
+
+	if (is_lease_in_doubt(r, ref))
+		return false;
+	if (!lane || change->now >= ref->deadline_at) {
+		say_why_expired(r, ref, words);
+		expire(r, change, words);
+		return true;
+	}
+	change->event = EVENT_POLL_LOST;
+	change->next_attempt_at = change->queued_at = change->now + lane->vendor->poll.interval_ms;
+	change->due_at = ref->deadline_at;
+	return true;
 }
 
 /* Fills a change for a job that is due; false if it is left alone for now. */
@@ -170,6 +206,8 @@ static bool judge_due(struct repair *r, const struct job_ref *ref, int64_t now, 
 		.request_id = ref->request_id, .from = PHASE_BIT(ref->phase), .fence = ref->fence, .now = now };
 	if (ref->phase == PHASE_CALLING)
 		return lease_is_over(r, ref, change, words);
+	if (ref->phase == PHASE_POLLING)
+		return poll_lease_is_over(r, ref, change, words);
 	if (ref->phase == PHASE_WAITING_CALLBACK && store_is_just_back(r))
 		return false;
 	say_why_expired(r, ref, words);
@@ -177,10 +215,12 @@ static bool judge_due(struct repair *r, const struct job_ref *ref, int64_t now, 
 	return true;
 }
 
+static bool is_enqueued(const struct job_change *change) { return phase_is_enqueued(job_transition(change->event)->to); }
+
 /* What became of it. */
 static void log_moved(const struct job_change *change, const char *vendor)
 {
-	if (change->event == EVENT_LEASE_LOST)
+	if (is_enqueued(change))
 		log_info("repair: lease over, queued again vendor=%s request_id=%s fence=%lld", vendor, change->request_id,
 		         (long long)change->fence);
 	else
@@ -220,7 +260,7 @@ static void change_due_page(struct repair *r, const struct job_ref *refs, size_t
 		if (r->changes[i].outcome != ERR_OK)
 			continue;
 		log_moved(&r->changes[i], r->vendors[i]);
-		if (r->changes[i].event == EVENT_LEASE_LOST)
+		if (is_enqueued(&r->changes[i]))
 			r->ops[n_ops++] = (struct queue_op){ .kind = QUEUE_DELAY, .vendor = r->vendors[i],
 			                                     .request_id = r->changes[i].request_id,
 			                                     .at = r->changes[i].next_attempt_at };
@@ -270,7 +310,8 @@ static bool requeue_page(struct repair *r, const struct lane *lane, const struct
 	for (size_t i = 0; i < n_refs; i++)
 		if (!delayed[i])
 			r->changes[n++] = (struct job_change){
-				.request_id = refs[i].request_id, .event = EVENT_REQUEUE, .fence = refs[i].fence,
+				.request_id = refs[i].request_id, .fence = refs[i].fence,
+				.event = refs[i].phase == PHASE_WAITING_POLL ? EVENT_REQUEUE_POLL : EVENT_REQUEUE,
 				.queued_at_guard = refs[i].queued_at, .now = now, .queued_at = now,
 				.next_attempt_at = refs[i].queued_at, .due_at = refs[i].deadline_at };
 	if (n == 0 || !store_answered(r, store_change(r->worker->store, r->changes, n, &why), &why))

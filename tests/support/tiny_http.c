@@ -100,9 +100,22 @@ static bool answer_later(int fd, int nth)
 	return put(fd, "HTTP/1.1 429 Later\r\nretry-after:  7 \r\nContent-Length: 0\r\n\r\n");
 }
 
+static bool answer_submit(int fd, int nth)
+{
+	(void)nth;
+	return put(fd, "HTTP/1.1 202 Accepted\r\nLOCATION: \t/asked\r\nContent-Length: 0\r\n\r\n");
+}
+
+static bool answer_bad(int fd, int nth)
+{
+	(void)nth;
+	return put(fd, "HTTP/1.1 400 Bad\r\nContent-Length: 0\r\n\r\n");
+}
+
 static const struct { const char *path; bool (*behave)(int fd, int nth); } behaviours[] = {
 	{ "/ok ", answer_ok }, { "/slow ", answer_slow }, { "/once ", answer_once }, { "/hang ", hang },
 	{ "/endless ", answer_endless }, { "/refuse ", refuse }, { "/headers ", answer_headers }, { "/later ", answer_later },
+	{ "/submit ", answer_submit }, { "/asked ", answer_ok },
 };
 
 /* ---- Connections ---- */
@@ -131,6 +144,9 @@ static bool behave(const char *request, int fd, int nth)
 {
 	const char *path = strchr(request, '/');
 
+	if (path && strncmp(path, "/asked ", 7) == 0 &&
+	    (strncmp(request, "GET ", 4) != 0 || strstr(request, "Idempotency-Key") || strstr(request, "Content-Length")))
+		return answer_bad(fd, nth);
 	for (size_t i = 0; path && i < sizeof(behaviours) / sizeof(behaviours[0]); i++)
 		if (strncmp(path, behaviours[i].path, strlen(behaviours[i].path)) == 0)
 			return behaviours[i].behave(fd, nth);

@@ -9,6 +9,8 @@
  *   /refuse   500 and a body without end
  *   /headers  200 and headers without end
  *   /later    429 with Retry-After: 7
+ *   /submit   202 with Location: /asked
+ *   /asked    200, but 400 to anything but a GET without body and Idempotency-Key
  */
 #ifndef VF_TEST_TINY_HTTP_H
 #define VF_TEST_TINY_HTTP_H

@@ -46,6 +46,17 @@ def own_id_vendor(name, timeout_seconds=60):
     return vendor
 
 
+def polled_vendor(name, where=None, timeout_seconds=60, timeout_ms=2000, **more):
+    """where: the members of poll that say where to ask."""
+    return {"name": name, "mode": "poll",
+            "request": {"url": SYNC_URL + "/submit", "timeout_ms": timeout_ms, "connect_timeout_ms": 500},
+            "poll": {"done_values": ["done"], "result": "/data", "interval_seconds": 0.1, "factor": 1.2,
+                     "max_interval_seconds": 0.5, "timeout_seconds": timeout_seconds,
+                     **({"url": SYNC_URL + "/status/${job:vendor_job_id}"} if where is None else where)},
+            "retry": {"max_attempts": 3, "base_ms": 50, "max_ms": 400},
+            "response": {"job_id": "/job_id", "trim_strings": True, "remove": ["/ssn"]}, "breaker": QUICK_BREAKER, **more}
+
+
 def fifty_a_second(name):
     return sync_vendor(name, max_attempts=20, limits=[{"calls": 50, "per_seconds": 1}])
 
@@ -78,6 +89,11 @@ VENDORS = [
     # These know only their own ids: the callback URL that they were told once names no job.
     own_id_vendor("early"),
     own_id_vendor("early-brief", timeout_seconds=2),
+    polled_vendor("polled"),                                         # asked at a URL made of its own id,
+    polled_vendor("polled-at", where={"url_at": "/status_url"}),     # at one that it names in the body,
+    polled_vendor("polled-location", where={}),                      # and in a header
+    polled_vendor("polled-brief", timeout_seconds=2, timeout_ms=500),
+    polled_vendor("polled-limited", limits=[{"calls": 10, "per_seconds": 1}]),
     async_vendor("sturdy-callback", callback={"timeout_seconds": 8}, max_attempts=50, timeout_ms=1000),
 ]
 

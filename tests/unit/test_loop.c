@@ -540,6 +540,45 @@ static void the_lane_hears_when_calls_of_limited_vendors_left(void **state)
 	assert_int_equal(left_take(&f->lane.left, left), 0);
 }
 
+static struct call *poll_of(struct fixture *f, const char *memory)
+{
+	struct call *call = call_granted_ago(f, 0);
+
+	call->job->phase = PHASE_POLLING;
+	call->job->poll = mem_strdup(memory);
+	return call;
+}
+
+static void a_polled_vendor_is_asked_where_it_said(void **state)
+{
+	struct fixture *f = *state;
+	struct call *call;
+
+	f->vendor.mode = VENDOR_POLL;
+	call = do_call(f, "/submit");
+	assert_int_equal(call->answer.http_status, 202);
+	assert_string_equal(call->answer.location, "/asked");
+	loop_submit(f->loop, poll_of(f, "{\"url\":\"/asked\"}"));
+	call = wait_for(f, 1);
+	assert_int_equal(call->answer.http_status, 200);
+	assert_null(call->answer.location);
+}
+
+static void without_a_place_to_ask_no_poll_leaves(void **state)
+{
+	struct fixture *f = *state;
+	struct call *call;
+
+	f->vendor.mode = VENDOR_POLL;
+	set_url(f, "/submit");
+	start(f);
+	loop_submit(f->loop, poll_of(f, "{\"url\":\"http://elsewhere/\"}"));
+	call = wait_for(f, 1);
+	assert_int_equal(call->answer.transport, TRANSPORT_LOCAL_ERROR);
+	assert_non_null(strstr(call->answer.detail, "poll/any_origin is not set"));
+	assert_int_equal(tiny_http_requests(f->http), 0);
+}
+
 int main(void)
 {
 #define LOOP_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -567,6 +606,8 @@ int main(void)
 		LOOP_TEST(a_call_that_was_written_too_late_is_noticed),
 		LOOP_TEST(a_call_is_late_only_if_the_next_one_began_late),
 		LOOP_TEST(the_lane_hears_when_calls_of_limited_vendors_left),
+		LOOP_TEST(a_polled_vendor_is_asked_where_it_said),
+		LOOP_TEST(without_a_place_to_ask_no_poll_leaves),
 	};
 	int failed;
 

@@ -85,6 +85,30 @@ static void awaited_callbacks_are_due(void **state)
 	assert_int_equal(change.expire_at, 0);
 }
 
+static void jobs_to_be_asked_for_are_due_at_the_poll_deadline(void **state)
+{
+	struct outcome outcome = { .kind = OUTCOME_AWAIT_POLL, .attempts_add = 1, .retry_at = NOW + 5, .deadline_at = NOW + 70,
+	                           .poll = (char *)(uintptr_t)"{}" };
+	struct job job = job_after(0);
+	struct job_change change;
+
+	(void)state;
+	outcome_to_change(&outcome, &job, NOW, RETENTION_MS, &change);
+	assert_int_equal(change.event, EVENT_AWAIT_POLL);
+	assert_int_equal(change.next_attempt_at, NOW + 5);
+	assert_int_equal(change.queued_at, NOW + 5);
+	assert_int_equal(change.due_at, NOW + 70);
+	assert_int_equal(change.deadline_at, NOW + 70);
+	assert_ptr_equal(change.poll, outcome.poll);
+	outcome = (struct outcome){ .kind = OUTCOME_POLL_AGAIN, .retry_at = NOW + 9 };
+	outcome_to_change(&outcome, &job, NOW, RETENTION_MS, &change);
+	assert_int_equal(change.event, EVENT_POLL_AGAIN);
+	assert_int_equal(change.next_attempt_at, NOW + 9);
+	assert_int_equal(change.due_at, DEADLINE);
+	assert_int_equal(change.deadline_at, 0);
+	assert_int_equal(change.attempts_add, 0);
+}
+
 static void the_change_borrows_the_texts(void **state)
 {
 	struct outcome outcome = { .kind = OUTCOME_RETRY, .error = (char *)(uintptr_t)"e", .history_entry = (char *)(uintptr_t)"{}" };
@@ -105,6 +129,7 @@ int main(void)
 		cmocka_unit_test(a_success_counts_for_its_own_attempt_but_may_be_written_without_it),
 		cmocka_unit_test(queued_jobs_are_due_at_their_deadline),
 		cmocka_unit_test(awaited_callbacks_are_due),
+		cmocka_unit_test(jobs_to_be_asked_for_are_due_at_the_poll_deadline),
 		cmocka_unit_test(the_change_borrows_the_texts),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

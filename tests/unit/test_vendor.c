@@ -241,7 +241,7 @@ static const struct { const char *members, *message; } bad_files[] = {
 	{ "'callback':{'secret':'${env:EMPTY}'}", "callback/secret: the environment variable EMPTY is empty" },
 	{ "'callback':{'secret':'${file:secret}'}", "callback/secret: ${file:} takes an absolute path, not \"secret\"" },
 	{ "'callback':{'secret':'${file:/no/such}'}", "callback/secret: cannot open /no/such: No such file or directory" },
-	{ "'callback':{'secret':'${job:request_id}'}", "callback/secret: ${job:...} is only known in header values" },
+	{ "'callback':{'secret':'${job:request_id}'}", "callback/secret: ${job:...} is only known in header values and in poll/url" },
 	{ "'response':{'trim_strings':1}", "response/trim_strings: must be true or false" },
 	{ "'response':{'remove':['']}", "response/remove: would remove the whole result" },
 	{ "'response':{'remove':[1]}", "response/remove: must be a string" },
@@ -306,14 +306,86 @@ static void name_and_mode_are_required(void **state)
 	assert_string_equal(load_error(*state), "v.json: name: is missing");
 	put_quoted(*state, "%s", "{'name':'v','request':{'url':'http://h/'}}");
 	assert_string_equal(load_error(*state), "v.json: mode: is missing");
-	put_quoted(*state, "%s", "{'name':'v','mode':'poll','request':{'url':'http://h/'}}");
-	assert_string_equal(load_error(*state), "v.json: mode: \"poll\" is not supported yet");
 	put_quoted(*state, "%s", "{'name':'v','mode':'fast','request':{'url':'http://h/'}}");
-	assert_string_equal(load_error(*state), "v.json: mode: must be \"sync\" or \"async\"");
+	assert_string_equal(load_error(*state), "v.json: mode: must be \"sync\", \"async\" or \"poll\"");
 	put_quoted(*state, "%s", "[]");
 	assert_string_equal(load_error(*state), "v.json: must be an object");
 	put_quoted(*state, "%s", "{'name':'v', // comment\n'mode':'sync'}");
 	assert_string_equal(load_error(*state), "v.json: byte 13: expected a member name in double quotes");
+}
+
+static void a_polled_vendor_is_read(void **state)
+{
+	struct vendor_set *set;
+	const struct vendor *v;
+
+	put_quoted(*state, "%s", "{'name':'v','mode':'poll','request':{'url':'http://h/'},'poll':{'done_values':['ready']}}");
+	set = load(*state);
+	v = vendor_find(set, "v");
+	assert_int_equal(v->mode, VENDOR_POLL);
+	assert_null(v->poll.url);
+	assert_null(v->poll.url_at);
+	assert_false(v->poll.any_origin);
+	assert_string_equal(v->poll.state, "/status");
+	assert_string_equal(v->poll.done_values[0], "ready");
+	assert_string_equal(v->poll.failed_values[0], "failed");
+	assert_string_equal(v->poll.failed_values[1], "error");
+	assert_string_equal(v->poll.result, "");
+	assert_int_equal(v->poll.interval_ms, 5000);
+	assert_true(v->poll.factor == 1.5);
+	assert_int_equal(v->poll.max_interval_ms, 60000);
+	assert_int_equal(v->poll.timeout_ms, 3600000);
+	vendor_set_free(set);
+	put_quoted(*state, "%s",
+	           "{'name':'v','mode':'poll','request':{'url':'http://h/'},'response':{'job_id':'/id'},"
+	           "'poll':{'url':'${env:URL}/${job:vendor_job_id}?k=${env:TOKEN}&r=${job:request_id}','state':'/s','any_origin':true,"
+	           "'done_values':['a','b'],'failed_values':[],'result':'/r','interval_seconds':0.5,'factor':2,"
+	           "'max_interval_seconds':7,'timeout_seconds':9}}");
+	set = load(*state);
+	v = vendor_find(set, "v");
+	assert_string_equal(v->poll.url, "http://vendor.example/fetch/${job:vendor_job_id}?k=s3cret&r=${job:request_id}");
+	assert_true(v->poll.any_origin);
+	assert_string_equal(v->poll.done_values[1], "b");
+	assert_null(v->poll.failed_values[0]);
+	assert_int_equal(v->poll.interval_ms, 500);
+	assert_int_equal(v->poll.max_interval_ms, 7000);
+	assert_int_equal(v->poll.timeout_ms, 9000);
+	vendor_set_free(set);
+}
+
+/* Each: members of poll, beside done_values, and the message. */
+static const struct { const char *members, *message; } bad_polls[] = {
+	{ "'url':5", "poll/url: must be a string" },
+	{ "'url':'http://h/status'", "poll/url: names no job: ${job:vendor_job_id} or ${job:request_id} has to be in it" },
+	{ "'url':'http://${job:request_id}/'", "poll/url: has a reference before its path" },
+	{ "'url':'ftp://h/${job:request_id}'", "poll/url: must begin with http:// or https://" },
+	{ "'url':'http://h/${job:callback_url}'",
+	  "poll/url: ${job:callback_url} is not known, only ${job:vendor_job_id} and ${job:request_id}" },
+	{ "'url':'http://h/${job:vendor_job_id}'", "response/job_id: is missing, poll/url needs it" },
+	{ "'url':'http://h/${job:request_id}','url_at':'/u'", "poll/url_at: poll/url says already where to ask" },
+	{ "'url_at':'u'", "poll/url_at: must be a JSON Pointer: empty, or beginning with '/'" },
+	{ "'failed_values':['no','Done']", "poll/failed_values: \"Done\" is in poll/done_values, too" },
+	{ "'failed_values':['']", "poll/failed_values: is empty" },
+	{ "'failed_values':'no'", "poll/failed_values: must be an array of strings" },
+	{ "'interval_seconds':0", "poll/interval_seconds: 0 is not between 0.01 and 86400" },
+	{ "'interval_seconds':61", "poll/max_interval_seconds: is less than poll/interval_seconds" },
+	{ "'factor':0.5", "poll/factor: 0.5 is not between 1 and 10" },
+	{ "'timeout_seconds':'long'", "poll/timeout_seconds: must be a number" },
+	{ "'statee':'/s'", "poll/statee: unknown member, did you mean poll/state?" },
+};
+
+static void bad_polls_are_named_with_the_reason(void **state)
+{
+	char expected[512];
+
+	for (size_t i = 0; i < sizeof(bad_polls) / sizeof(bad_polls[0]); i++) {
+		put_quoted(*state, "{'name':'v','mode':'poll','request':{'url':'http://h/'},'poll':{'done_values':['done'],%s}}",
+		           bad_polls[i].members);
+		snprintf(expected, sizeof(expected), "v.json: %s", bad_polls[i].message);
+		assert_string_equal(load_error(*state), expected);
+	}
+	put_quoted(*state, "%s", "{'name':'v','mode':'poll','request':{'url':'http://h/'}}");
+	assert_string_equal(load_error(*state), "v.json: poll/done_values: is missing");
 }
 
 static void a_name_belongs_to_one_file(void **state)
@@ -414,6 +486,8 @@ int main(void)
 		IN_A_FOLDER(every_member_is_read),
 		IN_A_FOLDER(bad_members_are_named_with_the_reason),
 		IN_A_FOLDER(name_and_mode_are_required),
+		IN_A_FOLDER(a_polled_vendor_is_read),
+		IN_A_FOLDER(bad_polls_are_named_with_the_reason),
 		IN_A_FOLDER(a_name_belongs_to_one_file),
 		IN_A_FOLDER(other_files_are_left_alone_and_order_is_by_name),
 		IN_A_FOLDER(a_folder_without_vendors_is_an_error),
