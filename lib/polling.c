@@ -103,7 +103,7 @@ int64_t polling_wait_ms(const struct polling_rules *rules, int polls, uint32_t r
 
 static bool lists(char *const *values, const char *value)
 {
-	for (; *values; values++)
+	for (; values && *values; values++)
 		if (strcasecmp(*values, value) == 0)
 			return true;
 	return false;

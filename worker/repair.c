@@ -187,13 +187,13 @@ static bool poll_lease_is_over(struct repair *r, const struct job_ref *ref, stru
 
 	if (is_lease_in_doubt(r, ref))
 		return false;
-	if (!lane || change->now >= ref->deadline_at) {
+	if (change->now >= ref->deadline_at) {
 		say_why_expired(r, ref, words);
 		expire(r, change, words);
 		return true;
 	}
 	change->event = EVENT_POLL_LOST;
-	change->next_attempt_at = change->queued_at = change->now + lane->vendor->poll.interval_ms;
+	change->next_attempt_at = change->queued_at = change->now + (lane ? lane->vendor->poll.interval_ms : 0);
 	change->due_at = ref->deadline_at;
 	return true;
 }

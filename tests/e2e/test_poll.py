@@ -41,29 +41,16 @@ def test_it_is_processing_until_then(stack):
     assert stack.api.wait(request_id)["status"] == "complete"
 
 
-def test_a_job_that_the_vendor_gives_up(stack):
-    stack.sync_mock.configure(poll_fail_ratio=1)
-    job = stack.api.wait(stack.api.submit("polled"))
-    assert job["status"] == "failed" and job["attempts"] == 1, job
-    assert job["error"] == 'vendor answered that the job is "failed": simulated failure of the job'
-    assert_submitted_once(stack.sync_mock, 1)
-
-
-def test_a_job_that_the_vendor_does_not_get_done(stack):
-    stack.sync_mock.configure(poll_pending=FOR_EVER)
-    job = stack.api.wait(stack.api.submit("polled-brief"))
-    assert job["status"] == "failed" and job["attempts"] == 1, job
-    assert job["error"] == ('poll deadline passed: the vendor accepted the job, but its "/status" did not say in time '
-                            'that it is done')
-    assert_submitted_once(stack.sync_mock, 1)
-
-
-def test_a_job_that_the_vendor_has_lost(stack):
-    stack.sync_mock.configure(poll_loss_ratio=1)
-    job = stack.api.wait(stack.api.submit("polled"))
-    assert job["status"] == "failed" and job["attempts"] == 1, job
-    assert job["error"] == "vendor answered 404: there is no such job"
-    assert stack.sync_mock.stats()["polls"] == job["history"][-1]["polls"] == 5
+@pytest.mark.parametrize("vendor, knobs, words", [
+    ("polled", {"poll_fail_ratio": 1}, 'vendor answered that the job is "failed": simulated failure of the job'),
+    ("polled", {"poll_loss_ratio": 1}, "vendor answered 404: there is no such job"),
+    ("polled-brief", {"poll_pending": FOR_EVER}, 'poll deadline passed: the vendor accepted the job, but its "/status" did '
+                                                 'not say in time that it is done'),
+])
+def test_a_job_that_the_vendor_does_not_get_done_fails(stack, vendor, knobs, words):
+    stack.sync_mock.configure(**knobs)
+    job = stack.api.wait(stack.api.submit(vendor))
+    assert job["status"] == "failed" and job["attempts"] == 1 and job["error"] == words, job
     assert_submitted_once(stack.sync_mock, 1)
 
 

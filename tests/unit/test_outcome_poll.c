@@ -273,6 +273,21 @@ static void a_last_poll_comes_before_the_deadline_rather_than_never(void **state
 	outcome_deinit(&outcome);
 }
 
+/* Its file was changed while the job waited: what it needs may be gone, the job waits on. */
+static void a_vendor_that_is_no_longer_polled_is_asked_until_the_deadline(void **state)
+{
+	struct vendor v = polled;
+	struct answer answer = http(200, "{\"status\":\"done\",\"data\":1}");
+	struct outcome outcome;
+
+	(void)state;
+	v.mode = VENDOR_SYNC;
+	v.poll.done_values = NULL;
+	outcome = decide(&v, PHASE_POLLING, NULL, &answer);
+	assert_int_equal(outcome.kind, OUTCOME_POLL_AGAIN);
+	outcome_deinit(&outcome);
+}
+
 /* The lists of statuses hold for polls, too. */
 static void the_file_may_say_which_statuses_pass(void **state)
 {
@@ -308,6 +323,7 @@ int main(void)
 		cmocka_unit_test(nothing_to_go_by_five_times_in_a_row_fails_the_job),
 		cmocka_unit_test(the_vendors_wishes_are_kept),
 		cmocka_unit_test(a_last_poll_comes_before_the_deadline_rather_than_never),
+		cmocka_unit_test(a_vendor_that_is_no_longer_polled_is_asked_until_the_deadline),
 		cmocka_unit_test(the_file_may_say_which_statuses_pass),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -369,6 +369,7 @@ static const struct { const char *members, *message; } bad_polls[] = {
 	{ "'failed_values':'no'", "poll/failed_values: must be an array of strings" },
 	{ "'interval_seconds':0", "poll/interval_seconds: 0 is not between 0.01 and 86400" },
 	{ "'interval_seconds':61", "poll/max_interval_seconds: is less than poll/interval_seconds" },
+	{ "'timeout_seconds':5", "poll/timeout_seconds: is not more than poll/interval_seconds" },
 	{ "'factor':0.5", "poll/factor: 0.5 is not between 1 and 10" },
 	{ "'timeout_seconds':'long'", "poll/timeout_seconds: must be a number" },
 	{ "'statee':'/s'", "poll/statee: unknown member, did you mean poll/state?" },
