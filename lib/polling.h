@@ -42,7 +42,8 @@ struct polling_memory {
 	int unusable;              /* the last so many of them said nothing */
 };
 
-/* Of struct job's `poll`; all zero of NULL. Members that are not there, or not as polling_memory_text() writes them, are 0. */
+/* Of struct job's `poll`; all zero of NULL, like members that are not there, or not as polling_memory_text() writes
+ * them. */
 void polling_memory_read(const char *text, struct polling_memory *memory);
 /* A JSON object; the caller owns it. */
 char *polling_memory_text(const struct polling_memory *memory);
@@ -59,9 +60,9 @@ enum err polling_url(const struct vendor *vendor, const struct job *job, char **
 enum err polling_resolve_url(const struct vendor *vendor, const char *reference, char **url, struct err_text *why)
 	__attribute__((warn_unused_result));
 
-/* What an acknowledgement (body: NULL if it is no JSON; location: its header, or NULL) says of it, for a job that has its
- * vendor_job_id already, if there is one. ERR_INVALID: not enough. *memory is to be given to polling_memory_deinit() either
- * way. */
+/* What an acknowledgement says of it (body: NULL if it is no JSON; location: its header, or NULL), for a job that has
+ * its vendor_job_id already, if there is one. ERR_INVALID: not enough. *memory is to be given to
+ * polling_memory_deinit() either way. */
 enum err polling_begin(const struct vendor *vendor, const struct job *job, struct json_object *body, const char *location,
                     struct polling_memory *memory, struct err_text *why) __attribute__((warn_unused_result));
 

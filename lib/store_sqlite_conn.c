@@ -36,8 +36,8 @@ static const char *const texts[STMT_CHANGE] = {
 	[STMT_FIND_KEY] = "SELECT hash, requestId FROM idempotency_keys WHERE key = ? AND expireAt > ?",
 	[STMT_PUT_KEY] = "INSERT OR REPLACE INTO idempotency_keys (key, hash, requestId, expireAt) VALUES (?,?,?,?)",
 	/* phases, status: the rows of EVENT_CLAIM and EVENT_CLAIM_POLL. */
-	[STMT_CLAIM] = "UPDATE jobs SET phase = iif(phase = 'queued', ?1, ?6), status = ?2, fence = fence + 1, dueAt = ?3, updatedAt = ?4, "
-	               "nextAttemptAt = NULL, queuedAt = NULL "
+	[STMT_CLAIM] = "UPDATE jobs SET phase = iif(phase = 'queued', ?1, ?6), status = ?2, fence = fence + 1, dueAt = ?3, "
+	               "updatedAt = ?4, nextAttemptAt = NULL, queuedAt = NULL "
 	               "WHERE requestId = ?5 AND phase IN (" ENQUEUED ") AND coalesce(nextAttemptAt, 0) <= ?4 "
 	               "AND deadlineAt > ?4",
 	[STMT_WHY_NOT_CLAIMED] = "SELECT nextAttemptAt, phase IN (" ENQUEUED ") AND nextAttemptAt > ?2 AND deadlineAt > ?2 "

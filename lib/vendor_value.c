@@ -177,7 +177,8 @@ static enum err resolve_one(const char *reference, vendor_env_fn env, const char
 	return err_set(why, ERR_INVALID, "${%s} is not known, only ${env:NAME}, ${file:/path} and ${job:...}", reference);
 }
 
-enum err vendor__resolve(const char *text, vendor_env_fn env, const char *const *job_names, char **out, struct err_text *why)
+enum err vendor__resolve(const char *text, vendor_env_fn env, const char *const *job_names, char **out,
+                         struct err_text *why)
 {
 	struct buffer resolved;
 	enum err err = ERR_OK;

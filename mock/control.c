@@ -184,7 +184,9 @@ bool control_handle(struct conn *conn)
 			conn_answer_error(conn, 405, "this endpoint has no such method");
 		return true;
 	}
-	if (!get || (is_method(conn, "GET") && (http_span_is(&conn->in, conn->msg.path, "/fetch") || vendor_call_is_poll(conn))))
+	if (!get)
+		return false;
+	if (is_method(conn, "GET") && (http_span_is(&conn->in, conn->msg.path, "/fetch") || vendor_call_is_poll(conn)))
 		return false;
 	conn_answer_error(conn, 404, "GET knows /health, /stats, /calls, /config, the vendor call /fetch and /status/ID");
 	return true;
