@@ -379,7 +379,7 @@ static enum polling_says accept_status(const struct vendor *vendor, const struct
 	says = polling_read(&vendor->poll, body);
 	words = vendor_words(vendor, body);
 	if (says == POLL_FAILED)
-		fail(outcome, mem_printf("vendor answered that the job is \"%s\"%s%s", json_string_at(body, vendor->poll.state),
+		fail(outcome, mem_printf("vendor answered that the job is \"%s\"%s%s", polling_state(&vendor->poll, body),
 		                         words ? ": " : "", words ? words : ""));
 	else if (says == POLL_UNUSABLE)
 		fail(outcome, mem_printf("vendor answered %d, but there is no state at \"%s\" in its body%s%s",

@@ -109,16 +109,23 @@ static bool lists(char *const *values, const char *value)
 	return false;
 }
 
-enum polling_says polling_read(const struct polling_rules *rules, struct json_object *body)
+const char *polling_state(const struct polling_rules *rules, struct json_object *body)
 {
 	struct json_object *state;
-	const char *value;
 
 	if (!json_at(body, rules->state, &state) || json_object_is_type(state, json_type_object) ||
 	    json_object_is_type(state, json_type_array))
+		return NULL;
+	return state ? json_object_get_string(state) : "null";
+}
+
+enum polling_says polling_read(const struct polling_rules *rules, struct json_object *body)
+{
+	const char *state = polling_state(rules, body);
+
+	if (!state)
 		return POLL_UNUSABLE;
-	value = state ? json_object_get_string(state) : "null";
-	if (lists(rules->done_values, value))
+	if (lists(rules->done_values, state))
 		return POLL_DONE;
-	return lists(rules->failed_values, value) ? POLL_FAILED : POLL_WORKING;
+	return lists(rules->failed_values, state) ? POLL_FAILED : POLL_WORKING;
 }

@@ -83,7 +83,10 @@ enum polling_says {
 	POLL_UNUSABLE,             /* nothing of the kind */
 };
 
-/* By the value at rules->state: a string, in upper or lower case, or the text of a number, true, false or null. */
+/* The value at rules->state: a string, or the text of a number, true, false or null; borrowed from body. NULL: none of
+ * these. */
+const char *polling_state(const struct polling_rules *rules, struct json_object *body);
+/* What that means, in upper or lower case. */
 enum polling_says polling_read(const struct polling_rules *rules, struct json_object *body);
 
 #endif

@@ -229,7 +229,7 @@ static void log_written(const struct commit_item *item)
 	else if (item->written != ERR_OK && item->written != ERR_STALE)
 		log_error("commit: not written, its lease will bring it back vendor=%s request_id=%s reason=%s", job->vendor,
 		          job->request_id, err_str(item->written));
-	else if (item->outcome.kind == OUTCOME_RETURNED && item->call->answer.transport == TRANSPORT_NOT_SENT)
+	else if (outcome_is_enqueued(&item->outcome) && item->call->answer.transport == TRANSPORT_NOT_SENT)
 		log_debug("commit: not sent, back to the queue vendor=%s request_id=%s reason=\"%s\"", job->vendor, job->request_id,
 		          item->call->answer.detail);
 	else if (item->outcome.error)

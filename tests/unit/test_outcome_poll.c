@@ -14,7 +14,7 @@
 static const int64_t NOW = INT64_C(1800000000000);
 static const int64_t DEADLINE = INT64_C(1800000000000) + 86400000;
 
-static char *done[] = { (char *)(uintptr_t)"done", NULL }, *failed[] = { (char *)(uintptr_t)"failed", NULL };
+static char *done[] = { (char *)(uintptr_t)"done", NULL }, *failed[] = { (char *)(uintptr_t)"failed", (char *)(uintptr_t)"false", NULL };
 static char *remove_ssn[] = { (char *)(uintptr_t)"/ssn", NULL };
 
 static const struct vendor polled = {
@@ -156,6 +156,7 @@ static const struct {
 	{ 200, "{\"status\":\"failed\",\"error\":{\"message\":\"no such person\"}}", OUTCOME_FAILED,
 	  "vendor answered that the job is \"failed\": no such person", NULL },
 	{ 202, "{\"status\":\"Failed\"}", OUTCOME_FAILED, "vendor answered that the job is \"Failed\"", NULL },
+	{ 200, "{\"status\":false}", OUTCOME_FAILED, "vendor answered that the job is \"false\"", NULL },
 	{ 200, "{\"status\":\"done\"}", OUTCOME_POLL_AGAIN,
 	  "vendor answered that the job is done, but there is nothing at /data in its body", "{\"polls\":1,\"unusable\":1}" },
 	{ 200, "{\"error\":\"oh\"}", OUTCOME_POLL_AGAIN,
