@@ -1,5 +1,5 @@
-/* Between the two halves of the strict parser: json_strict.c (structure) and json_scalar.c (strings and numbers).
- * Nobody else's. */
+/* Between the parts of the strict parser: json_strict.c (structure), json_scalar.c (strings and numbers) and
+ * json_locate.c (where something is in a text). Nobody else's. */
 #ifndef VF_JSON_PARSER_H
 #define VF_JSON_PARSER_H
 
@@ -39,6 +39,7 @@ struct json_parser {
 	size_t n_wanted;
 	char *pointer;
 	size_t pointer_size;
+	size_t *failed_at;              /* not NULL: gets the byte of an error, which why does not name then */
 	struct err_text *why;
 };
 
@@ -66,6 +67,17 @@ static inline bool json_parser__take(struct json_parser *p, char c)
 		return false;
 	p->at++;
 	return true;
+}
+
+static inline void json_parser__skip_space(struct json_parser *p)
+{
+	while (p->at < p->len) {
+		char c = p->text[p->at];
+
+		if (c != ' ' && c != '\t' && c != '\n' && c != '\r')
+			return;
+		p->at++;
+	}
 }
 
 #endif

@@ -34,14 +34,7 @@ static void write_pointer(const struct json_place *place, struct buffer *out)
 		buffer_printf(out, "%zu", place->index);
 		return;
 	}
-	for (const char *c = place->name.bytes; c < place->name.bytes + place->name.len; c++) {
-		if (*c == '~')
-			buffer_append(out, "~0", 2);
-		else if (*c == '/')
-			buffer_append(out, "~1", 2);
-		else
-			buffer_append(out, c, 1);
-	}
+	json_pointer_put(out, place->name.bytes, place->name.len);
 }
 
 /* Fills the caller's pointer and why, and gives err back. */
@@ -61,7 +54,10 @@ enum err json_parser__fail(struct json_parser *p, size_t at, const struct json_p
 	if (p->pointer && p->pointer_size > 0)
 		snprintf(p->pointer, p->pointer_size, "%.*s",
 		         (int)utf8_cut(pointer.data, pointer.len, p->pointer_size - 1), pointer.data);
-	if (pointer.len > 0)
+	if (p->failed_at) {
+		*p->failed_at = at;
+		err_set(p->why, err, "%s", reason);
+	} else if (pointer.len > 0)
 		err_set(p->why, err, "byte %zu: %s at %.*s", at, reason,
 		        (int)utf8_cut(pointer.data, pointer.len, POINTER_IN_TEXT_BYTES), pointer.data);
 	else
@@ -85,19 +81,6 @@ struct json_object *json_parser__made(struct json_object *value)
 		abort();
 	}
 	return value;
-}
-
-/* ---- Bytes ---- */
-
-static void skip_space(struct json_parser *p)
-{
-	while (p->at < p->len) {
-		char c = p->text[p->at];
-
-		if (c != ' ' && c != '\t' && c != '\n' && c != '\r')
-			return;
-		p->at++;
-	}
 }
 
 /* ---- Containers ---- */
@@ -162,7 +145,7 @@ static enum err parse_name(struct json_parser *p, const struct json_place *place
 	inside.name = *name;
 	if (!is_new_name(p, object, name))
 		return json_parser__fail(p, start, &inside, ERR_INVALID, "member name that was there before");
-	skip_space(p);
+	json_parser__skip_space(p);
 	if (!json_parser__take(p, ':'))
 		return json_parser__expected(p, place, "':'");
 	return ERR_OK;
@@ -190,7 +173,7 @@ static enum err parse_member(struct json_parser *p, const struct json_place *pla
 	char *copy = NULL;
 	enum err err;
 
-	skip_space(p);
+	json_parser__skip_space(p);
 	err = parse_name(p, place, object, &inside.name, &copy);
 	if (err)
 		goto out;
@@ -240,7 +223,7 @@ static struct container open_container(struct json_parser *p, bool object)
 		                                           : json_object_new_array_ext(ARRAY_FIRST_ITEMS));
 	p->depth++;
 	take_mark(p, object ? '{' : '[');
-	skip_space(p);
+	json_parser__skip_space(p);
 	return container;
 }
 
@@ -336,13 +319,13 @@ static enum err parse_value(struct json_parser *p, const struct json_place *plac
 	enum err err;
 
 	*value = NULL;
-	skip_space(p);
+	json_parser__skip_space(p);
 	if (p->n_values >= p->limits->max_members)
 		return json_parser__fail(p, p->at, place, ERR_TOO_BIG, "more than %zu values", p->limits->max_members);
 	p->n_values++;
 	err = parse_value_here(p, place, value);
 	if (err == ERR_OK)
-		skip_space(p);
+		json_parser__skip_space(p);
 	return err;
 }
 
@@ -374,6 +357,15 @@ enum err json_strict_parse(const char *text, size_t len, const struct json_limit
 {
 	struct json_parser p = { .text = text, .len = len, .limits = limits, .pointer = pointer,
 	                    .pointer_size = pointer_size, .why = why };
+
+	return parse_text(&p, value);
+}
+
+enum err json_strict_parse_at(const char *text, size_t len, const struct json_limits *limits, struct json_object **value,
+                              char *pointer, size_t pointer_size, size_t *at, struct err_text *why)
+{
+	struct json_parser p = { .text = text, .len = len, .limits = limits, .pointer = pointer,
+	                    .pointer_size = pointer_size, .why = why, .failed_at = at };
 
 	return parse_text(&p, value);
 }
@@ -446,6 +438,18 @@ const char *json_pointer_next(const char *pointer, char *token)
 	}
 	*token = '\0';
 	return pointer;
+}
+
+void json_pointer_put(struct buffer *out, const char *token, size_t len)
+{
+	for (const char *c = token; c < token + len; c++) {
+		if (*c == '~')
+			buffer_append(out, "~0", 2);
+		else if (*c == '/')
+			buffer_append(out, "~1", 2);
+		else
+			buffer_append(out, c, 1);
+	}
 }
 
 /* json-c's own json_pointer_get() finds no null in an array. */

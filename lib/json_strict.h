@@ -8,6 +8,7 @@
 #ifndef VF_JSON_STRICT_H
 #define VF_JSON_STRICT_H
 
+#include "buffer.h"
 #include "err.h"
 
 #include <json-c/json.h>
@@ -28,6 +29,11 @@ extern const struct json_limits JSON_LIMITS_DEFAULT;
  * and the JSON Pointer (RFC 6901) of the place in `pointer` (cut to its size; may be NULL). */
 enum err json_strict_parse(const char *text, size_t len, const struct json_limits *limits, struct json_object **value,
                            char *pointer, size_t pointer_size, struct err_text *why) __attribute__((warn_unused_result));
+
+/* The same for texts that people write: on an error *at is its byte, and why the reason alone. */
+enum err json_strict_parse_at(const char *text, size_t len, const struct json_limits *limits, struct json_object **value,
+                              char *pointer, size_t pointer_size, size_t *at, struct err_text *why)
+	__attribute__((warn_unused_result));
 
 /* A member of the outermost object to look out for. */
 struct json_wanted {
@@ -53,6 +59,9 @@ bool json_at(struct json_object *value, const char *pointer, struct json_object 
  * that name. */
 const char *json_pointer_next(const char *pointer, char *token);
 bool json_step(struct json_object *value, const char *token, struct json_object **found);
+
+/* The other way: appends a token with what has to be escaped in a pointer escaped. */
+void json_pointer_put(struct buffer *out, const char *token, size_t len);
 
 /* The string (or the number's text) at a pointer, borrowed until value goes or is printed again; NULL if it is
  * not there or neither. */
