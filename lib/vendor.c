@@ -22,6 +22,8 @@ enum { ALIASES_MAX = 16, HEADERS_MAX = 64, STATUSES_MAX = 64, REMOVE_MAX = 256, 
 const char MEMBER_REQUIRED[] = "";
 
 static const struct member members[] = {
+	{ "$schema", TYPE_FOR_EDITORS, 0, NULL, 0, 0,
+	  "Where an editor finds the schema; see [checking a file](#checking-a-file). Not looked at." },
 	{ "name", TYPE_NAME, AT(name), MEMBER_REQUIRED, 0, 0, "What jobs, keys and log lines call it. Letters, digits, `.`, `_`, `-`." },
 	{ "aliases", TYPE_NAMES, AT(aliases), "[]", 0, ALIASES_MAX, "Other names under which clients may ask for it." },
 	{ "mode", TYPE_MODE, AT(mode), MEMBER_REQUIRED, 0, 0,
@@ -118,6 +120,23 @@ enum { MEMBER_COUNT = sizeof(members) / sizeof(members[0]) };
 
 /* ---- Errors ---- */
 
+/* Where the next mistake is: at a member of the reader's group, whose path may be "". */
+static void point_to(const struct reader *r, const char *path)
+{
+	struct buffer *pointer;
+
+	if (!r->mistakes)
+		return;
+	pointer = &r->mistakes->pointer;
+	buffer_reset(pointer);
+	buffer_printf(pointer, "/%s%s", r->shown, path);
+	if (r->item)
+		buffer_printf(pointer, "/%zu", *r->item);
+	if (path[0] == '\0')
+		pointer->data[--pointer->len] = '\0';   /* the group itself: no slash at its end */
+	r->mistakes->placed = true;
+}
+
 enum err vendor__fail(const struct reader *r, const struct member *m, const char *fmt, ...)
 {
 	struct err_text reason;
@@ -126,7 +145,45 @@ enum err vendor__fail(const struct reader *r, const struct member *m, const char
 	va_start(args, fmt);
 	vsnprintf(reason.text, sizeof(reason.text), fmt, args);
 	va_end(args);
+	point_to(r, m->path + strlen(r->group));
 	return err_set(r->why, ERR_INVALID, "%s%s: %.300s", r->shown, m->path + strlen(r->group), reason.text);
+}
+
+void vendor__at(const struct reader *r, const struct member *m)
+{
+	if (!r->mistakes)
+		return;
+	point_to(r, m->path + strlen(r->group));
+	r->mistakes->placed = r->mistakes->lacking = r->mistakes->told = false;
+}
+
+void vendor__lack(const struct reader *r, const char *reason)
+{
+	struct mistakes *mistakes = r->mistakes;
+	struct err_text text;
+
+	err_set(&text, ERR_NOT_FOUND, "%s: %.300s", mistakes->pointer.data + 1, reason);
+	mistakes->lacking = true;
+	mistakes->add(mistakes->arg, mistakes->pointer.data, text.text, true);
+}
+
+enum err vendor__go_on(const struct reader *r, enum err err)
+{
+	struct mistakes *mistakes = r->mistakes;
+
+	if (err == ERR_OK || !mistakes)
+		return err;
+	if (mistakes->told || mistakes->lacking) {
+		mistakes->told = false;
+		return ERR_OK;
+	}
+	if (!mistakes->placed) {
+		buffer_reset(&mistakes->pointer);
+		buffer_printf(&mistakes->pointer, "/%.*s", (int)strcspn(r->why->text, ":"), r->why->text);
+	}
+	mistakes->errors++;
+	mistakes->add(mistakes->arg, mistakes->pointer.data, r->why->text, false);
+	return ERR_OK;
 }
 
 /* Number of single-character edits that make a into b (Levenshtein). Both are short. */
@@ -169,6 +226,17 @@ static bool is_in_group(const struct member *m, const char *group)
 	return strncmp(m->path, group, len) == 0 && !strchr(m->path + len, '/');
 }
 
+/* A name that may be anything. */
+static void point_to_name(const struct reader *r, const char *name)
+{
+	struct buffer token;
+
+	buffer_init(&token, 2 * strlen(name));
+	json_pointer_put(&token, name, strlen(name));
+	point_to(r, token.data ? token.data : "");
+	buffer_deinit(&token);
+}
+
 static enum err fail_unknown(const struct reader *r, const char *name)
 {
 	const struct member *nearest = NULL;
@@ -183,18 +251,52 @@ static enum err fail_unknown(const struct reader *r, const char *name)
 			nearest = m;
 		}
 	}
+	point_to_name(r, name);
 	return err_set(r->why, ERR_INVALID, "%s%.64s: unknown member%s%s%s", r->shown, name,
 	               nearest ? ", did you mean " : "", nearest ? nearest->path : "", nearest ? "?" : "");
 }
 
 /* ---- Reading ---- */
 
-static const struct member *find_member(const char *group, const char *name)
+const struct member *vendor__next_in_group(const char *group, const struct member *after)
 {
-	for (const struct member *m = members; m < members + MEMBER_COUNT; m++)
-		if (is_in_group(m, group) && strcmp(m->path + strlen(group), name) == 0)
+	for (const struct member *m = after ? after + 1 : members; m < members + MEMBER_COUNT; m++)
+		if (is_in_group(m, group))
 			return m;
 	return NULL;
+}
+
+const char *vendor__rows(const struct member *m, char group[VENDOR_GROUP_SIZE])
+{
+	enum rows_of rows = vendor__type(m->type)->rows;
+	const char *end = rows == ROWS_OF_ENTRIES ? "/*/" : "/";
+
+	if (rows == ROWS_OF_NOTHING)
+		return NULL;
+	snprintf(group, VENDOR_GROUP_SIZE, "%s%s", m->path, end);
+	for (const struct member *other = members; !vendor__next_in_group(group, NULL) && other < members + MEMBER_COUNT; other++)
+		if (other->type == m->type)
+			snprintf(group, VENDOR_GROUP_SIZE, "%s%s", other->path, end);
+	return group;
+}
+
+static bool is_member(const char *group, const char *name)
+{
+	for (const struct member *m = NULL; (m = vendor__next_in_group(group, m));)
+		if (strcmp(m->path + strlen(group), name) == 0)
+			return true;
+	return false;
+}
+
+struct json_object *vendor__own_json(const char *text)
+{
+	struct json_object *value;
+	struct err_text why;
+
+	if (json_strict_parse(text, strlen(text), &JSON_LIMITS_DEFAULT, &value, NULL, 0, &why) == ERR_OK)
+		return value;
+	fprintf(stderr, "%s: %s\n", text, why.text);
+	abort();
 }
 
 static enum err read_fallback(const struct reader *r, const struct member *m)
@@ -206,49 +308,72 @@ static enum err read_fallback(const struct reader *r, const struct member *m)
 		return ERR_OK;
 	if (m->fallback == MEMBER_REQUIRED)
 		return vendor__fail(r, m, "is missing");
-	err = json_strict_parse(m->fallback, strlen(m->fallback), &JSON_LIMITS_DEFAULT, &value, NULL, 0, r->why);
-	if (err == ERR_OK)
-		err = vendor__read_member(r, m, value);
+	value = vendor__own_json(m->fallback);
+	err = vendor__read_member(r, m, value);
 	json_object_put(value);
 	return err;
 }
 
 enum err vendor__read_group(const struct reader *r, struct json_object *object)
 {
+	size_t errors = r->mistakes ? r->mistakes->errors : 0;
 	enum err err = ERR_OK;
 
-	if (!json_object_is_type(object, json_type_object))
+	if (!json_object_is_type(object, json_type_object)) {
+		point_to(r, "");
 		return err_set(r->why, ERR_INVALID, "%.*s%smust be an object", (int)strlen(r->shown) - (r->shown[0] != '\0'),
 		               r->shown, r->shown[0] ? ": " : "");
+	}
 	json_object_object_foreach(object, name, unused) {
 		(void)unused;
-		if (!find_member(r->group, name))
-			return fail_unknown(r, name);
+		if (is_member(r->group, name))
+			continue;
+		err = vendor__go_on(r, fail_unknown(r, name));
+		if (err)
+			return err;
 	}
-	for (const struct member *m = members; err == ERR_OK && m < members + MEMBER_COUNT; m++) {
+	for (const struct member *m = NULL; err == ERR_OK && (m = vendor__next_in_group(r->group, m));) {
 		struct json_object *value;
 
-		if (!is_in_group(m, r->group))
-			continue;
+		vendor__at(r, m);
 		if (json_object_object_get_ex(object, m->path + strlen(r->group), &value))
-			err = vendor__read_member(r, m, value);
+			err = vendor__go_on(r, vendor__read_member(r, m, value));
 		else
-			err = read_fallback(r, m);
+			err = vendor__go_on(r, read_fallback(r, m));
 	}
-	return err;
+	if (r->mistakes) {
+		r->mistakes->lacking = false;
+		r->mistakes->told = r->mistakes->errors > errors;
+	}
+	return r->mistakes && r->mistakes->told ? ERR_INVALID : err;
 }
 
-enum err vendor__read(struct vendor *vendor, struct json_object *file, vendor_env_fn env, struct err_text *why)
+/* What no member says alone. why is "member: reason", as everywhere. */
+static enum err check_together(const struct vendor *vendor, struct err_text *why)
 {
-	struct reader r = { .env = env, .why = why, .vendor = vendor, .group = "", .shown = "", .base = (char *)vendor };
-	enum err err = vendor__read_group(&r, file);
+	enum err err = ERR_OK;
 
-	if (err == ERR_OK && vendor->retry.max_ms < vendor->retry.base_ms)
+	if (vendor->retry.max_ms < vendor->retry.base_ms)
 		err = err_set(why, ERR_INVALID, "retry/max_ms: is less than retry/base_ms");
 	for (const int *status = vendor->retry_also; err == ERR_OK && *status; status++)
 		if (vendor_lists_status(vendor->retry_never, *status))
 			err = err_set(why, ERR_INVALID, "retry/never_statuses: %d is in retry/also_statuses, too", *status);
 	return err ? err : vendor__check_poll(vendor, why);
+}
+
+enum err vendor__read(struct vendor *vendor, struct json_object *file, vendor_env_fn env, struct mistakes *mistakes,
+                      struct err_text *why)
+{
+	struct reader r = { .env = env, .why = why, .mistakes = mistakes, .vendor = vendor, .group = "", .shown = "",
+	                    .base = (char *)vendor };
+	enum err err = vendor__read_group(&r, file);
+
+	/* Members that could not be read are not set. */
+	if (err)
+		return vendor__go_on(&r, err);
+	if (mistakes)
+		mistakes->placed = false;
+	return vendor__go_on(&r, check_together(vendor, why));
 }
 
 bool vendor_lists_status(const int *statuses, int status)
@@ -302,17 +427,17 @@ static void print_default(const struct member *m)
 {
 	if (m->fallback == MEMBER_REQUIRED)
 		printf("required");
-	else if (m->fallback && m->type != TYPE_GROUP)
+	else if (m->fallback && vendor__type(m->type)->rows != ROWS_OF_OBJECT)
 		printf("`%s`", m->fallback);
 }
 
 static void print_bounds(const struct member *m)
 {
-	bool number = m->type == TYPE_INT || m->type == TYPE_INT64 || m->type == TYPE_RATIO;
+	enum bounds_of bounds = vendor__type(m->type)->bounds;
 
-	if (number)
+	if (bounds == BOUNDS_OF_NUMBER)
 		printf("%lld .. %lld", (long long)m->min, (long long)m->max);
-	else if (m->type == TYPE_SECONDS)
+	else if (bounds == BOUNDS_OF_SECONDS)
 		printf("%g .. %.10g", (double)m->min / SECOND_MS, (double)m->max / SECOND_MS);
 	else if (m->max > 0)
 		printf("at most %lld", (long long)m->max);
@@ -322,7 +447,7 @@ void vendor_print_reference(void)
 {
 	printf("| member | type | default | bounds | |\n|---|---|---|---|---|\n");
 	for (const struct member *m = members; m < members + MEMBER_COUNT; m++) {
-		printf("| `%s` | %s | ", m->path, vendor__type_name(m->type));
+		printf("| `%s` | %s | ", m->path, vendor__type(m->type)->name);
 		print_default(m);
 		printf(" | ");
 		print_bounds(m);

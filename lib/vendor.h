@@ -1,7 +1,7 @@
 /* A vendor is data: one JSON file in vendors.d, read and checked at start.
  *
- * One table in vendor.c (member, type, default, bounds, help) drives reading, checking and docs/vendors.md. A
- * set of vendors is immutable once loaded, so every function that reads it is thread-safe.
+ * One table in vendor.c (member, type, default, bounds, help) drives reading, checking, docs/vendors.md and
+ * etc/vendor.schema.json. A set of vendors is immutable once loaded, so every function that reads it is thread-safe.
  */
 #ifndef VF_VENDOR_H
 #define VF_VENDOR_H
@@ -94,5 +94,8 @@ int64_t vendor_longest_call_ms(const struct vendor_set *set);
 
 /* Writes the reference of all members as a Markdown table on stdout (docs/vendors.md carries it). */
 void vendor_print_reference(void);
+
+/* Writes the same as a JSON Schema (2020-12) of vendor files on stdout (etc/vendor.schema.json is it). */
+void vendor_print_schema(void);
 
 #endif

@@ -9,23 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FILE_BYTES_MAX = 1 << 20, FILES_MAX = 10000 };
-
 static const char suffix[] = ".json";
-
-/* A name or alias; the set keeps them sorted. */
-struct name_entry {
-	const char *name;      /* borrowed from the vendor */
-	size_t vendor;
-};
-
-struct vendor_set {
-	struct vendor *vendors;
-	char **paths;          /* of the files, in the vendors' order */
-	size_t n;
-	struct name_entry *names;
-	size_t n_names;
-};
 
 /* ---- The folder ---- */
 
@@ -42,26 +26,23 @@ static int compare_entries(const struct dirent **a, const struct dirent **b)
 	return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-/* Fills the set's paths, in order, and makes room for as many vendors. */
-static enum err list_files(const char *dir, struct vendor_set *set, struct err_text *why)
+enum err vendor__list_files(const char *dir, struct vendor_set *set, struct err_text *why)
 {
 	struct dirent **entries;
 	int n = scandir(dir, &entries, is_vendor_file, compare_entries);
 
 	if (n < 0)
 		return err_set(why, ERR_INVALID, "%s: %s", dir, strerror(errno));
-	set->n = (size_t)n;
-	set->vendors = mem_calloc(set->n, sizeof(*set->vendors));
-	set->paths = mem_calloc(set->n, sizeof(*set->paths));
+	set->paths = mem_realloc(set->paths, (set->n + (size_t)n + 1) * sizeof(*set->paths));
 	for (int i = 0; i < n; i++) {
-		set->paths[i] = mem_printf("%s/%s", dir, entries[i]->d_name);
+		set->paths[set->n++] = mem_printf("%s/%s", dir, entries[i]->d_name);
 		free(entries[i]);
 	}
 	free(entries);
 	if (n == 0)
 		return err_set(why, ERR_INVALID, "%s: there is no vendor file (*.json) in it", dir);
-	if (n > FILES_MAX)
-		return err_set(why, ERR_INVALID, "%s: more than %d vendor files", dir, FILES_MAX);
+	if (set->n > VENDOR_FILES_MAX)
+		return err_set(why, ERR_INVALID, "%s: more than %d vendor files", dir, VENDOR_FILES_MAX);
 	return ERR_OK;
 }
 
@@ -73,12 +54,12 @@ static enum err read_vendor(const char *path, vendor_env_fn env, struct vendor *
 	size_t len;
 	enum err err;
 
-	err = text_file_read(path, FILE_BYTES_MAX, &text, &len, why);
+	err = text_file_read(path, VENDOR_FILE_BYTES_MAX, &text, &len, why);
 	if (err)
 		return err;
 	err = json_strict_parse(text, len, &JSON_LIMITS_DEFAULT, &file, NULL, 0, &reason);
 	if (err == ERR_OK)
-		err = vendor__read(vendor, file, env, &reason);
+		err = vendor__read(vendor, file, env, NULL, &reason);
 	if (err)
 		err = err_set(why, ERR_INVALID, "%.120s: %.380s", path, reason.text);
 	json_object_put(file);
@@ -94,7 +75,9 @@ static int compare_names(const void *a, const void *b)
 
 	int order = strcmp(x->name, y->name);
 
-	return order ? order : (x->vendor > y->vendor) - (x->vendor < y->vendor);
+	if (order == 0)
+		order = (x->vendor > y->vendor) - (x->vendor < y->vendor);
+	return order ? order : (x->alias > y->alias) - (x->alias < y->alias);
 }
 
 static int compare_to_name(const void *name, const void *entry)
@@ -102,21 +85,28 @@ static int compare_to_name(const void *name, const void *entry)
 	return strcmp(name, ((const struct name_entry *)entry)->name);
 }
 
-static void add_name(struct vendor_set *set, const char *name, size_t vendor)
+static void add_name(struct vendor_set *set, const char *name, size_t vendor, size_t alias)
 {
 	set->names = mem_realloc(set->names, (set->n_names + 1) * sizeof(*set->names));
-	set->names[set->n_names++] = (struct name_entry){ name, vendor };
+	set->names[set->n_names++] = (struct name_entry){ name, vendor, alias };
 }
 
-/* Sorts all names, and refuses one that is there twice. */
-static enum err index_names(struct vendor_set *set, struct err_text *why)
+void vendor__index_names(struct vendor_set *set)
 {
 	for (size_t i = 0; i < set->n; i++) {
-		add_name(set, set->vendors[i].name, i);
-		for (char **alias = set->vendors[i].aliases; *alias; alias++)
-			add_name(set, *alias, i);
+		char **aliases = set->vendors[i].aliases;
+
+		if (set->vendors[i].name)
+			add_name(set, set->vendors[i].name, i, 0);
+		for (size_t k = 0; aliases && aliases[k]; k++)
+			add_name(set, aliases[k], i, k + 1);
 	}
-	qsort(set->names, set->n_names, sizeof(*set->names), compare_names);
+	if (set->n_names > 0)
+		qsort(set->names, set->n_names, sizeof(*set->names), compare_names);
+}
+
+static enum err refuse_same_names(const struct vendor_set *set, struct err_text *why)
+{
 	for (size_t i = 1; i < set->n_names; i++) {
 		const struct name_entry *a = &set->names[i - 1], *b = &set->names[i];
 
@@ -138,11 +128,14 @@ enum err vendor_set_load(const char *dir, vendor_env_fn env, struct vendor_set *
 	enum err err;
 
 	*set = NULL;
-	err = list_files(dir, loaded, why);
+	err = vendor__list_files(dir, loaded, why);
+	loaded->vendors = mem_calloc(loaded->n, sizeof(*loaded->vendors));
 	for (size_t i = 0; err == ERR_OK && i < loaded->n; i++)
 		err = read_vendor(loaded->paths[i], env, &loaded->vendors[i], why);
-	if (err == ERR_OK)
-		err = index_names(loaded, why);
+	if (err == ERR_OK) {
+		vendor__index_names(loaded);
+		err = refuse_same_names(loaded, why);
+	}
 	if (err) {
 		vendor_set_free(loaded);
 		return err;

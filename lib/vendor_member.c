@@ -1,4 +1,8 @@
-/* One reader for each type of member. The value is what the file has, or the member's fallback. */
+/* One reader for each type of member, and the table of types at the end. The value is what the file has, or the
+ * member's fallback. A type's reader and its schema say the same: tests/corpus/vendor has files that both are asked
+ * about. */
+#include "buffer.h"
+#include "json_strict.h"
 #include "mem.h"
 #include "vendor_priv.h"
 
@@ -7,7 +11,12 @@
 #include <string.h>
 #include <strings.h>
 
-enum { PATH_SIZE = 256, SECOND_MS = 1000, STATUS_FIRST = 300, STATUS_LAST = 599, TOO_MANY_REQUESTS = 429 };
+/* Words that a member may be, in the order of their enum if they have one. */
+#define MODES "sync", "async", "poll"
+#define METHODS "POST", "PUT", "PATCH", "GET"
+
+enum { PATH_SIZE = 256, REASON_SIZE = 256, NAME_SHOWN = 64, SECOND_MS = 1000 };
+enum { STATUS_FIRST = 300, STATUS_LAST = 599, TOO_MANY_REQUESTS = 429 };
 
 /* A string without NUL, or NULL. */
 static const char *string_of(struct json_object *value)
@@ -45,6 +54,7 @@ static enum err read_pointer(const struct reader *r, const struct member *m, str
 static enum err read_list(const struct reader *r, const struct member *m, struct json_object *value, char ***list,
                           const char *(*bad)(const char *text))
 {
+	struct reader inside = *r;
 	size_t n;
 
 	if (!json_object_is_type(value, json_type_array))
@@ -54,8 +64,10 @@ static enum err read_list(const struct reader *r, const struct member *m, struct
 		return vendor__fail(r, m, "has more than %lld entries", (long long)m->max);
 	*list = mem_calloc(n + 1, sizeof(**list));
 	for (size_t i = 0; i < n; i++) {
-		enum err err = read_checked(r, m, json_object_array_get_idx(value, i), &(*list)[i], bad);
+		enum err err;
 
+		inside.item = &i;
+		err = read_checked(&inside, m, json_object_array_get_idx(value, i), &(*list)[i], bad);
 		if (err)
 			return err;
 	}
@@ -84,33 +96,45 @@ static enum err read_words(const struct reader *r, const struct member *m, struc
 	return read_list(r, m, value, field, bad_word);
 }
 
-static enum err read_mode(const struct reader *r, const struct member *m, struct json_object *value, void *field)
+/* Which of the words it is. */
+static enum err read_word(const struct reader *r, const struct member *m, struct json_object *value,
+                          const char *const *words, size_t n, size_t *which)
 {
 	const char *text = string_of(value);
+	struct buffer reason;
+	enum err err;
 
-	static const char *const modes[] = { [VENDOR_SYNC] = "sync", [VENDOR_ASYNC] = "async", [VENDOR_POLL] = "poll" };
-
-	for (size_t i = 0; text && i < sizeof(modes) / sizeof(modes[0]); i++)
-		if (strcmp(text, modes[i]) == 0) {
-			*(enum vendor_mode *)field = (enum vendor_mode)i;
+	for (*which = 0; text && *which < n; (*which)++)
+		if (strcmp(text, words[*which]) == 0)
 			return ERR_OK;
-		}
-	return vendor__fail(r, m, "must be \"sync\", \"async\" or \"poll\"");
+	buffer_init(&reason, REASON_SIZE);
+	for (size_t i = 0; i < n; i++)
+		buffer_printf(&reason, "%s\"%s\"", i == 0 ? "" : i + 1 < n ? ", " : " or ", words[i]);
+	err = vendor__fail(r, m, "must be %s", reason.data);
+	buffer_deinit(&reason);
+	return err;
 }
 
-static const char *bad_method(const char *text)
+static enum err read_mode(const struct reader *r, const struct member *m, struct json_object *value, void *field)
 {
-	static const char *const methods[] = { "POST", "PUT", "PATCH", "GET" };
+	static const char *const modes[] = { MODES };
+	size_t which;
+	enum err err = read_word(r, m, value, modes, sizeof(modes) / sizeof(modes[0]), &which);
 
-	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
-		if (strcmp(text, methods[i]) == 0)
-			return NULL;
-	return "must be \"POST\", \"PUT\", \"PATCH\" or \"GET\"";
+	if (err == ERR_OK)
+		*(enum vendor_mode *)field = (enum vendor_mode)which;
+	return err;
 }
 
 static enum err read_method(const struct reader *r, const struct member *m, struct json_object *value, void *field)
 {
-	return read_checked(r, m, value, field, bad_method);
+	static const char *const methods[] = { METHODS };
+	size_t which;
+	enum err err = read_word(r, m, value, methods, sizeof(methods) / sizeof(methods[0]), &which);
+
+	if (err == ERR_OK)
+		*(char **)field = mem_strdup(methods[which]);
+	return err;
 }
 
 enum err vendor__read_resolved(const struct reader *r, const struct member *m, struct json_object *value,
@@ -121,7 +145,7 @@ enum err vendor__read_resolved(const struct reader *r, const struct member *m, s
 
 	if (!text)
 		return vendor__fail(r, m, "must be a string");
-	if (vendor__resolve(text, r->env, job_names, field, &reason) != ERR_OK)
+	if (vendor__resolve(r, text, job_names, field, &reason) != ERR_OK)
 		return vendor__fail(r, m, "%s", reason.text);
 	return bad(*field) ? vendor__fail(r, m, "%s", bad(*field)) : ERR_OK;
 }
@@ -136,40 +160,47 @@ static enum err read_secret(const struct reader *r, const struct member *m, stru
 	return vendor__read_resolved(r, m, value, NULL, field, vendor__bad_secret);
 }
 
-static enum err read_header(const struct reader *r, const char *name, struct json_object *value)
+static enum err read_header(const struct reader *r, const struct member *m, const char *name, struct json_object *value)
 {
 	static const char *const job_names[] = { "request_id", "callback_url", NULL };
 	struct vendor *v = r->vendor;
 	struct vendor_header *header = &v->headers[v->n_headers];
-	char path[PATH_SIZE];
-	struct member m = { .path = path };
 
-	snprintf(path, sizeof(path), "request/headers/%.64s", name);
 	if (vendor__bad_header_name(name))
-		return vendor__fail(r, &m, "%s", vendor__bad_header_name(name));
+		return vendor__fail(r, m, "%s", vendor__bad_header_name(name));
 	for (size_t i = 0; i < v->n_headers; i++)
 		if (strcasecmp(v->headers[i].name, name) == 0)
-			return vendor__fail(r, &m, "is there twice");
+			return vendor__fail(r, m, "is there twice");
 	v->n_headers++;
 	header->name = mem_strdup(name);
-	return vendor__read_resolved(r, &m, value, job_names, &header->value, vendor__bad_header_value);
+	return vendor__read_resolved(r, m, value, job_names, &header->value, vendor__bad_header_value);
 }
 
 static enum err read_headers(const struct reader *r, const struct member *m, struct json_object *value, void *field)
 {
+	struct member header = *m;
+	struct buffer path;
+	enum err err = ERR_OK;
+
 	(void)field;
 	if (!json_object_is_type(value, json_type_object))
 		return vendor__fail(r, m, "must be an object of names and values");
 	if (json_object_object_length(value) > m->max)
 		return vendor__fail(r, m, "has more than %lld members", (long long)m->max);
 	r->vendor->headers = mem_calloc((size_t)json_object_object_length(value), sizeof(*r->vendor->headers));
+	buffer_init(&path, PATH_SIZE);
 	json_object_object_foreach(value, name, text) {
-		enum err err = read_header(r, name, text);
-
+		buffer_reset(&path);
+		buffer_printf(&path, "%s/", m->path);
+		json_pointer_put(&path, name, strnlen(name, NAME_SHOWN));
+		header.path = path.data;
+		vendor__at(r, &header);
+		err = vendor__go_on(r, read_header(r, &header, name, text));
 		if (err)
-			return err;
+			break;
 	}
-	return ERR_OK;
+	buffer_deinit(&path);
+	return err;
 }
 
 static enum err read_bool(const struct reader *r, const struct member *m, struct json_object *value, void *field)
@@ -233,6 +264,7 @@ static enum err read_ratio(const struct reader *r, const struct member *m, struc
 /* A 2xx says what it says; 429 costs no attempt, which no list may change. */
 static enum err read_statuses(const struct reader *r, const struct member *m, struct json_object *value, void *field)
 {
+	struct reader inside = *r;
 	int **statuses = field;
 	size_t n;
 
@@ -246,11 +278,12 @@ static enum err read_statuses(const struct reader *r, const struct member *m, st
 		struct json_object *entry = json_object_array_get_idx(value, i);
 		int64_t status = json_object_get_int64(entry);
 
+		inside.item = &i;
 		if (!json_object_is_type(entry, json_type_int) || status < STATUS_FIRST || status > STATUS_LAST)
-			return vendor__fail(r, m, "%s is not a status between %d and %d", entry ? json_object_get_string(entry) : "null",
+			return vendor__fail(&inside, m, "%s is not a status between %d and %d", entry ? json_object_get_string(entry) : "null",
 			                    STATUS_FIRST, STATUS_LAST);
 		if (status == TOO_MANY_REQUESTS)
-			return vendor__fail(r, m, "429 is always tried again when the vendor lets us");
+			return vendor__fail(&inside, m, "429 is always tried again when the vendor lets us");
 		(*statuses)[i] = (int)status;
 	}
 	return ERR_OK;
@@ -275,7 +308,7 @@ static enum err read_limits(const struct reader *r, const struct member *m, stru
 		inside.group = "limits/*/";
 		inside.shown = shown;
 		inside.base = (char *)&r->vendor->limits[i];
-		err = vendor__read_group(&inside, json_object_array_get_idx(value, i));
+		err = vendor__go_on(&inside, vendor__read_group(&inside, json_object_array_get_idx(value, i)));
 		if (err)
 			return err;
 	}
@@ -294,29 +327,65 @@ static enum err read_members(const struct reader *r, const struct member *m, str
 	return vendor__read_group(&inside, value);
 }
 
-static const struct {
-	const char *name;
-	enum err (*read)(const struct reader *r, const struct member *m, struct json_object *value, void *field);
-} types[TYPE_COUNT] = {
-	[TYPE_NAME] = { "name", read_name },
-	[TYPE_NAMES] = { "array of names", read_names },
-	[TYPE_MODE] = { "word", read_mode },
-	[TYPE_METHOD] = { "word", read_method },
-	[TYPE_URL] = { "URL", read_url },
-	[TYPE_HEADERS] = { "object", read_headers },
-	[TYPE_SECRET] = { "secret", read_secret },
-	[TYPE_POINTER] = { "JSON Pointer", read_pointer },
-	[TYPE_POINTERS] = { "array of JSON Pointers", read_pointers },
-	[TYPE_BOOL] = { "boolean", read_bool },
-	[TYPE_INT] = { "integer", read_int },
-	[TYPE_INT64] = { "integer", read_int64 },
-	[TYPE_SECONDS] = { "number", read_seconds },
-	[TYPE_RATIO] = { "number", read_ratio },
-	[TYPE_STATUSES] = { "array of integers", read_statuses },
-	[TYPE_LIMITS] = { "array of objects", read_limits },
-	[TYPE_GROUP] = { "object", read_members },
-	[TYPE_WORDS] = { "array of strings", read_words },
-	[TYPE_POLL_URL] = { "URL", vendor__read_poll_url },
+/* Whatever it is, it is the editor's. */
+static enum err read_for_editors(const struct reader *r, const struct member *m, struct json_object *value, void *field)
+{
+	(void)field;
+	return string_of(value) ? ERR_OK : vendor__fail(r, m, "must be a string");
+}
+
+/* ---- The table of types ---- */
+
+#define QUOTE(...) #__VA_ARGS__
+#define WORDS_SCHEMA(...) "{\"enum\":[" QUOTE(__VA_ARGS__) "]}"
+#define LIST_SCHEMA(entry) "{\"type\":\"array\",\"items\":" entry "}"
+
+#define NAME_SCHEMA "{\"type\":\"string\",\"maxLength\":64,\"pattern\":\"^[A-Za-z0-9][A-Za-z0-9._-]*$\"}"
+#define POINTER_SCHEMA "{\"type\":\"string\",\"pattern\":\"^(/([^~\\\\u0000]|~[01])*)?$\"}"
+#define REMOVAL_SCHEMA "{\"type\":\"string\",\"pattern\":\"^/([^~\\\\u0000]|~[01])*$\"}"
+#define WORD_SCHEMA "{\"type\":\"string\",\"pattern\":\"^[^\\\\u0000]+$\"}"
+#define STATUS_SCHEMA "{\"type\":\"integer\",\"minimum\":300,\"maximum\":599,\"not\":{\"const\":429}}"
+
+/* A text begins with a reference or with a scheme and a host, and has printable characters between its references. */
+#define REFERENCE "[$][{][^}]*[}]"
+#define URL_SCHEMA "{\"type\":\"string\",\"pattern\":\"^(?=[$][{]|[Hh][Tt][Tt][Pp][Ss]?://[^/?#:@])" \
+	"(" REFERENCE "|[$](?![{])|[!-#%-~])*$\"}"
+#define HEADER_NAME_SCHEMA "{\"pattern\":\"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$\",\"not\":{\"pattern\":" \
+	"\"^([Cc][Oo][Nn][Tt][Ee][Nn][Tt]-[Ll][Ee][Nn][Gg][Tt][Hh]|[Cc][Oo][Nn][Nn][Ee][Cc][Tt][Ii][Oo][Nn]" \
+	"|[Tt][Rr][Aa][Nn][Ss][Ff][Ee][Rr]-[Ee][Nn][Cc][Oo][Dd][Ii][Nn][Gg]|[Uu][Pp][Gg][Rr][Aa][Dd][Ee])$\"}}"
+#define HEADERS_SCHEMA "{\"type\":\"object\",\"propertyNames\":" HEADER_NAME_SCHEMA "," \
+	"\"additionalProperties\":{\"type\":\"string\",\"pattern\":\"^[^\\\\u0000-\\\\u0008\\\\u000a-\\\\u001f\\\\u007f]*$\"}}"
+
+/* Every row fills every column: a type that forgets its schema, or what may be shown of it, fails
+ * tests/unit/test_vendor_schema.c, and does not compile with clang -Wextra -Werror. */
+static const struct type types[TYPE_COUNT] = {
+	[TYPE_NAME] = { "name", read_name, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING, NAME_SCHEMA, vendor__show_all },
+	[TYPE_NAMES] = { "array of names", read_names, BOUNDS_OF_ENTRIES, ROWS_OF_NOTHING, LIST_SCHEMA(NAME_SCHEMA),
+	                 vendor__show_all },
+	[TYPE_MODE] = { "word", read_mode, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING, WORDS_SCHEMA(MODES), vendor__show_all },
+	[TYPE_METHOD] = { "word", read_method, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING, WORDS_SCHEMA(METHODS), vendor__show_all },
+	[TYPE_URL] = { "URL", read_url, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING, URL_SCHEMA, vendor__show_url },
+	[TYPE_HEADERS] = { "object", read_headers, BOUNDS_OF_MEMBERS, ROWS_OF_NOTHING, HEADERS_SCHEMA, vendor__show_headers },
+	[TYPE_SECRET] = { "secret", read_secret, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING, "{\"type\":\"string\",\"minLength\":1}",
+	                  vendor__show_secret },
+	[TYPE_POINTER] = { "JSON Pointer", read_pointer, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING, POINTER_SCHEMA, vendor__show_all },
+	[TYPE_POINTERS] = { "array of JSON Pointers", read_pointers, BOUNDS_OF_ENTRIES, ROWS_OF_NOTHING, LIST_SCHEMA(REMOVAL_SCHEMA),
+	                    vendor__show_all },
+	[TYPE_BOOL] = { "boolean", read_bool, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING, "{\"type\":\"boolean\"}", vendor__show_all },
+	[TYPE_INT] = { "integer", read_int, BOUNDS_OF_NUMBER, ROWS_OF_NOTHING, "{\"type\":\"integer\"}", vendor__show_all },
+	[TYPE_INT64] = { "integer", read_int64, BOUNDS_OF_NUMBER, ROWS_OF_NOTHING, "{\"type\":\"integer\"}", vendor__show_all },
+	[TYPE_SECONDS] = { "number", read_seconds, BOUNDS_OF_SECONDS, ROWS_OF_NOTHING, "{\"type\":\"number\"}", vendor__show_all },
+	[TYPE_RATIO] = { "number", read_ratio, BOUNDS_OF_NUMBER, ROWS_OF_NOTHING, "{\"type\":\"number\"}", vendor__show_all },
+	[TYPE_STATUSES] = { "array of integers", read_statuses, BOUNDS_OF_ENTRIES, ROWS_OF_NOTHING, LIST_SCHEMA(STATUS_SCHEMA),
+	                    vendor__show_all },
+	[TYPE_LIMITS] = { "array of objects", read_limits, BOUNDS_OF_ENTRIES, ROWS_OF_ENTRIES, "{\"type\":\"array\"}",
+	                  vendor__show_all },
+	[TYPE_GROUP] = { "object", read_members, BOUNDS_OF_NOTHING, ROWS_OF_OBJECT, "{\"type\":\"object\"}", vendor__show_all },
+	[TYPE_WORDS] = { "array of strings", read_words, BOUNDS_OF_ENTRIES, ROWS_OF_NOTHING, LIST_SCHEMA(WORD_SCHEMA),
+	                 vendor__show_all },
+	[TYPE_POLL_URL] = { "URL", vendor__read_poll_url, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING, URL_SCHEMA, vendor__show_url },
+	[TYPE_FOR_EDITORS] = { "string", read_for_editors, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING,
+	                       "{\"type\":\"string\",\"pattern\":\"^[^\\\\u0000]*$\"}", vendor__show_all },
 };
 
 enum err vendor__read_member(const struct reader *r, const struct member *m, struct json_object *value)
@@ -324,4 +393,4 @@ enum err vendor__read_member(const struct reader *r, const struct member *m, str
 	return types[m->type].read(r, m, value, r->base + m->offset);
 }
 
-const char *vendor__type_name(enum member_type type) { return types[type].name; }
+const struct type *vendor__type(enum member_type type) { return &types[type]; }

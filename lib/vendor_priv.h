@@ -6,17 +6,25 @@
  *   vendor_value.c   checks of single texts, and ${...} references
  *   vendor_file.c    folder, files, the set and its look-up
  *   vendor_routes.c  which vendor a job goes to whose client names none
+ *   vendor_lint.c    the same for whoever writes the files: every mistake, with its line
+ *   vendor_show.c    a file with all defaults filled in
+ *   vendor_schema.c  the table as a JSON Schema
  */
 #ifndef VF_VENDOR_PRIV_H
 #define VF_VENDOR_PRIV_H
 
+#include "buffer.h"
 #include "vendor.h"
 
 #include <json-c/json.h>
 
-/* Fills a vendor that is all zero from a file's JSON. ERR_INVALID: why is "member: reason". The vendor is to be
- * given to vendor__deinit() either way. */
-enum err vendor__read(struct vendor *vendor, struct json_object *file, vendor_env_fn env, struct err_text *why);
+struct mistakes;
+
+/* Fills a vendor that is all zero from a file's JSON. Without mistakes (NULL), the first mistake ends it: ERR_INVALID,
+ * why is "member: reason". With them all go there, and ERR_OK is the answer. The vendor is to be given to
+ * vendor__deinit() either way. */
+enum err vendor__read(struct vendor *vendor, struct json_object *file, vendor_env_fn env, struct mistakes *mistakes,
+                      struct err_text *why);
 void vendor__deinit(struct vendor *vendor);
 
 /* NULL is fine. Wipes the bytes before they are freed. */
@@ -28,6 +36,7 @@ enum member_type {
 	TYPE_NAME, TYPE_NAMES, TYPE_MODE, TYPE_METHOD, TYPE_URL, TYPE_HEADERS, TYPE_SECRET, TYPE_POINTER, TYPE_POINTERS,
 	TYPE_BOOL, TYPE_INT, TYPE_INT64, TYPE_SECONDS, TYPE_RATIO, TYPE_STATUSES, TYPE_LIMITS, TYPE_GROUP,
 	TYPE_WORDS, TYPE_POLL_URL,
+	TYPE_FOR_EDITORS,
 	TYPE_COUNT
 };
 
@@ -44,17 +53,40 @@ struct member {
 /* The fallback of a member that has none and must be there. */
 extern const char MEMBER_REQUIRED[];
 
+/* The next row of a group after one of its rows (NULL: the first); NULL at the end. A group is what the paths of its rows
+ * begin with: "" for the outermost, else with a slash at its end. */
+const struct member *vendor__next_in_group(const char *group, const struct member *after);
+
+/* The value of a JSON text that stands in one of our tables; the caller's to put. */
+struct json_object *vendor__own_json(const char *text);
+
+/* Takes the mistakes of a file, so that reading goes on behind each. */
+struct mistakes {
+	/* text is "member: reason", pointer the JSON Pointer of the place. warning: it is well on a machine that has
+	 * the variable or the file. */
+	void (*add)(void *arg, const char *pointer, const char *text, bool warning);
+	void *arg;
+	size_t errors;           /* those that were no warnings */
+	struct buffer pointer;   /* of what is being read, or of the mistake that why tells of */
+	bool placed;             /* the latter; else what why begins with is its place */
+	bool lacking;            /* what is being read refers to something that this machine lacks */
+	bool told;               /* the mistakes in it have been taken already */
+};
+
 /* Where the reader is in a file. */
 struct reader {
 	vendor_env_fn env;
 	struct err_text *why;
+	struct mistakes *mistakes;   /* NULL: the first one ends the reading */
 	struct vendor *vendor;
 	const char *group;       /* beginning of the table's rows that are being read: "" or with a slash at its end */
 	const char *shown;       /* the same with indexes, for messages */
 	char *base;              /* the struct that their offsets are in */
+	const size_t *item;      /* which entry of an array is being read, or NULL; for the place of a mistake */
 };
 
-/* Reads all rows of r->group from an object of the file, and refuses members that have no row. */
+/* Reads all rows of r->group from an object of the file, and refuses members that have no row. ERR_INVALID also when all
+ * mistakes have gone to r->mistakes: then some of what it should have set is not. */
 enum err vendor__read_group(const struct reader *r, struct json_object *object);
 
 /* Reads one value into r->base + m->offset, by its type. */
@@ -65,12 +97,58 @@ enum err vendor__read_resolved(const struct reader *r, const struct member *m, s
 enum err vendor__read_poll_url(const struct reader *r, const struct member *m, struct json_object *value, void *field);
 /* Once all members are read. ERR_INVALID: "member: reason". */
 enum err vendor__check_poll(const struct vendor *vendor, struct err_text *why);
-/* What the reference calls the type. */
-const char *vendor__type_name(enum member_type type);
 
 /* "member: reason" into r->why; gives ERR_INVALID. */
 enum err vendor__fail(const struct reader *r, const struct member *m, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* After an attempt to read something: gives err back, or hands the mistake to r->mistakes and gives ERR_OK. For loops over
+ * what is independent of each other. */
+enum err vendor__go_on(const struct reader *r, enum err err) __attribute__((warn_unused_result));
+/* With r->mistakes: m is read from here on, so it is the place of a warning. Else nothing. */
+void vendor__at(const struct reader *r, const struct member *m);
+/* With r->mistakes only: a warning that what is being read refers to something that this machine lacks. What else is wrong
+ * with it is not told, for what it will be is not known. */
+void vendor__lack(const struct reader *r, const char *reason);
+
+/* ---- Types ---- */
+
+/* What a member's min and max are bounds of. */
+enum bounds_of {
+	BOUNDS_OF_NOTHING, BOUNDS_OF_NUMBER, BOUNDS_OF_SECONDS, BOUNDS_OF_ENTRIES, BOUNDS_OF_MEMBERS, BOUNDS_OF_COUNT
+};
+
+/* Which rows of the table say what is in a value: none; those below its path; those below its path and an index. */
+enum rows_of { ROWS_OF_NOTHING, ROWS_OF_OBJECT, ROWS_OF_ENTRIES };
+
+/* A row of the table of types in vendor_member.c: what reader, reference, schema and show need to know. */
+struct type {
+	const char *name;        /* in the reference */
+	enum err (*read)(const struct reader *r, const struct member *m, struct json_object *value, void *field);
+	enum bounds_of bounds;
+	enum rows_of rows;
+	const char *schema;      /* JSON Schema of a value, without what bounds and rows say: JSON text of an object */
+	/* What may be shown of a valid value: the caller's to put. */
+	struct json_object *(*show)(struct json_object *value);
+};
+
+const struct type *vendor__type(enum member_type type);
+
+enum { VENDOR_GROUP_SIZE = 128 };
+
+/* The group of the rows that say what is in a value of m (or in each entry of it), written into group; NULL: there is
+ * none. Members of one type that have the same entries have their rows once, below one of them. */
+const char *vendor__rows(const struct member *m, char group[VENDOR_GROUP_SIZE]);
+
+/* ---- What vendor show may print of a value ---- */
+
+struct json_object *vendor__show_all(struct json_object *value);
+/* References as they are written, anything else as ***. */
+struct json_object *vendor__show_secret(struct json_object *value);
+/* Without what stands between :// and @. */
+struct json_object *vendor__show_url(struct json_object *value);
+/* A value whose name sounds like a secret and that has no reference in it is ***. */
+struct json_object *vendor__show_headers(struct json_object *value);
 
 /* ---- Checks; NULL if the text is fine, else what is wrong with it (never with the text in it: it may be secret) ---- */
 
@@ -81,11 +159,37 @@ const char *vendor__bad_header_name(const char *text);
 const char *vendor__bad_header_value(const char *text);
 const char *vendor__bad_secret(const char *text);
 
+/* ---- Files ---- */
+
+enum { VENDOR_FILE_BYTES_MAX = 1 << 20, VENDOR_FILES_MAX = 10000 };
+
+/* A name or alias; the set keeps them sorted. */
+struct name_entry {
+	const char *name;      /* borrowed from the vendor */
+	size_t vendor;
+	size_t alias;          /* 0: its name; else which of its aliases, from 1 */
+};
+
+struct vendor_set {
+	struct vendor *vendors;
+	char **paths;          /* of the files, in the vendors' order */
+	size_t n;
+	struct name_entry *names;
+	size_t n_names;
+};
+
+/* Adds the vendor files of a folder to the set's paths, in order, without their vendors. */
+enum err vendor__list_files(const char *dir, struct vendor_set *set, struct err_text *why);
+
+/* Fills the set's names from its vendors, also from one that was read in part, and sorts them. */
+void vendor__index_names(struct vendor_set *set);
+
 /* ---- References ---- */
 
-/* Replaces ${env:NAME} and ${file:/path}. ${job:...} of these names (NULL-terminated; NULL: none) stay; anything else in
- * ${} is an error. *out is owned by the caller (vendor__wipe). */
-enum err vendor__resolve(const char *text, vendor_env_fn env, const char *const *job_names, char **out,
+/* Replaces ${env:NAME} and ${file:/path}; what this machine lacks is an error, or a warning if r collects mistakes.
+ * ${job:...} of these names (NULL-terminated; NULL: none) stay; anything else in ${} is an error. *out is owned by the
+ * caller (vendor__wipe). */
+enum err vendor__resolve(const struct reader *r, const char *text, const char *const *job_names, char **out,
                          struct err_text *why);
 
 #endif

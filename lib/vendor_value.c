@@ -105,47 +105,46 @@ const char *vendor__bad_secret(const char *text)
 
 /* ---- References ---- */
 
-static enum err resolve_env(const char *name, vendor_env_fn env, const char *const *job_names, struct buffer *out,
+static enum err resolve_env(const char *name, const struct reader *r, const char *const *job_names, struct buffer *out,
                             struct err_text *why)
 {
-	const char *value = env(name);
+	const char *value = r->env(name);
 
 	(void)job_names;
 	/* A token that is missing must not go out as an empty one. */
 	if (!value || value[0] == '\0')
-		return err_set(why, ERR_INVALID, "the environment variable %s is %s", name, value ? "empty" : "not set");
+		return err_set(why, ERR_NOT_FOUND, "the environment variable %s is %s", name, value ? "empty" : "not set");
 	buffer_append_str(out, value);
 	return ERR_OK;
 }
 
-static enum err resolve_file(const char *path, vendor_env_fn env, const char *const *job_names, struct buffer *out,
+static enum err resolve_file(const char *path, const struct reader *r, const char *const *job_names, struct buffer *out,
                              struct err_text *why)
 {
+	enum err err = ERR_OK;
 	char *text;
 	size_t len;
-	enum err err;
 
-	(void)env;
+	(void)r;
 	(void)job_names;
 	if (path[0] != '/')
 		return err_set(why, ERR_INVALID, "${file:} takes an absolute path, not \"%s\"", path);
-	err = text_file_read(path, SECRET_FILE_BYTES_MAX, &text, &len, why);
-	if (err)
-		return err;
+	if (text_file_read(path, SECRET_FILE_BYTES_MAX, &text, &len, why) != ERR_OK)
+		return ERR_NOT_FOUND;
 	while (len > 0 && (text[len - 1] == '\n' || text[len - 1] == '\r'))
 		len--;
 	if (len > 0)
 		buffer_append(out, text, len);
 	else
-		err = err_set(why, ERR_INVALID, "%s is empty", path);
+		err = err_set(why, ERR_NOT_FOUND, "%s is empty", path);
 	vendor__wipe(text);
 	return err;
 }
 
-static enum err resolve_job(const char *name, vendor_env_fn env, const char *const *job_names, struct buffer *out,
+static enum err resolve_job(const char *name, const struct reader *r, const char *const *job_names, struct buffer *out,
                             struct err_text *why)
 {
-	(void)env;
+	(void)r;
 	if (!job_names)
 		return err_set(why, ERR_INVALID, "${job:...} is only known in header values and in poll/url");
 	if (strcmp(name, job_names[0]) != 0 && strcmp(name, job_names[1]) != 0)
@@ -158,12 +157,12 @@ static enum err resolve_job(const char *name, vendor_env_fn env, const char *con
 }
 
 /* What stands between ${ and }. */
-static enum err resolve_one(const char *reference, vendor_env_fn env, const char *const *job_names, struct buffer *out,
+static enum err resolve_one(const char *reference, const struct reader *r, const char *const *job_names, struct buffer *out,
                             struct err_text *why)
 {
 	static const struct {
 		const char *prefix;
-		enum err (*resolve)(const char *rest, vendor_env_fn env, const char *const *job_names, struct buffer *out,
+		enum err (*resolve)(const char *rest, const struct reader *r, const char *const *job_names, struct buffer *out,
 		                    struct err_text *why);
 	} kinds[] = {
 		{ "env:", resolve_env },
@@ -173,11 +172,21 @@ static enum err resolve_one(const char *reference, vendor_env_fn env, const char
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (strncmp(reference, kinds[i].prefix, strlen(kinds[i].prefix)) == 0)
-			return kinds[i].resolve(reference + strlen(kinds[i].prefix), env, job_names, out, why);
+			return kinds[i].resolve(reference + strlen(kinds[i].prefix), r, job_names, out, why);
 	return err_set(why, ERR_INVALID, "${%s} is not known, only ${env:NAME}, ${file:/path} and ${job:...}", reference);
 }
 
-enum err vendor__resolve(const char *text, vendor_env_fn env, const char *const *job_names, char **out,
+/* Whoever collects mistakes wants to know of the others: the reference stays as it is written. */
+static enum err lack(const struct reader *r, const char *reference, struct buffer *out, const struct err_text *why)
+{
+	vendor__lack(r, why->text);
+	buffer_append_str(out, "${");
+	buffer_append_str(out, reference);
+	buffer_append_str(out, "}");
+	return ERR_OK;
+}
+
+enum err vendor__resolve(const struct reader *r, const char *text, const char *const *job_names, char **out,
                          struct err_text *why)
 {
 	struct buffer resolved;
@@ -196,7 +205,9 @@ enum err vendor__resolve(const char *text, vendor_env_fn env, const char *const 
 			break;
 		}
 		reference = mem_strndup(start + 2, (size_t)(end - start - 2));
-		err = resolve_one(reference, env, job_names, &resolved, why);
+		err = resolve_one(reference, r, job_names, &resolved, why);
+		if (err == ERR_NOT_FOUND && r->mistakes)
+			err = lack(r, reference, &resolved, why);
 		free(reference);
 		text = end + 1;
 	}

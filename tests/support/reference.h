@@ -1,5 +1,5 @@
-/* For tests that compare a generated table with the one in the documentation. Include after cmocka.h.
- * With UPDATE_DOCS=1 in the environment the table in the documentation is replaced instead. */
+/* For tests that compare what is generated (a table in the documentation, a file) with what is committed. Include after
+ * cmocka.h. With UPDATE_DOCS=1 in the environment the committed one is replaced instead. */
 #ifndef VF_TEST_REFERENCE_H
 #define VF_TEST_REFERENCE_H
 
@@ -51,16 +51,44 @@ static inline char *reference_capture(void (*print)(void))
 	return text;
 }
 
-static inline void reference_check(const char *name, void (*print)(void))
+static inline bool reference_is_updated(void)
 {
 	const char *asked = getenv("UPDATE_DOCS");
-	bool update = asked && strcmp(asked, "1") == 0;
+
+	return asked && strcmp(asked, "1") == 0;
+}
+
+static inline FILE *reference_open(const char *path)
+{
+	FILE *file = fopen(path, reference_is_updated() ? "r+" : "r");
+
+	if (!file)
+		fail_msg("%s cannot be opened", path);
+	return file;
+}
+
+/* Is this part of a file what is generated? With UPDATE_DOCS the file becomes before, generated, after. */
+static inline void reference_compare(const char *path, FILE *file, const char *is, size_t is_len, const char *generated,
+                                     const char *before, size_t before_len, const char *after)
+{
+	if (reference_is_updated()) {
+		rewind(file);
+		fprintf(file, "%.*s%s%s", (int)before_len, before, generated, after);
+		fflush(file);
+		assert_int_equal(ftruncate(fileno(file), ftell(file)), 0);
+	} else if (is_len != strlen(generated) || memcmp(is, generated, is_len) != 0) {
+		fail_msg("%s is old: run this test with UPDATE_DOCS=1", path);
+	}
+}
+
+/* The table between the marks in a document. */
+static inline void reference_check(const char *name, void (*print)(void))
+{
 	char path[512], *doc, *table, *begin, *end;
 	FILE *file;
 
 	reference_source_path(name, path, sizeof(path));
-	file = fopen(path, update ? "r+" : "r");
-	assert_non_null(file);
+	file = reference_open(path);
 	doc = reference_read(file);
 	table = reference_capture(print);
 	begin = strstr(doc, REFERENCE_BEGIN);
@@ -68,17 +96,26 @@ static inline void reference_check(const char *name, void (*print)(void))
 	begin += strlen(REFERENCE_BEGIN);
 	end = strstr(begin, REFERENCE_END);
 	assert_non_null(end);
-	if (update) {
-		rewind(file);
-		fprintf(file, "%.*s%s%s", (int)(begin - doc), doc, table, end);
-		fflush(file);
-		assert_int_equal(ftruncate(fileno(file), ftell(file)), 0);
-	} else if ((size_t)(end - begin) != strlen(table) || memcmp(begin, table, strlen(table)) != 0) {
-		fail_msg("the table in %s is old: run this test with UPDATE_DOCS=1", path);
-	}
+	reference_compare(path, file, begin, (size_t)(end - begin), table, doc, (size_t)(begin - doc), end);
 	fclose(file);
 	free(table);
 	free(doc);
+}
+
+/* A whole file. */
+static inline void reference_check_file(const char *name, void (*print)(void))
+{
+	char path[512], *committed, *generated;
+	FILE *file;
+
+	reference_source_path(name, path, sizeof(path));
+	file = reference_open(path);
+	committed = reference_read(file);
+	generated = reference_capture(print);
+	reference_compare(path, file, committed, strlen(committed), generated, "", 0, "");
+	fclose(file);
+	free(generated);
+	free(committed);
 }
 
 #endif

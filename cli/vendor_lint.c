@@ -1,0 +1,24 @@
+/* vendorfetch vendor lint: are these vendor files well? */
+#include "command.h"
+#include "mistakes.h"
+
+#include <stdint.h>
+
+static int run(const struct settings *settings, const struct command_line *line)
+{
+	struct mistakes_shown shown = { .out = stdout, .strict = line->option };
+
+	(void)settings;   /* ${env:NAME} asks them */
+	vendor_lint(line->operands, line->n_operands, settings_env, mistakes_show, &shown);
+	return shown.count > 0 ? COMMAND_BAD : COMMAND_OK;
+}
+
+const struct command vendor_lint_command = {
+	.name = "vendor lint",
+	.operands = " FILE...",
+	.operands_min = 1,
+	.operands_max = SIZE_MAX,
+	.option = "--strict",
+	.help = "Checks vendor files, or folders of them. --strict: a variable or file that this machine lacks is a mistake, too.",
+	.run = run,
+};

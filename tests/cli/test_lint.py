@@ -1,0 +1,219 @@
+"""vendorfetch vendor lint: every mistake of every file, with its place."""
+import os
+
+import pytest
+
+from cli import CORPUS, CORPUS_ENV, TOP, vendor, vendorfetch, write
+
+
+def lint(*arguments, **more):
+    return vendorfetch("vendor", "lint", *arguments, **more)
+
+
+def expected(name, said):
+    """The file of what lint is expected to say; UPDATE_DOCS=1 writes it instead."""
+    path = CORPUS / name
+    if os.environ.get("UPDATE_DOCS") == "1":
+        path.write_text(said)
+    return path.read_text()
+
+
+# ---- the corpus ----
+
+@pytest.mark.parametrize("folders", [["bad"], ["beyond_schema", "beyond_schema/two-vendors"]], ids=lambda f: f[0])
+def test_of_every_bad_file_place_and_reason_are_named(folders):
+    done = lint(*folders, cwd=CORPUS, env=CORPUS_ENV)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout == expected(f"{folders[0]}.expected", done.stdout)
+
+
+def test_every_bad_file_has_one_mistake():
+    said = [line.split(":")[0] for line in (CORPUS / "bad.expected").read_text().splitlines()]
+    assert said == sorted(f"bad/{path.name}" for path in (CORPUS / "bad").iterdir())
+
+
+def test_good_files_pass_without_a_word():
+    done = lint("--strict", "good", cwd=CORPUS, env=CORPUS_ENV)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_the_shipped_files_pass_with_the_defaults_of_the_settings():
+    done = lint("--strict", TOP / "etc" / "vendors.d")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+# ---- what this machine lacks ----
+
+# One member a line.
+REFERRING = """{"name": "v", "mode": "async",
+ "request": {
+  "url": "%(url)s",
+  "headers": {
+   "X-A": "%(header)s"}},
+ "callback": {
+  "secret": "%(secret)s"}}
+"""
+
+LACKING = [
+    pytest.param("${env:NO_SUCH}", "the environment variable NO_SUCH is not set", id="variable"),
+    pytest.param("${env:EMPTY}", "the environment variable EMPTY is empty", id="empty-variable"),
+    pytest.param("${file:/no/such}", "cannot open /no/such: No such file or directory", id="file"),
+    pytest.param("${file:/dev/null}", "/dev/null is empty", id="empty-file"),
+]
+
+
+@pytest.mark.parametrize("member,place", [("url", "3:3: %srequest/url"), ("header", "5:4: %srequest/headers/X-A"),
+                                          ("secret", "7:3: %scallback/secret")], ids=["url", "header", "secret"])
+@pytest.mark.parametrize("reference,reason", LACKING)
+def test_a_reference_to_what_this_machine_lacks_is_a_warning(tmp_path, member, place, reference, reason):
+    values = {"url": "http://h/", "header": "h", "secret": "s", member: reference}
+    write(tmp_path, "v.json", REFERRING % values)
+    done = lint("v.json", cwd=tmp_path, env={"EMPTY": ""})
+    assert (done.returncode, done.stdout) == (0, f"v.json:{place % 'warning: '}: {reason}\n")
+    done = lint("v.json", "--strict", cwd=tmp_path, env={"EMPTY": ""})
+    assert (done.returncode, done.stdout) == (1, f"v.json:{place % ''}: {reason}\n")
+
+
+# Each: members beside a reference to what is not there, and the mistake in them.
+BESIDE = [
+    pytest.param({"retry": {"base_ms": 2, "max_ms": 1}}, "retry/max_ms: is less than retry/base_ms", id="between-members"),
+    pytest.param({"timeout_ms": 0}, "request/timeout_ms: 0 is not between 1 and 600000", id="other-member"),
+    pytest.param({"headers": {"X-A": "${env:NO_SUCH}", "X B": "1"}}, "request/headers/X B: is not a header name", id="other-header"),
+]
+
+
+@pytest.mark.parametrize("members,mistake", BESIDE)
+def test_a_warning_hides_no_mistake_beside_it(tmp_path, members, mistake):
+    request = {"url": "${env:NO_SUCH}"}
+    if "retry" not in members:
+        request, members = request | members, {}
+    write(tmp_path, "v.json", vendor("v", request=request, **members))
+    done = lint("v.json", cwd=tmp_path)
+    said = [line.split(": ", 1)[1] for line in done.stdout.splitlines()]
+    assert done.returncode == 1 and said[-1] == mistake
+    assert said[0] == "warning: request/url: the environment variable NO_SUCH is not set"
+
+
+def test_what_is_there_is_checked_and_not_told(tmp_path):
+    write(tmp_path, "v.json", REFERRING % {"url": "http://h/", "header": "${env:TOKEN}", "secret": "s"})
+    done = lint("v.json", cwd=tmp_path, env={"TOKEN": "s3cret\x01"})
+    assert (done.returncode, done.stdout) == (1, "v.json:5:4: request/headers/X-A: holds a control character\n")
+
+
+def test_references_are_looked_up_in_the_settings_file_too(tmp_path):
+    write(tmp_path, "v.json", vendor("v", request={"url": "${env:BUREAU_URL}/v1"}))
+    write(tmp_path, "settings", "BUREAU_URL=http://bureau.example\n")
+    done = lint("--strict", "--config", "settings", "v.json", cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+# ---- more than one mistake, more than one file ----
+
+def test_all_mistakes_of_a_file_are_told(tmp_path):
+    write(tmp_path, "v.json", vendor("v", retry={"max_attempts": 0, "nonsense": 1}, colour=1, limits=[{"calls": 0}, 5, {}],
+                                     request={"url": "http://h/", "headers": {"A B": "", "C": 1, "D": "", "d": ""}}))
+    done = lint("v.json", cwd=tmp_path)
+    assert done.returncode == 1
+    assert sorted(line.split(": ", 1)[1] for line in done.stdout.splitlines()) == [
+        "colour: unknown member", "limits/0/calls: 0 is not between 1 and 1000000000", "limits/0/per_seconds: is missing",
+        "limits/1: must be an object", "limits/2/calls: is missing", "limits/2/per_seconds: is missing",
+        "request/headers/A B: is not a header name", "request/headers/C: must be a string", "request/headers/d: is there twice",
+        "retry/max_attempts: 0 is not between 1 and 100",
+        "retry/nonsense: unknown member"]
+
+
+def test_a_file_of_mistakes_is_cut(tmp_path):
+    write(tmp_path, "v.json", vendor("v", **{f"x{i:030}": 1 for i in range(20000)}))
+    done = lint("v.json", cwd=tmp_path)
+    lines = done.stdout.splitlines()
+    assert (done.returncode, len(lines), lines[-1]) == (1, 51, "v.json: there are more mistakes")
+
+
+def test_all_files_are_looked_at(tmp_path):
+    write(tmp_path, "a.json", vendor("a", retry=1))
+    write(tmp_path, "b.json", vendor("b"))
+    write(tmp_path, "c.json", vendor("c", breaker=1))
+    write(tmp_path, "big.json", vendor("big", limits=[]) | {"x": "x" * (1 << 20)})
+    done = lint("a.json", "b.json", "no-such.json", "big.json", "c.json", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout.splitlines() == [
+        "a.json:7:3: retry: must be an object",
+        "no-such.json: cannot open no-such.json: No such file or directory",
+        "big.json: big.json has more than 1048576 bytes",
+        "c.json:7:3: breaker: must be an object"]
+
+
+def test_a_folder_stands_for_its_vendor_files(tmp_path):
+    folder = tmp_path / "vendors.d"
+    folder.mkdir()
+    write(folder, "b.json", vendor("b", retry=1))
+    write(folder, "a.json", vendor("a", retry=1))
+    write(folder, ".hidden.json", "nonsense")
+    write(folder, "README", "nonsense")
+    for arguments in (["vendors.d"], ["vendors.d/a.json", "vendors.d"], ["vendors.d", "vendors.d", "vendors.d/b.json"]):
+        assert lint(*arguments, cwd=tmp_path).stdout.splitlines() == [
+            "vendors.d/a.json:7:3: retry: must be an object", "vendors.d/b.json:7:3: retry: must be an object"]
+
+
+def test_a_folder_without_vendor_files_is_a_mistake(tmp_path):
+    done = lint(".", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, ".: .: there is no vendor file (*.json) in it\n")
+
+
+def test_a_name_is_claimed_once_even_where_files_are_bad_otherwise(tmp_path):
+    write(tmp_path, "a.json", vendor("one", retry=1))
+    write(tmp_path, "b.json", vendor("two", aliases=["x", "one"]))
+    write(tmp_path, "c.json", vendor("one"))
+    done = lint("a.json", "b.json", "c.json", cwd=tmp_path)
+    assert (done.returncode, done.stdout.splitlines()) == (1, [
+        "a.json:7:3: retry: must be an object",
+        'b.json:9:5: aliases: a.json claims the name "one", too',
+        'c.json:2:3: name: b.json claims the name "one", too'])
+
+
+# ---- how it is called ----
+
+WRONG_CALLS = [
+    pytest.param([], "vendorfetch: it needs a command (--help lists the commands)", id="nothing"),
+    pytest.param(["vendor"], "vendorfetch: no such command: vendor (--help lists the commands)", id="half-a-command"),
+    pytest.param(["vendorlint", "x"], "vendorfetch: no such command: vendorlint (--help lists the commands)", id="no-command"),
+    pytest.param(["vendor", "lint"], "usage: vendorfetch vendor lint [--strict] FILE... [--SETTING VALUE]...", id="no-file"),
+    pytest.param(["vendor", "show"], "usage: vendorfetch vendor show NAME [--SETTING VALUE]...", id="no-name"),
+    pytest.param(["vendor", "show", "a", "b"], "usage: vendorfetch vendor show NAME [--SETTING VALUE]...", id="two-names"),
+    pytest.param(["vendor", "schema", "x"], "usage: vendorfetch vendor schema [--SETTING VALUE]...", id="schema-of-what"),
+    pytest.param(["vendor", "show", "a", "--strict"], "vendorfetch: unknown option --strict (--help lists them)", id="other-option"),
+    pytest.param(["vendor", "show", "a", "--vendors-dir"], "vendorfetch: --vendors-dir needs a value", id="no-value"),
+    pytest.param(["vendor", "schema", "--api-threads=0"],
+                 "vendorfetch: VENDORFETCH_API_THREADS: 0 is not between 1 and 1024 (from command line)", id="bad-setting"),
+]
+
+
+@pytest.mark.parametrize("arguments,said", WRONG_CALLS)
+def test_a_wrong_call_ends_with_status_2_and_one_line(arguments, said):
+    done = vendorfetch(*arguments)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", said + "\n")
+
+
+def test_help_names_every_command_and_option():
+    for arguments in (["--help"], ["vendor", "lint", "--help"]):
+        done = vendorfetch(*arguments)
+        assert (done.returncode, done.stderr) == (0, "")
+        for word in ("vendor lint [--strict] FILE...", "vendor show NAME", "vendor schema"):
+            assert word in done.stdout
+
+
+def test_version_is_printed():
+    done = vendorfetch("--version")
+    assert done.returncode == 0 and done.stdout.startswith("vendorfetch ")
+
+
+def test_behind_two_dashes_everything_is_a_file(tmp_path):
+    write(tmp_path, "--strict", vendor("v", retry=1))
+    done = lint("--", "--strict", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "--strict:7:3: retry: must be an object\n")
+
+
+def test_output_that_cannot_be_written_is_an_error(tmp_path):
+    with open("/dev/full", "w") as full:
+        done = vendorfetch("vendor", "schema", stdout=full)
+    assert (done.returncode, done.stderr) == (1, "vendorfetch: cannot write: No space left on device\n")
