@@ -1,6 +1,6 @@
 /* The thread that writes what came of the calls: outcome, then the store, then Redis, in batches of whatever
  * has gathered, one call of each lane in turn (fair_queue.h): a thousand that end together do not go before another
- * vendor's one.
+ * vendor's one. What was answered goes before what failed: a client waits for the one, the job of the other waits again.
  *
  * A vendor's answer costs money, so it is kept and written again for as long as the store is away (the number
  * of calls in flight bounds what can gather); only a worker that has to leave gives up, and then the lease
@@ -21,7 +21,7 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-enum { BATCH_MAX = 256, STORE_AWAY_WAIT_MS = 250, IDLE_WAIT_MS = 1000 };
+enum { BATCH_MAX = 256, FAILED_EVERY = 4 /* of what is written while there is both */, STORE_AWAY_WAIT_MS = 250, IDLE_WAIT_MS = 1000 };
 
 /* A call on its way into the store. */
 struct commit_item {
@@ -35,7 +35,8 @@ struct commit {
 	struct worker *worker;
 	struct queue *queue;
 	struct untold *untold;
-	struct fair_queue ended;   /* what has come and is not written yet */
+	struct fair_queue answered, failed;   /* what has come and is not written yet */
+	unsigned turn;             /* which of them is next */
 	struct pace pace;
 	struct reports reports;
 	struct commit_item items[BATCH_MAX];
@@ -257,31 +258,52 @@ static void finish_batch(struct commit *c)
 
 /* ---- Batch by batch ---- */
 
+static bool has_failed(const struct answer *answer)
+{
+	return answer->transport != TRANSPORT_ANSWERED || answer->http_status < 200 || answer->http_status > 299;
+}
+
 static void receive(struct commit *c)
 {
 	struct call *call = mailbox_take(&c->worker->done), *next;
 
 	for (; call; call = next) {
 		next = call->next;
-		fair_queue_put(&c->ended, &call->lane->to_commit, call);
+		if (has_failed(&call->answer))
+			fair_queue_put(&c->failed, &call->lane->to_commit_failed, call);
+		else
+			fair_queue_put(&c->answered, &call->lane->to_commit, call);
 	}
+}
+
+/* Where the next call is; NULL: there is none. */
+static struct fair_queue *next_queue(struct commit *c)
+{
+	bool of_failed = c->turn % FAILED_EVERY == 0;
+	struct fair_queue *first = of_failed ? &c->failed : &c->answered, *other = of_failed ? &c->answered : &c->failed;
+
+	if (fair_queue_first(first))
+		return first;
+	return fair_queue_first(other) ? other : NULL;
 }
 
 /* As much as one batch of the store may hold, and as others may wait for. Its lane, or NULL if there are several. */
 static struct lane *fill_batch(struct commit *c)
 {
 	int most = pace_most(&c->pace, clock_mono_us());
-	struct lane *lane = fair_queue_first(&c->ended)->lane;
-	struct call *call;
+	struct lane *lane = fair_queue_first(next_queue(c))->lane;
+	struct fair_queue *queue;
 	size_t bytes = 0;
 
-	for (c->n = 0; c->n < most && (call = fair_queue_first(&c->ended)); c->n++) {
+	for (c->n = 0; c->n < most && (queue = next_queue(c)); c->n++, c->turn++) {
+		struct call *call = fair_queue_first(queue);
+
 		bytes += call->body.len;
 		if (c->n > 0 && bytes > STORE_BATCH_BYTES)
 			break;
 		if (call->lane != lane)
 			lane = NULL;
-		c->items[c->n].call = fair_queue_take(&c->ended);
+		c->items[c->n].call = fair_queue_take(queue);
 	}
 	return lane;
 }
@@ -316,7 +338,7 @@ void *commit_run(void *arg)
 	pace_init(&c->pace, BATCH_MAX);
 	do {
 		last = atomic_load(&c->worker->commit_may_end);
-		for (receive(c); fair_queue_first(&c->ended); receive(c))
+		for (receive(c); next_queue(c); receive(c))
 			commit_some(c);
 		/* Asked anew: the poke that came with it may have been taken with the last calls. */
 		if (!atomic_load(&c->worker->commit_may_end))

@@ -41,7 +41,8 @@ struct lane {
 	struct limits_start limits_start;   /* this */
 	struct fair_line to_begin;          /* the loop's: calls that were submitted */
 	int home_shard;                     /* where it looks for room for them first, from 1 on; 0: not chosen yet */
-	struct fair_line to_commit;         /* commit's: calls that have ended */
+	struct fair_line to_commit;         /* commit's: calls that were answered, ... */
+	struct fair_line to_commit_failed;  /* ... and those that failed */
 	struct guard guard;                 /* the loop's */
 	_Atomic int guard_ms;               /* loop writes, intake reads */
 	_Atomic int late;                   /* calls that left after their grants were over; intake tells Redis */
