@@ -23,6 +23,8 @@ static const char settings[] =
 	"PRAGMA journal_size_limit = 67108864;"
 	"PRAGMA temp_store = MEMORY;"
 	"PRAGMA cache_size = -8000;";
+/* Of one that only reads: there are several, and the pages are in the system's cache as well. */
+static const char reader_settings[] = "PRAGMA cache_size = -1000;";
 
 #define ENQUEUED "'queued', 'waiting_poll'"    /* PHASES_ENQUEUED */
 
@@ -160,8 +162,13 @@ static enum err make_ready(struct sqlite_store *store, struct connection *conn, 
 	if (left_ms < 1)
 		left_ms = 1;
 	close_if_moved(conn);
-	if (!conn->db)
-		return connection_open(conn, store->path, left_ms, why) == ERR_OK ? ERR_OK : ERR_UNAVAILABLE;
+	if (!conn->db) {
+		if (connection_open(conn, store->path, left_ms, why) != ERR_OK)
+			return ERR_UNAVAILABLE;
+		if (conn != &store->writer)
+			connection_exec(conn, reader_settings);   /* without it all works as well */
+		return ERR_OK;
+	}
 	sqlite3_busy_timeout(conn->db, (int)left_ms);
 	return ERR_OK;
 }
