@@ -6,6 +6,7 @@
 #include "redis_priv.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -147,10 +148,20 @@ static enum err connect_now(struct redis *redis, struct err_text *why)
 	return err;
 }
 
+/* Between commands a server has nothing to say: what can be read is the end. */
+static bool is_closed(const struct redis *redis)
+{
+	struct pollfd fd = { .fd = redis->ctx->fd, .events = POLLIN };
+
+	return poll(&fd, 1, 0) > 0;
+}
+
 enum err redis_ready(struct redis *redis, struct err_text *why)
 {
 	enum err err;
 
+	if (redis->ctx && is_closed(redis))
+		redis_drop(redis);
 	if (redis->ctx)
 		return ERR_OK;
 	if (clock_mono_ms() < redis->next_try_ms)

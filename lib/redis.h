@@ -25,7 +25,8 @@ enum err redis_new(const char *url, int timeout_ms, struct redis **redis, struct
 	__attribute__((warn_unused_result));
 void redis_free(struct redis *redis);
 
-/* Connects if need be. ERR_UNAVAILABLE if that fails, or was tried less than REDIS_RETRY_MS ago.
+/* Connects if need be, also where the server has closed the connection since: what may be told once at most is not
+ * spent on that. Not while subscribed. ERR_UNAVAILABLE if that fails, or was tried less than REDIS_RETRY_MS ago.
  * On each new connection the clock learns Redis TIME (clock_learn) and the run_id is read. */
 enum err redis_ready(struct redis *redis, struct err_text *why) __attribute__((warn_unused_result));
 

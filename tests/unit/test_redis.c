@@ -273,6 +273,23 @@ static void comes_back_after_a_restart_with_the_new_run_id(void **state)
 	redis_free(redis);
 }
 
+/* Nothing is lost on a connection that ended while nobody used it. */
+static void a_connection_that_the_server_closed_is_not_used(void **state)
+{
+	struct redis *redis = open_url(private_redis_url(server));
+	struct err_text why;
+
+	(void)state;
+	get_ready(redis);
+	expect_status(redis, "PING", "PONG");
+	assert_int_equal(redis_ready(redis, &why), ERR_OK);
+	expect_status(redis, "PING", "PONG");
+	private_redis_restart(server);
+	get_ready(redis);
+	expect_status(redis, "PING", "PONG");
+	redis_free(redis);
+}
+
 static void silent_server_is_given_up_after_the_timeout(void **state)
 {
 	struct redis *redis = open_url(private_redis_url(server)), *other = open_url(private_redis_url(server));
@@ -345,6 +362,7 @@ int main(void)
 		cmocka_unit_test(pipeline_answers_come_in_order_and_errors_are_answers),
 		cmocka_unit_test(dead_server_costs_nothing_between_tries),
 		cmocka_unit_test(comes_back_after_a_restart_with_the_new_run_id),
+		cmocka_unit_test(a_connection_that_the_server_closed_is_not_used),
 		cmocka_unit_test(silent_server_is_given_up_after_the_timeout),
 		cmocka_unit_test(poll_gives_messages_and_never_waits),
 	};
