@@ -87,11 +87,10 @@ static void append_escaped(struct buffer *b, unsigned char c)
 	buffer_printf(b, "\\u%04x", c);
 }
 
-void buffer_append_json_string(struct buffer *b, const char *s, size_t len)
+void buffer_append_json_escaped(struct buffer *b, const char *s, size_t len)
 {
 	size_t plain = 0;
 
-	buffer_append(b, "\"", 1);
 	for (size_t i = 0; i < len; i++) {
 		unsigned char c = (unsigned char)s[i];
 
@@ -102,6 +101,12 @@ void buffer_append_json_string(struct buffer *b, const char *s, size_t len)
 		plain = i + 1;
 	}
 	buffer_append(b, s + plain, len - plain);
+}
+
+void buffer_append_json_string(struct buffer *b, const char *s, size_t len)
+{
+	buffer_append(b, "\"", 1);
+	buffer_append_json_escaped(b, s, len);
 	buffer_append(b, "\"", 1);
 }
 
