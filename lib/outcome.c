@@ -23,6 +23,7 @@ enum {
 enum verdict {
 	VERDICT_ACCEPT,    /* the body says the rest */
 	VERDICT_FAIL,
+	VERDICT_REFUSE,    /* fails, and costs no attempt: nobody was called */
 	VERDICT_RETRY,     /* costs an attempt */
 	VERDICT_RETURN,    /* costs none */
 };
@@ -45,6 +46,8 @@ struct rule {
 
 static const struct rule transport_rules[TRANSPORT_COUNT] = {
 	[TRANSPORT_ANSWERED]        = { NULL, NULL, VERDICT_FAIL, PACE_NOW, HEALTH_SUCCESS },    /* status_rules say more */
+	[TRANSPORT_NOT_MADE]        = { "not_made", "the request cannot be made", VERDICT_REFUSE, PACE_NOW,
+	                                HEALTH_UNKNOWN },
 	[TRANSPORT_NOT_SENT]        = { "not_sent", "the call was not sent", VERDICT_RETURN, PACE_NOW, HEALTH_UNKNOWN },
 	[TRANSPORT_CONNECT_FAILED]  = { "connect_failed", "cannot connect to the vendor", VERDICT_RETRY, PACE_BACKOFF,
 	                                HEALTH_UNREACHABLE },
@@ -69,6 +72,11 @@ static const struct { int from, to; struct rule rule; } status_rules[] = {
 
 /* Of an accepted answer without a result, if the vendor file says that it may be tried again. */
 static const struct rule bad_body_rule = { NULL, NULL, VERDICT_RETRY, PACE_BACKOFF, HEALTH_SUCCESS };
+
+bool transport_is_unsent(enum transport transport)
+{
+	return transport == TRANSPORT_NOT_SENT || transport == TRANSPORT_NOT_MADE;
+}
 
 static struct rule rule_of_status(int http_status)
 {
@@ -435,12 +443,14 @@ static void outcome_of_poll(const struct vendor *vendor, const struct job *job, 
 
 /* ---- Answers ---- */
 
+static int costs_attempt(enum verdict verdict) { return verdict != VERDICT_RETURN && verdict != VERDICT_REFUSE; }
+
 void outcome_of_answer(const struct vendor *vendor, const struct job *job, const struct answer *answer, int64_t now,
                        uint32_t random, struct outcome *outcome)
 {
 	struct rule rule = rule_of(vendor, answer);
 
-	*outcome = (struct outcome){ .attempts_add = rule.verdict == VERDICT_RETURN ? 0 : 1, .health = rule.health,
+	*outcome = (struct outcome){ .attempts_add = costs_attempt(rule.verdict), .health = rule.health,
 	                             .hold_ms = outcome_hold_ms(vendor, answer) };
 	if (job->phase == PHASE_POLLING) {
 		outcome_of_poll(vendor, job, answer, now, random, outcome);

@@ -17,6 +17,7 @@ enum { VENDOR_JOB_ID_BYTES_MAX = 255 };
 /* How a call ended on the wire. */
 enum transport {
 	TRANSPORT_ANSWERED,        /* a complete HTTP answer; the status says the rest */
+	TRANSPORT_NOT_MADE,        /* the job cannot be put into a request of this vendor */
 	TRANSPORT_NOT_SENT,        /* the request did not leave: grant too old, or the worker is leaving */
 	TRANSPORT_CONNECT_FAILED,  /* no connection, name not found, TLS refused: surely not received */
 	TRANSPORT_TIMEOUT,         /* may have been received */
@@ -25,6 +26,9 @@ enum transport {
 	TRANSPORT_LOCAL_ERROR,     /* our own doing: bad URL, out of sockets */
 	TRANSPORT_COUNT
 };
+
+/* Did the request surely not leave, so that what was granted for it is free again? */
+bool transport_is_unsent(enum transport transport);
 
 struct answer {
 	enum transport transport;

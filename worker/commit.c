@@ -199,7 +199,7 @@ static void add_ops(struct commit *c, const struct commit_item *item)
 		                                          .at = item->outcome.retry_at });
 	if (call->lane->vendor->max_in_flight > 0)
 		untold_add(c->untold, &(struct queue_op){ .kind = QUEUE_RELEASE, .vendor = vendor, .entry_id = call->entry_id });
-	if (call->answer.transport == TRANSPORT_NOT_SENT && call->lane->vendor->n_limits > 0)
+	if (transport_is_unsent(call->answer.transport) && call->lane->vendor->n_limits > 0)
 		untold_add(c->untold, &(struct queue_op){ .kind = QUEUE_REFUND, .vendor = vendor, .at = 1,
 		                                          .granted_us = call->granted_us });
 }
@@ -213,7 +213,7 @@ static void take_back_unsent(struct commit *c)
 	for (int i = 0; i < c->n; i++) {
 		const struct call *call = c->items[i].call;
 
-		if (call->answer.transport == TRANSPORT_NOT_SENT && vendor_has_quota(call->lane->vendor))
+		if (transport_is_unsent(call->answer.transport) && vendor_has_quota(call->lane->vendor))
 			unsent[n++] = (struct quota_unsent){ .vendor = call->lane->vendor, .until = call->quota_until };
 	}
 	if (n && !c->gave_up)

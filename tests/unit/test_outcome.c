@@ -143,6 +143,7 @@ static const struct {
 	int attempts_add;
 	const char *name, *error;
 } failures[] = {
+	{ TRANSPORT_NOT_MADE, OUTCOME_FAILED, 0, NULL, "the request cannot be made: why" },
 	{ TRANSPORT_NOT_SENT, OUTCOME_RETURNED, 0, NULL, "the call was not sent: why" },
 	{ TRANSPORT_CONNECT_FAILED, OUTCOME_RETRY, 1, "\"connect_failed\"", "cannot connect to the vendor: why" },
 	{ TRANSPORT_TIMEOUT, OUTCOME_RETRY, 1, "\"timeout\"", "vendor did not answer in time: why" },
@@ -178,7 +179,7 @@ static const struct { enum transport transport; int status; enum vendor_health h
 	{ TRANSPORT_ANSWERED, 503, HEALTH_FAILURE }, { TRANSPORT_TIMEOUT, 0, HEALTH_FAILURE },
 	{ TRANSPORT_CONNECTION_LOST, 0, HEALTH_FAILURE }, { TRANSPORT_CONNECT_FAILED, 0, HEALTH_UNREACHABLE },
 	{ TRANSPORT_TOO_BIG, 0, HEALTH_SUCCESS }, { TRANSPORT_NOT_SENT, 0, HEALTH_UNKNOWN },
-	{ TRANSPORT_LOCAL_ERROR, 0, HEALTH_UNKNOWN },
+	{ TRANSPORT_LOCAL_ERROR, 0, HEALTH_UNKNOWN }, { TRANSPORT_NOT_MADE, 0, HEALTH_UNKNOWN },
 };
 
 static void each_end_says_how_the_vendor_is(void **state)
