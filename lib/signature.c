@@ -1,5 +1,6 @@
 #include "signature.h"
 
+#include "hex.h"
 #include "mem.h"
 
 #include <inttypes.h>
@@ -32,24 +33,33 @@ static void must(int well)
 {
 	if (well)
 		return;
-	fputs("libcrypto: HMAC-SHA256 is not available\n", stderr);
+	fputs("libcrypto: HMAC or SHA-2 is not available\n", stderr);
 	abort();
 }
 
-static void hmac_sha256(const void *key, size_t key_len, const struct piece *pieces, size_t n,
-                        unsigned char out[DIGEST_SIZE])
+/* Gives the number of bytes. */
+static size_t hmac(const char *digest, const void *key, size_t key_len, const struct piece *pieces, size_t n,
+                   unsigned char out[EVP_MAX_MD_SIZE])
 {
 	EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
 	EVP_MAC_CTX *ctx = mac ? EVP_MAC_CTX_new(mac) : NULL;
-	OSSL_PARAM params[] = { OSSL_PARAM_construct_utf8_string("digest", (char[]){ "SHA256" }, 0), OSSL_PARAM_construct_end() };
+	OSSL_PARAM params[] = { OSSL_PARAM_construct_utf8_string("digest", (char *)(uintptr_t)digest, 0),
+	                        OSSL_PARAM_construct_end() };
 	size_t len;
 
 	must(ctx && EVP_MAC_init(ctx, key, key_len, params));
 	for (size_t i = 0; i < n; i++)
 		must(EVP_MAC_update(ctx, pieces[i].bytes, pieces[i].len));
-	must(EVP_MAC_final(ctx, out, &len, DIGEST_SIZE));
+	must(EVP_MAC_final(ctx, out, &len, EVP_MAX_MD_SIZE));
 	EVP_MAC_CTX_free(ctx);
 	EVP_MAC_free(mac);
+	return len;
+}
+
+static void write_hex(const unsigned char *bytes, size_t n, char *out)
+{
+	for (size_t i = 0; i < n; i++)
+		snprintf(out + 2 * i, 3, "%02x", bytes[i]);
 }
 
 /* ---- Tokens ---- */
@@ -57,7 +67,7 @@ static void hmac_sha256(const void *key, size_t key_len, const struct piece *pie
 void callback_token(const unsigned char key[STORE_SECRET_SIZE], const char *vendor, const char *request_id,
                     int64_t fence, char out[CALLBACK_TOKEN_SIZE])
 {
-	unsigned char digest[DIGEST_SIZE];
+	unsigned char digest[EVP_MAX_MD_SIZE];
 	char number[24];
 	/* Each text with its NUL, so that no two triples make the same bytes. */
 	struct piece pieces[] = {
@@ -67,9 +77,8 @@ void callback_token(const unsigned char key[STORE_SECRET_SIZE], const char *vend
 	};
 	int n = snprintf(out, CALLBACK_TOKEN_SIZE, "%s.", number);
 
-	hmac_sha256(key, STORE_SECRET_SIZE, pieces, 3, digest);
-	for (int i = 0; i < TOKEN_DIGEST_BYTES; i++)
-		n += snprintf(out + n, (size_t)(CALLBACK_TOKEN_SIZE - n), "%02x", digest[i]);
+	hmac("SHA256", key, STORE_SECRET_SIZE, pieces, 3, digest);
+	write_hex(digest, TOKEN_DIGEST_BYTES, out + n);
 }
 
 enum err callback_token_check(const unsigned char key[STORE_SECRET_SIZE], const char *vendor, const char *request_id,
@@ -91,38 +100,75 @@ enum err callback_token_check(const unsigned char key[STORE_SECRET_SIZE], const 
 	return ERR_OK;
 }
 
-/* ---- Standard Webhooks ---- */
+/* ---- Secrets ---- */
 
-/* The key that a secret stands for. *key is owned by the caller, *len bytes to be wiped. */
-static enum err secret_key(const char *secret, unsigned char **key, size_t *len, struct err_text *why)
+/* With or without its padding. *key is owned by the caller, *len bytes to be wiped. */
+static enum err decode_base64(const char *encoded, unsigned char **key, size_t *len, struct err_text *why)
 {
-	const char *encoded = secret + strlen(secret_prefix);
-	size_t digits, padding;
-	char *padded;
-	int decoded;
+	size_t digits = strcspn(encoded, "="), padding = (4 - digits % 4) % 4;
+	char *padded = mem_printf("%.*s%.*s", (int)digits, encoded, (int)padding, "===");
+	unsigned char *decoded = mem_alloc(digits + padding + 1);
+	int n = EVP_DecodeBlock(decoded, (const unsigned char *)padded, (int)(digits + padding));
 
-	if (strlen(secret) > SECRET_BYTES_MAX)
-		return err_set(why, ERR_INVALID, "the secret is too long");
-	if (strncmp(secret, secret_prefix, strlen(secret_prefix)) != 0) {
-		*len = strlen(secret);
-		*key = (unsigned char *)mem_strdup(secret);
-		return ERR_OK;
-	}
-	digits = strcspn(encoded, "=");
-	padding = (4 - digits % 4) % 4;
-	padded = mem_printf("%.*s%.*s", (int)digits, encoded, (int)padding, "===");
-	*key = mem_alloc(digits + padding + 1);
-	decoded = EVP_DecodeBlock(*key, (const unsigned char *)padded, (int)(digits + padding));
 	OPENSSL_cleanse(padded, digits);
 	free(padded);
-	if (digits == 0 || padding == 3 || decoded < (int)padding) {
-		OPENSSL_cleanse(*key, digits + padding);
-		free(*key);
-		*key = NULL;
-		return err_set(why, ERR_INVALID, "the secret is not base64 after %s", secret_prefix);
+	if (digits == 0 || padding == 3 || n < (int)padding) {
+		OPENSSL_cleanse(decoded, digits + padding);
+		free(decoded);
+		return err_set(why, ERR_INVALID, "is not base64");
 	}
-	*len = (size_t)decoded - padding;
+	*key = decoded;
+	*len = (size_t)n - padding;
 	return ERR_OK;
+}
+
+static enum err decode_hex(const char *encoded, unsigned char **key, size_t *len, struct err_text *why)
+{
+	size_t digits = strlen(encoded);
+
+	if (digits == 0 || digits % 2 != 0 || strspn(encoded, "0123456789abcdefABCDEF") != digits)
+		return err_set(why, ERR_INVALID, "is not hex");
+	*len = digits / 2;
+	*key = mem_alloc(*len);
+	for (size_t i = 0; i < *len; i++)
+		(*key)[i] = (unsigned char)hex_byte(encoded + 2 * i, 2);
+	return ERR_OK;
+}
+
+static enum err copy_text(const char *secret, unsigned char **key, size_t *len, struct err_text *why)
+{
+	(void)why;
+	*len = strlen(secret);
+	*key = (unsigned char *)mem_strdup(secret);
+	return ERR_OK;
+}
+
+enum err signature_key(const char *secret, enum key_encoding encoding, unsigned char **key, size_t *len,
+                       struct err_text *why)
+{
+	static enum err (*const decoders[])(const char *, unsigned char **, size_t *, struct err_text *) = {
+		[KEY_TEXT] = copy_text, [KEY_BASE64] = decode_base64, [KEY_HEX] = decode_hex,
+	};
+
+	if (strlen(secret) > SECRET_BYTES_MAX)
+		return err_set(why, ERR_INVALID, "is too long");
+	return decoders[encoding](secret, key, len, why);
+}
+
+/* ---- Standard Webhooks ---- */
+
+/* The key that a callback's secret stands for. */
+static enum err callback_key(const char *secret, unsigned char **key, size_t *len, struct err_text *why)
+{
+	struct err_text reason;
+	enum err err;
+
+	if (strncmp(secret, secret_prefix, strlen(secret_prefix)) != 0) {
+		err = signature_key(secret, KEY_TEXT, key, len, &reason);
+		return err ? err_set(why, err, "the secret %s", reason.text) : ERR_OK;
+	}
+	err = signature_key(secret + strlen(secret_prefix), KEY_BASE64, key, len, &reason);
+	return err ? err_set(why, err, "the secret %s after %s", reason.text, secret_prefix) : ERR_OK;
 }
 
 /* Seconds since 1970, digits only; -1 if it is not that. */
@@ -168,7 +214,7 @@ enum err signature_check(const char *secret, const char *id, const char *timesta
 	const struct piece pieces[] = {
 		{ id, strlen(id) }, { ".", 1 }, { timestamp, strlen(timestamp) }, { ".", 1 }, { body, body_len },
 	};
-	unsigned char digest[DIGEST_SIZE], *key = NULL;
+	unsigned char digest[EVP_MAX_MD_SIZE], *key = NULL;
 	char expected[BASE64_DIGEST_SIZE + 1];
 	size_t key_len = 0;
 	enum err err;
@@ -178,10 +224,10 @@ enum err signature_check(const char *secret, const char *id, const char *timesta
 	err = check_timestamp(timestamp, now_ms, why);
 	if (err)
 		return err;
-	err = secret_key(secret, &key, &key_len, why);
+	err = callback_key(secret, &key, &key_len, why);
 	if (err)
 		return err;
-	hmac_sha256(key, key_len, pieces, sizeof(pieces) / sizeof(pieces[0]), digest);
+	hmac("SHA256", key, key_len, pieces, sizeof(pieces) / sizeof(pieces[0]), digest);
 	EVP_EncodeBlock((unsigned char *)expected, digest, DIGEST_SIZE);
 	OPENSSL_cleanse(key, key_len);
 	free(key);
@@ -210,4 +256,26 @@ void signature_digest(const void *a, size_t a_len, const void *b, size_t b_len, 
 	add_piece(ctx, b, b_len);
 	must(EVP_DigestFinal_ex(ctx, out, NULL));
 	EVP_MD_CTX_free(ctx);
+}
+
+/* ---- Our own calls ---- */
+
+void signature_hmac(const char *digest, const unsigned char *key, size_t key_len, const char *message, size_t len,
+                    bool base64, char out[SIGNATURE_TEXT_SIZE])
+{
+	unsigned char bytes[EVP_MAX_MD_SIZE];
+	size_t n = hmac(digest, key, key_len, &(struct piece){ message, len }, 1, bytes);
+
+	if (base64)
+		EVP_EncodeBlock((unsigned char *)out, bytes, (int)n);
+	else
+		write_hex(bytes, n, out);
+}
+
+void signature_sha256_hex(const char *bytes, size_t len, char out[SIGNATURE_TEXT_SIZE])
+{
+	unsigned char digest[DIGEST_SIZE];
+
+	must(EVP_Digest(bytes, len, digest, NULL, EVP_sha256(), NULL));
+	write_hex(digest, DIGEST_SIZE, out);
 }

@@ -10,7 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ALIASES_MAX = 16, HEADERS_MAX = 64, STATUSES_MAX = 64, REMOVE_MAX = 256, POLL_VALUES_MAX = 32, FAR = 1000 };
+enum {
+	ALIASES_MAX = 16, HEADERS_MAX = 64, QUERY_MAX = 64, STATUSES_MAX = 64, REMOVE_MAX = 256, POLL_VALUES_MAX = 32,
+	FAR = 1000
+};
 
 #define MIB (INT64_C(1) << 20)
 #define SECOND_MS INT64_C(1000)
@@ -18,6 +21,7 @@ enum { ALIASES_MAX = 16, HEADERS_MAX = 64, STATUSES_MAX = 64, REMOVE_MAX = 256, 
 
 #define AT(field) offsetof(struct vendor, field)
 #define LIMIT_AT(field) offsetof(struct vendor_limit, field)
+#define AUTH_AT(field) offsetof(struct auth_texts, field)
 
 const char MEMBER_REQUIRED[] = "";
 
@@ -31,14 +35,33 @@ static const struct member members[] = {
 	  "`poll`: the result is asked for." },
 
 	{ "request", TYPE_GROUP, 0, "{}", 0, 0, "The call." },
-	{ "request/method", TYPE_METHOD, AT(method), "\"POST\"", 0, 0, "`POST`, `PUT`, `PATCH` or `GET`." },
-	{ "request/url", TYPE_URL, AT(url), MEMBER_REQUIRED, 0, 0, "http or https. References are resolved at start." },
-	{ "request/headers", TYPE_HEADERS, AT(headers), "{}", 0, HEADERS_MAX,
-	  "Header names and values. References are resolved at start, `${job:...}` at each call." },
+	{ "request/method", TYPE_METHOD, AT(method), "\"POST\"", 0, 0, "`POST`, `PUT`, `PATCH`, `GET` or `DELETE`." },
+	{ "request/url", TYPE_URL, AT(call_url), MEMBER_REQUIRED, 0, 0, "http or https, with [references](#references)." },
+	{ "request/query", TYPE_QUERY, 0, NULL, 0, QUERY_MAX, "Query parameters and their values, with references." },
+	{ "request/headers", TYPE_HEADERS, 0, "{}", 0, HEADERS_MAX, "Header names and values, with references." },
+	{ "request/body_format", TYPE_BODY_FORMAT, AT(is_form), "\"json\"", 0, 0,
+	  "`json`, or `form`: application/x-www-form-urlencoded." },
+	{ "request/body", TYPE_BODY, 0, NULL, 0, 0,
+	  "What is sent, with references in its strings. None: the payload, and with `GET` and `DELETE` nothing." },
 	{ "request/timeout_ms", TYPE_INT64, AT(timeout_ms), "10000", 1, 600000, "For the whole call." },
 	{ "request/connect_timeout_ms", TYPE_INT64, AT(connect_timeout_ms), "3000", 1, 600000, "For the connection, within timeout_ms." },
 	{ "request/max_response_bytes", TYPE_INT64, AT(max_response_bytes), "8388608", 1024, 15 * MIB,
 	  "A longer answer, after decompression, fails the job." },
+
+	{ "auth", TYPE_AUTH, 0, NULL, 0, 0, "How calls show who we are; see [authentication](#authentication)." },
+	{ "auth/type", TYPE_AUTH_KIND, AUTH_AT(type), MEMBER_REQUIRED, 0, 0, "`bearer`, `basic`, `api_key` or `hmac`." },
+	{ "auth/token", TYPE_SECRET_TEXT, AUTH_AT(token), NULL, 1, 0, "bearer: the token." },
+	{ "auth/user", TYPE_SECRET_TEXT, AUTH_AT(user), NULL, 1, 0, "basic: the user's name." },
+	{ "auth/password", TYPE_SECRET_TEXT, AUTH_AT(password), "\"\"", 0, 0, "basic: the password." },
+	{ "auth/in", TYPE_AUTH_PLACE, AUTH_AT(in), "\"header\"", 0, 0, "api_key, hmac: `header` or `query`." },
+	{ "auth/name", TYPE_TEXT, AUTH_AT(name), NULL, 1, 0, "api_key, hmac: the header's or parameter's name." },
+	{ "auth/value", TYPE_SECRET_TEXT, AUTH_AT(value), NULL, 1, 0,
+	  "api_key: the key. hmac: what goes there; `${request:signature}` unless it says more." },
+	{ "auth/secret", TYPE_SECRET_TEXT, AUTH_AT(secret), NULL, 1, 0, "hmac: the key of the HMAC." },
+	{ "auth/secret_encoding", TYPE_KEY_ENCODING, AUTH_AT(secret_encoding), "\"text\"", 0, 0, "hmac: `text`, `base64` or `hex`." },
+	{ "auth/algorithm", TYPE_DIGEST, AUTH_AT(algorithm), "\"sha256\"", 0, 0, "hmac: `sha256` or `sha512`." },
+	{ "auth/encoding", TYPE_SIGNATURE_ENCODING, AUTH_AT(encoding), "\"hex\"", 0, 0, "hmac: of the signature, `hex` or `base64`." },
+	{ "auth/message", TYPE_TEXT, AUTH_AT(message), "\"${request:body}\"", 1, 0, "hmac: what is signed, with references." },
 
 	{ "limits", TYPE_LIMITS, 0, "[]", 0, VENDOR_LIMITS_MAX, "Rate limits; all hold together. None: no limit." },
 	{ "limits/*/calls", TYPE_INT64, LIMIT_AT(calls), MEMBER_REQUIRED, 1, 1000000000, "Never more calls than this ..." },
@@ -371,6 +394,9 @@ enum err vendor__read(struct vendor *vendor, struct json_object *file, vendor_en
 	/* Members that could not be read are not set. */
 	if (err)
 		return vendor__go_on(&r, err);
+	err = vendor__go_on(&r, vendor__complete_request(&r));
+	if (err)
+		return err;
 	if (mistakes)
 		mistakes->placed = false;
 	return vendor__go_on(&r, check_together(vendor, why));
@@ -393,18 +419,12 @@ static void free_list(char **list)
 
 void vendor__deinit(struct vendor *vendor)
 {
-	for (size_t i = 0; i < vendor->n_headers; i++) {
-		free(vendor->headers[i].name);
-		vendor__wipe(vendor->headers[i].value);
-	}
-	free(vendor->headers);
-	vendor__wipe(vendor->url);
+	vendor__deinit_request(vendor);
 	vendor__wipe(vendor->callback_secret);
 	free(vendor->name);
 	free_list(vendor->aliases);
 	free(vendor->retry_also);
 	free(vendor->retry_never);
-	free(vendor->method);
 	free(vendor->callback_job_id);
 	free(vendor->callback_result);
 	free(vendor->callback_error);

@@ -10,6 +10,7 @@
 #include "err.h"
 #include "polling.h"
 #include "retry.h"
+#include "template.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,7 +28,22 @@ struct vendor_limit {
 	int64_t burst;
 };
 
-struct vendor_header { char *name; char *value; };   /* value may hold ${job:...}, resolved a call at a time */
+struct vendor_header {
+	char *name;
+	struct template line;       /* "name: value" */
+	bool calls_only;            /* not sent with polls */
+};
+
+enum vendor_body { BODY_PAYLOAD, BODY_TEMPLATE, BODY_NONE };
+
+/* What a call is signed with once its request is made: an HMAC over a text, for a header or the query. */
+struct vendor_signing {
+	const char *digest;         /* libcrypto's name of it; NULL: calls are not signed */
+	unsigned char *key;
+	size_t key_len;
+	bool base64;                /* else hex */
+	struct template message;
+};
 
 struct vendor {
 	char *name;                 /* [A-Za-z0-9][A-Za-z0-9._-]*, at most VENDOR_NAME_MAX */
@@ -35,9 +51,15 @@ struct vendor {
 	enum vendor_mode mode;
 
 	char *method;
-	char *url;                  /* ${env:} and ${file:} are resolved at load */
+	char *url;                  /* what it has before the first reference to a job: host and more */
+	struct template call_url;   /* with its query */
+	struct template credentials; /* what auth appends to the query, if anything */
 	struct vendor_header *headers;
 	size_t n_headers;
+	enum vendor_body body_kind;
+	bool is_form;               /* the body is application/x-www-form-urlencoded, not JSON */
+	struct template body;       /* with BODY_TEMPLATE */
+	struct vendor_signing signing;
 	int64_t timeout_ms;         /* of the whole call */
 	int64_t connect_timeout_ms;
 	int64_t max_response_bytes; /* after decompression */

@@ -9,17 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-/* Words that a member may be, in the order of their enum if they have one. */
-#define MODES "sync", "async", "poll"
-#define METHODS "POST", "PUT", "PATCH", "GET"
+#define MODES "sync", "async", "poll"   /* enum vendor_mode */
 
-enum { PATH_SIZE = 256, REASON_SIZE = 256, NAME_SHOWN = 64, SECOND_MS = 1000 };
-enum { STATUS_FIRST = 300, STATUS_LAST = 599, TOO_MANY_REQUESTS = 429 };
+enum { PATH_SIZE = 256, REASON_SIZE = 256, SECOND_MS = 1000 };
+enum { CHOICES_MAX = 4, STATUS_FIRST = 300, STATUS_LAST = 599, TOO_MANY_REQUESTS = 429 };
 
-/* A string without NUL, or NULL. */
-static const char *string_of(struct json_object *value)
+const char *vendor__string(struct json_object *value)
 {
 	if (!json_object_is_type(value, json_type_string))
 		return NULL;
@@ -31,7 +27,7 @@ static const char *string_of(struct json_object *value)
 static enum err read_checked(const struct reader *r, const struct member *m, struct json_object *value, char **field,
                              const char *(*bad)(const char *text))
 {
-	const char *text = string_of(value);
+	const char *text = vendor__string(value);
 
 	if (!text)
 		return vendor__fail(r, m, "must be a string");
@@ -96,11 +92,10 @@ static enum err read_words(const struct reader *r, const struct member *m, struc
 	return read_list(r, m, value, field, bad_word);
 }
 
-/* Which of the words it is. */
-static enum err read_word(const struct reader *r, const struct member *m, struct json_object *value,
-                          const char *const *words, size_t n, size_t *which)
+enum err vendor__read_word(const struct reader *r, const struct member *m, struct json_object *value,
+                           const char *const *words, size_t n, size_t *which)
 {
-	const char *text = string_of(value);
+	const char *text = vendor__string(value);
 	struct buffer reason;
 	enum err err;
 
@@ -119,28 +114,38 @@ static enum err read_mode(const struct reader *r, const struct member *m, struct
 {
 	static const char *const modes[] = { MODES };
 	size_t which;
-	enum err err = read_word(r, m, value, modes, sizeof(modes) / sizeof(modes[0]), &which);
+	enum err err = vendor__read_word(r, m, value, modes, sizeof(modes) / sizeof(modes[0]), &which);
 
 	if (err == ERR_OK)
 		*(enum vendor_mode *)field = (enum vendor_mode)which;
 	return err;
 }
 
-static enum err read_method(const struct reader *r, const struct member *m, struct json_object *value, void *field)
+/* One of the words of its type, as the number of the word. */
+static enum err read_choice(const struct reader *r, const struct member *m, struct json_object *value, void *field)
 {
-	static const char *const methods[] = { METHODS };
-	size_t which;
-	enum err err = read_word(r, m, value, methods, sizeof(methods) / sizeof(methods[0]), &which);
+	static const char *const words[TYPE_COUNT][CHOICES_MAX] = {
+		[TYPE_AUTH_KIND] = { AUTH_KINDS },
+		[TYPE_AUTH_PLACE] = { AUTH_PLACES },
+		[TYPE_KEY_ENCODING] = { KEY_ENCODINGS },
+		[TYPE_DIGEST] = { DIGESTS },
+		[TYPE_SIGNATURE_ENCODING] = { SIGNATURE_ENCODINGS },
+	};
+	size_t n = 0, which;
+	enum err err;
 
+	while (n < CHOICES_MAX && words[m->type][n])
+		n++;
+	err = vendor__read_word(r, m, value, words[m->type], n, &which);
 	if (err == ERR_OK)
-		*(char **)field = mem_strdup(methods[which]);
+		*(int *)field = (int)which;
 	return err;
 }
 
 enum err vendor__read_resolved(const struct reader *r, const struct member *m, struct json_object *value,
                                const char *const *job_names, char **field, const char *(*bad)(const char *text))
 {
-	const char *text = string_of(value);
+	const char *text = vendor__string(value);
 	struct err_text reason = { "" };
 
 	if (!text)
@@ -150,57 +155,22 @@ enum err vendor__read_resolved(const struct reader *r, const struct member *m, s
 	return bad(*field) ? vendor__fail(r, m, "%s", bad(*field)) : ERR_OK;
 }
 
-static enum err read_url(const struct reader *r, const struct member *m, struct json_object *value, void *field)
-{
-	return vendor__read_resolved(r, m, value, NULL, field, vendor__bad_url);
-}
-
 static enum err read_secret(const struct reader *r, const struct member *m, struct json_object *value, void *field)
 {
 	return vendor__read_resolved(r, m, value, NULL, field, vendor__bad_secret);
 }
 
-static enum err read_header(const struct reader *r, const struct member *m, const char *name, struct json_object *value)
+/* As it is written: whoever uses it resolves what is in it. */
+static enum err read_text(const struct reader *r, const struct member *m, struct json_object *value, void *field)
 {
-	static const char *const job_names[] = { "request_id", "callback_url", NULL };
-	struct vendor *v = r->vendor;
-	struct vendor_header *header = &v->headers[v->n_headers];
+	const char *text = vendor__string(value);
 
-	if (vendor__bad_header_name(name))
-		return vendor__fail(r, m, "%s", vendor__bad_header_name(name));
-	for (size_t i = 0; i < v->n_headers; i++)
-		if (strcasecmp(v->headers[i].name, name) == 0)
-			return vendor__fail(r, m, "is there twice");
-	v->n_headers++;
-	header->name = mem_strdup(name);
-	return vendor__read_resolved(r, m, value, job_names, &header->value, vendor__bad_header_value);
-}
-
-static enum err read_headers(const struct reader *r, const struct member *m, struct json_object *value, void *field)
-{
-	struct member header = *m;
-	struct buffer path;
-	enum err err = ERR_OK;
-
-	(void)field;
-	if (!json_object_is_type(value, json_type_object))
-		return vendor__fail(r, m, "must be an object of names and values");
-	if (json_object_object_length(value) > m->max)
-		return vendor__fail(r, m, "has more than %lld members", (long long)m->max);
-	r->vendor->headers = mem_calloc((size_t)json_object_object_length(value), sizeof(*r->vendor->headers));
-	buffer_init(&path, PATH_SIZE);
-	json_object_object_foreach(value, name, text) {
-		buffer_reset(&path);
-		buffer_printf(&path, "%s/", m->path);
-		json_pointer_put(&path, name, strnlen(name, NAME_SHOWN));
-		header.path = path.data;
-		vendor__at(r, &header);
-		err = vendor__go_on(r, read_header(r, &header, name, text));
-		if (err)
-			break;
-	}
-	buffer_deinit(&path);
-	return err;
+	if (!text)
+		return vendor__fail(r, m, "must be a string");
+	if ((int64_t)strlen(text) < m->min)
+		return vendor__fail(r, m, "is empty");
+	*(char **)field = mem_strdup(text);
+	return ERR_OK;
 }
 
 static enum err read_bool(const struct reader *r, const struct member *m, struct json_object *value, void *field)
@@ -331,7 +301,7 @@ static enum err read_members(const struct reader *r, const struct member *m, str
 static enum err read_for_editors(const struct reader *r, const struct member *m, struct json_object *value, void *field)
 {
 	(void)field;
-	return string_of(value) ? ERR_OK : vendor__fail(r, m, "must be a string");
+	return vendor__string(value) ? ERR_OK : vendor__fail(r, m, "must be a string");
 }
 
 /* ---- The table of types ---- */
@@ -348,13 +318,16 @@ static enum err read_for_editors(const struct reader *r, const struct member *m,
 
 /* A text begins with a reference or with a scheme and a host, and has printable characters between its references. */
 #define REFERENCE "[$][{][^}]*[}]"
-#define URL_SCHEMA "{\"type\":\"string\",\"pattern\":\"^(?=[$][{]|[Hh][Tt][Tt][Pp][Ss]?://[^/?#:@])" \
-	"(" REFERENCE "|[$](?![{])|[!-#%-~])*$\"}"
+#define URL_SCHEMA(characters) "{\"type\":\"string\",\"pattern\":\"^(?=[$][{]|[Hh][Tt][Tt][Pp][Ss]?://[^/?#:@])" \
+	"(" REFERENCE "|[$](?![{])|[" characters "])*$\"}"
 #define HEADER_NAME_SCHEMA "{\"pattern\":\"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$\",\"not\":{\"pattern\":" \
 	"\"^([Cc][Oo][Nn][Tt][Ee][Nn][Tt]-[Ll][Ee][Nn][Gg][Tt][Hh]|[Cc][Oo][Nn][Nn][Ee][Cc][Tt][Ii][Oo][Nn]" \
 	"|[Tt][Rr][Aa][Nn][Ss][Ff][Ee][Rr]-[Ee][Nn][Cc][Oo][Dd][Ii][Nn][Gg]|[Uu][Pp][Gg][Rr][Aa][Dd][Ee])$\"}}"
 #define HEADERS_SCHEMA "{\"type\":\"object\",\"propertyNames\":" HEADER_NAME_SCHEMA "," \
 	"\"additionalProperties\":{\"type\":\"string\",\"pattern\":\"^[^\\\\u0000-\\\\u0008\\\\u000a-\\\\u001f\\\\u007f]*$\"}}"
+#define TEXT_SCHEMA "{\"type\":\"string\",\"pattern\":\"^[^\\\\u0000]*$\"}"
+#define QUERY_SCHEMA "{\"type\":\"object\",\"propertyNames\":{\"not\":{\"pattern\":\"[$][{]\"}}," \
+	"\"additionalProperties\":" TEXT_SCHEMA "}"
 
 /* Every row fills every column: a type that forgets its schema, or what may be shown of it, fails
  * tests/unit/test_vendor_schema.c, and does not compile with clang -Wextra -Werror. */
@@ -363,9 +336,9 @@ static const struct type types[TYPE_COUNT] = {
 	[TYPE_NAMES] = { "array of names", read_names, BOUNDS_OF_ENTRIES, ROWS_OF_NOTHING, LIST_SCHEMA(NAME_SCHEMA),
 	                 vendor__show_all },
 	[TYPE_MODE] = { "word", read_mode, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING, WORDS_SCHEMA(MODES), vendor__show_all },
-	[TYPE_METHOD] = { "word", read_method, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING, WORDS_SCHEMA(METHODS), vendor__show_all },
-	[TYPE_URL] = { "URL", read_url, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING, URL_SCHEMA, vendor__show_url },
-	[TYPE_HEADERS] = { "object", read_headers, BOUNDS_OF_MEMBERS, ROWS_OF_NOTHING, HEADERS_SCHEMA, vendor__show_headers },
+	[TYPE_METHOD] = { "word", vendor__read_method, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING, WORDS_SCHEMA(METHODS), vendor__show_all },
+	[TYPE_URL] = { "URL", vendor__read_url, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING, URL_SCHEMA("!\\\"%-~"), vendor__show_url },
+	[TYPE_HEADERS] = { "object", vendor__read_headers, BOUNDS_OF_MEMBERS, ROWS_OF_NOTHING, HEADERS_SCHEMA, vendor__show_named },
 	[TYPE_SECRET] = { "secret", read_secret, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING, "{\"type\":\"string\",\"minLength\":1}",
 	                  vendor__show_secret },
 	[TYPE_POINTER] = { "JSON Pointer", read_pointer, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING, POINTER_SCHEMA, vendor__show_all },
@@ -381,11 +354,24 @@ static const struct type types[TYPE_COUNT] = {
 	[TYPE_LIMITS] = { "array of objects", read_limits, BOUNDS_OF_ENTRIES, ROWS_OF_ENTRIES, "{\"type\":\"array\"}",
 	                  vendor__show_all },
 	[TYPE_GROUP] = { "object", read_members, BOUNDS_OF_NOTHING, ROWS_OF_OBJECT, "{\"type\":\"object\"}", vendor__show_all },
+	[TYPE_QUERY] = { "object", vendor__read_query, BOUNDS_OF_MEMBERS, ROWS_OF_NOTHING, QUERY_SCHEMA, vendor__show_named },
+	[TYPE_BODY_FORMAT] = { "word", vendor__read_body_format, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING, WORDS_SCHEMA(BODY_FORMATS),
+	                       vendor__show_all },
+	[TYPE_BODY] = { "any JSON", vendor__read_body, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING, "{}", vendor__show_named },
+	[TYPE_AUTH] = { "object", vendor__read_auth, BOUNDS_OF_NOTHING, ROWS_OF_OBJECT, "{\"type\":\"object\"}", vendor__show_auth },
+	[TYPE_AUTH_KIND] = { "word", read_choice, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING, WORDS_SCHEMA(AUTH_KINDS), vendor__show_all },
+	[TYPE_AUTH_PLACE] = { "word", read_choice, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING, WORDS_SCHEMA(AUTH_PLACES), vendor__show_all },
+	[TYPE_KEY_ENCODING] = { "word", read_choice, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING, WORDS_SCHEMA(KEY_ENCODINGS),
+	                        vendor__show_all },
+	[TYPE_DIGEST] = { "word", read_choice, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING, WORDS_SCHEMA(DIGESTS), vendor__show_all },
+	[TYPE_SIGNATURE_ENCODING] = { "word", read_choice, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING, WORDS_SCHEMA(SIGNATURE_ENCODINGS),
+	                              vendor__show_all },
+	[TYPE_TEXT] = { "text", read_text, BOUNDS_OF_BYTES, ROWS_OF_NOTHING, TEXT_SCHEMA, vendor__show_all },
+	[TYPE_SECRET_TEXT] = { "secret", read_text, BOUNDS_OF_BYTES, ROWS_OF_NOTHING, TEXT_SCHEMA, vendor__show_secret },
 	[TYPE_WORDS] = { "array of strings", read_words, BOUNDS_OF_ENTRIES, ROWS_OF_NOTHING, LIST_SCHEMA(WORD_SCHEMA),
 	                 vendor__show_all },
-	[TYPE_POLL_URL] = { "URL", vendor__read_poll_url, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING, URL_SCHEMA, vendor__show_url },
-	[TYPE_FOR_EDITORS] = { "string", read_for_editors, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING,
-	                       "{\"type\":\"string\",\"pattern\":\"^[^\\\\u0000]*$\"}", vendor__show_all },
+	[TYPE_POLL_URL] = { "URL", vendor__read_poll_url, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING, URL_SCHEMA("!-#%-~"), vendor__show_url },
+	[TYPE_FOR_EDITORS] = { "string", read_for_editors, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING, TEXT_SCHEMA, vendor__show_all },
 };
 
 enum err vendor__read_member(const struct reader *r, const struct member *m, struct json_object *value)

@@ -2,7 +2,9 @@
  *
  *   vendor.c         the table of members, and what drives it
  *   vendor_member.c  a reader for each type of member
- *   vendor_poll.c    the same for poll/url, and checks of the group poll
+ *   vendor_request.c the readers of what makes the request
+ *   vendor_auth.c    the reader of auth
+ *   vendor_poll.c    the reader of poll/url, and checks of the group poll
  *   vendor_value.c   checks of single texts, and ${...} references
  *   vendor_file.c    folder, files, the set and its look-up
  *   vendor_routes.c  which vendor a job goes to whose client names none
@@ -35,6 +37,8 @@ void vendor__wipe(char *secret);
 enum member_type {
 	TYPE_NAME, TYPE_NAMES, TYPE_MODE, TYPE_METHOD, TYPE_URL, TYPE_HEADERS, TYPE_SECRET, TYPE_POINTER, TYPE_POINTERS,
 	TYPE_BOOL, TYPE_INT, TYPE_INT64, TYPE_SECONDS, TYPE_RATIO, TYPE_STATUSES, TYPE_LIMITS, TYPE_GROUP,
+	TYPE_QUERY, TYPE_BODY_FORMAT, TYPE_BODY, TYPE_AUTH, TYPE_AUTH_KIND, TYPE_AUTH_PLACE, TYPE_KEY_ENCODING, TYPE_DIGEST,
+	TYPE_SIGNATURE_ENCODING, TYPE_TEXT, TYPE_SECRET_TEXT,
 	TYPE_WORDS, TYPE_POLL_URL,
 	TYPE_FOR_EDITORS,
 	TYPE_COUNT
@@ -44,9 +48,9 @@ enum member_type {
 struct member {
 	const char *path;        /* as a JSON Pointer without its first slash; "*" stands for an index */
 	enum member_type type;
-	size_t offset;           /* in struct vendor; for members of a limit in struct vendor_limit */
+	size_t offset;           /* in struct vendor; members of a limit: struct vendor_limit, of auth: auth_texts */
 	const char *fallback;    /* JSON text that is read when the member is not there; NULL: it stays unset */
-	int64_t min, max;        /* of the number as it is stored (seconds are stored as ms), or max of entries */
+	int64_t min, max;        /* of the number as it is stored (seconds: as ms), max of entries, min of bytes */
 	const char *help;
 };
 
@@ -111,11 +115,26 @@ void vendor__at(const struct reader *r, const struct member *m);
  * with it is not told, for what it will be is not known. */
 void vendor__lack(const struct reader *r, const char *reason);
 
+/* The text of a string without NUL, or NULL. */
+const char *vendor__string(struct json_object *value);
+
+/* Which of n words a value is. */
+enum err vendor__read_word(const struct reader *r, const struct member *m, struct json_object *value,
+                           const char *const *words, size_t n, size_t *which);
+
+typedef enum err vendor_reader_fn(const struct reader *r, const struct member *m, struct json_object *value,
+                                  void *field);
+
+/* The readers that are not in vendor_member.c. */
+vendor_reader_fn vendor__read_method, vendor__read_url, vendor__read_query, vendor__read_headers;
+vendor_reader_fn vendor__read_body_format, vendor__read_body, vendor__read_auth;
+
 /* ---- Types ---- */
 
 /* What a member's min and max are bounds of. */
 enum bounds_of {
-	BOUNDS_OF_NOTHING, BOUNDS_OF_NUMBER, BOUNDS_OF_SECONDS, BOUNDS_OF_ENTRIES, BOUNDS_OF_MEMBERS, BOUNDS_OF_COUNT
+	BOUNDS_OF_NOTHING, BOUNDS_OF_NUMBER, BOUNDS_OF_SECONDS, BOUNDS_OF_ENTRIES, BOUNDS_OF_MEMBERS, BOUNDS_OF_BYTES,
+	BOUNDS_OF_COUNT
 };
 
 /* Which rows of the table say what is in a value: none; those below its path; those below its path and an index. */
@@ -124,11 +143,11 @@ enum rows_of { ROWS_OF_NOTHING, ROWS_OF_OBJECT, ROWS_OF_ENTRIES };
 /* A row of the table of types in vendor_member.c: what reader, reference, schema and show need to know. */
 struct type {
 	const char *name;        /* in the reference */
-	enum err (*read)(const struct reader *r, const struct member *m, struct json_object *value, void *field);
+	vendor_reader_fn *read;
 	enum bounds_of bounds;
 	enum rows_of rows;
 	const char *schema;      /* JSON Schema of a value, without what bounds and rows say: JSON text of an object */
-	/* What may be shown of a valid value: the caller's to put. */
+	/* What may be shown of a valid value (which is what its rows show, if it has rows): the caller's to put. */
 	struct json_object *(*show)(struct json_object *value);
 };
 
@@ -147,8 +166,40 @@ struct json_object *vendor__show_all(struct json_object *value);
 struct json_object *vendor__show_secret(struct json_object *value);
 /* Without what stands between :// and @. */
 struct json_object *vendor__show_url(struct json_object *value);
-/* A value whose name sounds like a secret and that has no reference in it is ***. */
-struct json_object *vendor__show_headers(struct json_object *value);
+/* At any depth: a text whose name sounds like a secret and that has no reference in it is ***. */
+struct json_object *vendor__show_named(struct json_object *value);
+/* Without the defaults of other kinds of auth. */
+struct json_object *vendor__show_auth(struct json_object *value);
+
+/* ---- The request ---- */
+
+/* Words that its members may be. */
+#define METHODS "POST", "PUT", "PATCH", "GET", "DELETE"      /* methods in vendor_request.c */
+#define BODY_FORMATS "json", "form"
+#define AUTH_KINDS "bearer", "basic", "api_key", "hmac"      /* kinds in vendor_auth.c */
+#define AUTH_PLACES "header", "query"                        /* enum auth_place */
+#define KEY_ENCODINGS "text", "base64", "hex"                /* enum key_encoding */
+#define DIGESTS "sha256", "sha512"                           /* digests in vendor_auth.c */
+#define SIGNATURE_ENCODINGS "hex", "base64"                  /* enum signature_encoding */
+
+enum auth_place { PLACE_HEADER, PLACE_QUERY };
+enum signature_encoding { SIGNATURE_HEX, SIGNATURE_BASE64 };
+
+/* auth as the file has it: which of the words, and texts, each owned or NULL. */
+struct auth_texts {
+	int type, in, secret_encoding, algorithm, encoding;
+	char *token, *user, *password, *name, *value, *secret, *message;
+};
+
+/* Appends a header whose value may hold the references that are allowed. Errors name the member that name or value is
+ * from. */
+enum err vendor__add_header(const struct reader *r, const struct member *name_from, const struct member *value_from,
+                            const char *name, const char *value, unsigned allowed);
+
+/* Once all members are read: what every vendor gets unless its file says otherwise. */
+enum err vendor__complete_request(const struct reader *r);
+
+void vendor__deinit_request(struct vendor *vendor);
 
 /* ---- Checks; NULL if the text is fine, else what is wrong with it (never with the text in it: it may be secret) ---- */
 
@@ -156,7 +207,6 @@ const char *vendor__bad_name(const char *text);
 const char *vendor__bad_url(const char *text);
 const char *vendor__bad_pointer(const char *text);
 const char *vendor__bad_header_name(const char *text);
-const char *vendor__bad_header_value(const char *text);
 const char *vendor__bad_secret(const char *text);
 
 /* ---- Files ---- */
@@ -186,9 +236,12 @@ void vendor__index_names(struct vendor_set *set);
 
 /* ---- References ---- */
 
-/* Replaces ${env:NAME} and ${file:/path}; what this machine lacks is an error, or a warning if r collects mistakes.
- * ${job:...} of these names (NULL-terminated; NULL: none) stay; anything else in ${} is an error. *out is owned by the
- * caller (vendor__wipe). */
+/* The rules of a text that may hold ${env:NAME}, ${file:/path} and what is allowed beside them; what this machine lacks of
+ * those two is an error, or a warning if r collects mistakes. Borrows r. */
+struct template_rules vendor__rules(const struct reader *r, unsigned allowed);
+
+/* Replaces ${env:NAME} and ${file:/path} by the same rules. ${job:...} of these names (NULL-terminated; NULL: none) stay;
+ * anything else in ${} is an error. *out is owned by the caller (vendor__wipe). */
 enum err vendor__resolve(const struct reader *r, const char *text, const char *const *job_names, char **out,
                          struct err_text *why);
 

@@ -49,6 +49,7 @@ static const struct { const char *min, *max; int divisor; } keywords[BOUNDS_OF_C
 	[BOUNDS_OF_SECONDS] = { "minimum", "maximum", 1000 },
 	[BOUNDS_OF_ENTRIES] = { NULL, "maxItems", 1 },
 	[BOUNDS_OF_MEMBERS] = { NULL, "maxProperties", 1 },
+	[BOUNDS_OF_BYTES] = { "minLength", NULL, 1 },
 };
 
 static void put_bound(struct json_object *schema, const char *keyword, int64_t bound, int divisor)

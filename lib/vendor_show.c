@@ -40,6 +40,8 @@ struct json_object *vendor__show_secret(struct json_object *value)
 	struct json_object *shown;
 	struct buffer out;
 
+	if (text[0] == '\0')
+		return json_object_get(value);
 	buffer_init(&out, (strlen(hidden) + 1) * strlen(text));
 	put_hidden(&out, text, strlen(text));
 	shown = json_object_new_string(out.data);
@@ -79,14 +81,29 @@ static bool sounds_secret(const char *name)
 	return false;
 }
 
-struct json_object *vendor__show_headers(struct json_object *value)
+static struct json_object *show_items(struct json_object *array)
 {
-	struct json_object *shown = json_object_new_object();
+	struct json_object *shown = json_object_new_array();
 
-	json_object_object_foreach(value, name, text) {
-		bool hide = sounds_secret(name) && !strstr(json_object_get_string(text), "${");
+	for (size_t i = 0; i < json_object_array_length(array); i++)
+		json_object_array_add(shown, vendor__show_named(json_object_array_get_idx(array, i)));
+	return shown;
+}
 
-		json_object_object_add(shown, name, hide ? json_object_new_string(hidden) : json_object_get(text));
+struct json_object *vendor__show_named(struct json_object *value)
+{
+	struct json_object *shown;
+
+	if (json_object_is_type(value, json_type_array))
+		return show_items(value);
+	if (!json_object_is_type(value, json_type_object))
+		return json_object_get(value);
+	shown = json_object_new_object();
+	json_object_object_foreach(value, name, member) {
+		bool hide = json_object_is_type(member, json_type_string) && sounds_secret(name) &&
+		            !strstr(json_object_get_string(member), "${");
+
+		json_object_object_add(shown, name, hide ? json_object_new_string(hidden) : vendor__show_named(member));
 	}
 	return shown;
 }
@@ -109,10 +126,14 @@ static struct json_object *show_member(const struct member *m, struct json_objec
 	const struct type *type = vendor__type(m->type);
 	char buffer[VENDOR_GROUP_SIZE];
 	const char *group = vendor__rows(m, buffer);
+	struct json_object *inside, *shown;
 
 	if (!group)
 		return type->show(value);
-	return type->rows == ROWS_OF_ENTRIES ? show_entries(group, value) : show_group(group, value);
+	inside = type->rows == ROWS_OF_ENTRIES ? show_entries(group, value) : show_group(group, value);
+	shown = type->show(inside);
+	json_object_put(inside);
+	return shown;
 }
 
 /* In the order of the table. */

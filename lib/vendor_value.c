@@ -9,7 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { RESOLVED_BYTES_MAX = 64 << 10, SECRET_FILE_BYTES_MAX = 64 << 10 };
+enum { SECRET_FILE_BYTES_MAX = 64 << 10 };
 
 #define ALPHANUMERIC "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
@@ -78,14 +78,6 @@ const char *vendor__bad_header_name(const char *text)
 	return NULL;
 }
 
-const char *vendor__bad_header_value(const char *text)
-{
-	for (const unsigned char *c = (const unsigned char *)text; *c; c++)
-		if ((*c < ' ' && *c != '\t') || *c == 0x7f)
-			return "holds a control character";
-	return NULL;
-}
-
 /* "whsec_" announces base64; a secret that cannot be decoded would refuse every callback. */
 const char *vendor__bad_secret(const char *text)
 {
@@ -105,12 +97,10 @@ const char *vendor__bad_secret(const char *text)
 
 /* ---- References ---- */
 
-static enum err resolve_env(const char *name, const struct reader *r, const char *const *job_names, struct buffer *out,
-                            struct err_text *why)
+static enum err resolve_env(const char *name, const struct reader *r, struct buffer *out, struct err_text *why)
 {
 	const char *value = r->env(name);
 
-	(void)job_names;
 	/* A token that is missing must not go out as an empty one. */
 	if (!value || value[0] == '\0')
 		return err_set(why, ERR_NOT_FOUND, "the environment variable %s is %s", name, value ? "empty" : "not set");
@@ -118,15 +108,13 @@ static enum err resolve_env(const char *name, const struct reader *r, const char
 	return ERR_OK;
 }
 
-static enum err resolve_file(const char *path, const struct reader *r, const char *const *job_names, struct buffer *out,
-                             struct err_text *why)
+static enum err resolve_file(const char *path, const struct reader *r, struct buffer *out, struct err_text *why)
 {
 	enum err err = ERR_OK;
 	char *text;
 	size_t len;
 
 	(void)r;
-	(void)job_names;
 	if (path[0] != '/')
 		return err_set(why, ERR_INVALID, "${file:} takes an absolute path, not \"%s\"", path);
 	if (text_file_read(path, SECRET_FILE_BYTES_MAX, &text, &len, why) != ERR_OK)
@@ -141,83 +129,67 @@ static enum err resolve_file(const char *path, const struct reader *r, const cha
 	return err;
 }
 
-static enum err resolve_job(const char *name, const struct reader *r, const char *const *job_names, struct buffer *out,
-                            struct err_text *why)
-{
-	(void)r;
-	if (!job_names)
-		return err_set(why, ERR_INVALID, "${job:...} is only known in header values and in poll/url");
-	if (strcmp(name, job_names[0]) != 0 && strcmp(name, job_names[1]) != 0)
-		return err_set(why, ERR_INVALID, "${job:%s} is not known, only ${job:%s} and ${job:%s}", name, job_names[0],
-		               job_names[1]);
-	buffer_append_str(out, "${job:");
-	buffer_append_str(out, name);
-	buffer_append_str(out, "}");
-	return ERR_OK;
-}
-
-/* What stands between ${ and }. */
-static enum err resolve_one(const char *reference, const struct reader *r, const char *const *job_names, struct buffer *out,
-                            struct err_text *why)
-{
-	static const struct {
-		const char *prefix;
-		enum err (*resolve)(const char *rest, const struct reader *r, const char *const *job_names, struct buffer *out,
-		                    struct err_text *why);
-	} kinds[] = {
-		{ "env:", resolve_env },
-		{ "file:", resolve_file },
-		{ "job:", resolve_job },
-	};
-
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		if (strncmp(reference, kinds[i].prefix, strlen(kinds[i].prefix)) == 0)
-			return kinds[i].resolve(reference + strlen(kinds[i].prefix), r, job_names, out, why);
-	return err_set(why, ERR_INVALID, "${%s} is not known, only ${env:NAME}, ${file:/path} and ${job:...}", reference);
-}
-
 /* Whoever collects mistakes wants to know of the others: the reference stays as it is written. */
 static enum err lack(const struct reader *r, const char *reference, struct buffer *out, const struct err_text *why)
 {
 	vendor__lack(r, why->text);
-	buffer_append_str(out, "${");
-	buffer_append_str(out, reference);
-	buffer_append_str(out, "}");
+	buffer_printf(out, "${%s}", reference);
 	return ERR_OK;
+}
+
+static enum err resolve_fixed(const char *reference, const void *arg, struct buffer *out, struct err_text *why)
+{
+	static const struct {
+		const char *prefix;
+		enum err (*resolve)(const char *rest, const struct reader *r, struct buffer *out, struct err_text *why);
+	} kinds[] = {
+		{ "env:", resolve_env },
+		{ "file:", resolve_file },
+	};
+	const struct reader *r = arg;
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		enum err err;
+
+		if (strncmp(reference, kinds[i].prefix, strlen(kinds[i].prefix)) != 0)
+			continue;
+		err = kinds[i].resolve(reference + strlen(kinds[i].prefix), r, out, why);
+		if (err == ERR_NOT_FOUND)
+			err = r->mistakes ? lack(r, reference, out, why) : ERR_INVALID;
+		return err;
+	}
+	return ERR_NOT_FOUND;
+}
+
+struct template_rules vendor__rules(const struct reader *r, unsigned allowed)
+{
+	return (struct template_rules){ .allowed = allowed, .fixed = resolve_fixed, .arg = r };
+}
+
+/* What else stays as it is, for whoever fills it in. */
+struct kept { const struct reader *r; const char *const *job_names; };
+
+static enum err resolve_or_keep(const char *reference, const void *arg, struct buffer *out, struct err_text *why)
+{
+	const struct kept *kept = arg;
+
+	for (const char *const *name = kept->job_names; name && *name; name++)
+		if (strncmp(reference, "job:", 4) == 0 && strcmp(reference + 4, *name) == 0) {
+			buffer_printf(out, "${%s}", reference);
+			return ERR_OK;
+		}
+	return resolve_fixed(reference, kept->r, out, why);
 }
 
 enum err vendor__resolve(const struct reader *r, const char *text, const char *const *job_names, char **out,
                          struct err_text *why)
 {
-	struct buffer resolved;
-	enum err err = ERR_OK;
-	const char *start, *end;
+	const struct kept kept = { r, job_names };
+	const struct template_rules rules = { .fixed = resolve_or_keep, .arg = &kept };
+	struct template resolved = { 0 };
+	enum err err = template_add(&resolved, text, ESCAPE_NONE, &rules, why);
 
-	*out = NULL;
-	buffer_init(&resolved, RESOLVED_BYTES_MAX);
-	while (err == ERR_OK && (start = strstr(text, "${"))) {
-		char *reference;
-
-		buffer_append(&resolved, text, (size_t)(start - text));
-		end = strchr(start, '}');
-		if (!end) {
-			err = err_set(why, ERR_INVALID, "\"${\" without \"}\"");
-			break;
-		}
-		reference = mem_strndup(start + 2, (size_t)(end - start - 2));
-		err = resolve_one(reference, r, job_names, &resolved, why);
-		if (err == ERR_NOT_FOUND && r->mistakes)
-			err = lack(r, reference, &resolved, why);
-		free(reference);
-		text = end + 1;
-	}
-	buffer_append_str(&resolved, text);
-	if (err == ERR_OK && resolved.overflowed)
-		err = err_set(why, ERR_INVALID, "has more than %d bytes", RESOLVED_BYTES_MAX);
-	if (err == ERR_OK)
-		*out = buffer_take(&resolved, NULL);
-	else if (resolved.data)
-		explicit_bzero(resolved.data, resolved.len);
-	buffer_deinit(&resolved);
+	*out = err ? NULL : mem_strdup(template_beginning(&resolved));
+	template_deinit(&resolved);
 	return err;
 }

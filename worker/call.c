@@ -3,15 +3,14 @@
 
 #include "clock.h"
 #include "mem.h"
-#include "signature.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 enum {
 	CONNECTION_MAX_IDLE_SECONDS = 25,   /* below the keep-alive of common servers (60 s and more, but some 30) */
-	TEXT_MAX = 8 << 10,
 	HEADER_VALUE_MAX = 128,
 	LATE_US = 2000,                     /* of the limiter's travel time: what writing may take beyond the grant */
 	HEADERS_BYTES_MAX = 256 << 10,      /* of an answer; curl 7.88 keeps them all and has no limit of its own */
@@ -59,6 +58,7 @@ void call_free(struct call *call)
 	buffer_deinit(&call->body);
 	free(call->location);
 	curl_slist_free_all(call->headers);
+	request_deinit(&call->request);
 	free(call);
 }
 
@@ -172,42 +172,6 @@ static size_t on_header(char *line, size_t size, size_t n, void *arg)
 
 /* ---- Setting up ---- */
 
-static void append_callback_url(struct buffer *out, const struct call *call, const struct call_context *context)
-{
-	char token[CALLBACK_TOKEN_SIZE];
-
-	callback_token(context->callback_key, call->job->vendor, call->job->request_id, call->job->fence, token);
-	buffer_printf(out, "%s/vendor-webhook/%s?id=%s&token=%s", context->api_base_url, call->job->vendor,
-	              call->job->request_id, token);
-}
-
-/* A header value of the vendor file with ${job:...} put in; the validator lets only these two names through. */
-static void append_header_value(struct buffer *out, const char *value, const struct call *call,
-                                const struct call_context *context)
-{
-	static const char request_id[] = "${job:request_id}", callback_url[] = "${job:callback_url}";
-
-	while (*value) {
-		if (strncmp(value, request_id, sizeof(request_id) - 1) == 0) {
-			buffer_append_str(out, call->job->request_id);
-			value += sizeof(request_id) - 1;
-		} else if (strncmp(value, callback_url, sizeof(callback_url) - 1) == 0) {
-			append_callback_url(out, call, context);
-			value += sizeof(callback_url) - 1;
-		} else {
-			buffer_append(out, value++, 1);
-		}
-	}
-}
-
-static bool vendor_sets_header(const struct vendor *vendor, const char *name)
-{
-	for (size_t i = 0; i < vendor->n_headers; i++)
-		if (strcasecmp(vendor->headers[i].name, name) == 0)
-			return true;
-	return false;
-}
-
 static void add_header(struct call *call, const char *line)
 {
 	struct curl_slist *longer = curl_slist_append(call->headers, line);
@@ -217,58 +181,36 @@ static void add_header(struct call *call, const char *line)
 	call->headers = longer;
 }
 
-static bool is_poll(const struct call *call) { return call->job->phase == PHASE_POLLING; }
-
-static void add_headers(struct call *call, const struct call_context *context)
+/* To curl "Name:" means to leave a header of its own out; what is sent empty is "Name;". */
+static void add_vendor_header(struct call *call, char *line)
 {
-	const struct vendor *vendor = call->lane->vendor;
-	struct buffer line;
+	char *colon = strchr(line, ':');
 
-	buffer_init(&line, TEXT_MAX);
-	add_header(call, "Expect:");   /* no 100-continue: it costs a round trip and its time-out a second */
-	if (!vendor_sets_header(vendor, "Content-Type"))
-		add_header(call, "Content-Type: application/json");
-	/* To ask twice does no harm, and the answer must not be that of the call. */
-	if (!is_poll(call) && !vendor_sets_header(vendor, "Idempotency-Key")) {
-		buffer_printf(&line, "Idempotency-Key: %s", call->job->request_id);
-		add_header(call, line.data);
-	}
-	for (size_t i = 0; i < vendor->n_headers; i++) {
-		buffer_reset(&line);
-		buffer_printf(&line, "%s: ", vendor->headers[i].name);
-		append_header_value(&line, vendor->headers[i].value, call, context);
-		add_header(call, line.data);
-	}
-	buffer_deinit(&line);
+	if (colon[1 + strspn(colon + 1, " \t")] == '\0')
+		memcpy(colon, ";", sizeof(";"));
+	add_header(call, line);
 }
 
-/* Without a URL curl gives the call back at once. */
-static void set_poll(struct call *call, CURL *easy)
+static void add_headers(struct call *call)
 {
-	char *url;
-
-	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->headers);
-	if (polling_url(call->lane->vendor, call->job, &url, &call->no_url) != ERR_OK)
-		return;
-	curl_easy_setopt(easy, CURLOPT_URL, url);
-	free(url);
+	add_header(call, "Expect:");   /* no 100-continue: it costs a round trip and its time-out a second */
+	for (size_t i = 0; i < call->request.n_headers; i++)
+		add_vendor_header(call, call->request.headers[i]);
 }
 
 static void set_request(struct call *call, CURL *easy)
 {
-	const struct vendor *vendor = call->lane->vendor;
+	const struct request *request = &call->request;
 
-	if (is_poll(call)) {
-		set_poll(call, easy);
-		return;
-	}
-	curl_easy_setopt(easy, CURLOPT_URL, vendor->url);
+	curl_easy_setopt(easy, CURLOPT_URL, request->url);
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->headers);
-	if (strcmp(vendor->method, "GET") == 0)
+	if (strcmp(request->method, "GET") == 0)
 		return;
-	curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(call->job->payload));
-	curl_easy_setopt(easy, CURLOPT_POSTFIELDS, call->job->payload);
-	curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, vendor->method);
+	if (request->body) {
+		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len);
+		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body);
+	}
+	curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
 }
 
 static void set_bounds(struct call *call, CURL *easy)
@@ -287,12 +229,12 @@ static void set_bounds(struct call *call, CURL *easy)
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "vendorfetch");
 }
 
-void call_prepare(struct call *call, CURL *easy, const struct call_context *context, struct call **just_left)
+void call_prepare(struct call *call, CURL *easy, struct call **just_left)
 {
 	call->easy = easy;
 	call->just_left = just_left;
 	call->answer.retry_after_ms = -1;
-	add_headers(call, context);
+	add_headers(call);
 	set_request(call, easy);
 	set_bounds(call, easy);
 	curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
@@ -343,6 +285,18 @@ static void fill_answer(struct call *call, enum transport transport, const char 
 	answer->latency_ms = call->asked ? (clock_mono_us() - call->left_mono_us) / 1000 : 0;
 }
 
+bool call_make_request(struct call *call, const struct call_context *context)
+{
+	struct err_text why = { "" };
+
+	if (request_make(call->lane->vendor, call->job, context, clock_now_ms(), &call->request, &why) == ERR_OK)
+		return true;
+	snprintf(call->curl_text, sizeof(call->curl_text), "%.*s", (int)sizeof(call->curl_text) - 1, why.text);
+	/* A poll may find another file tomorrow. */
+	fill_answer(call, call->job->phase == PHASE_POLLING ? TRANSPORT_LOCAL_ERROR : TRANSPORT_NOT_MADE, call->curl_text);
+	return false;
+}
+
 void call_finish(struct call *call, CURLcode code)
 {
 	const char *detail = NULL;
@@ -358,8 +312,6 @@ void call_finish(struct call *call, CURLcode code)
 		detail = "over request/max_response_bytes";
 	else if (call->header_bytes > HEADERS_BYTES_MAX)
 		detail = "its headers alone are over 256 KiB";
-	else if (call->no_url.text[0])
-		detail = call->no_url.text;
 	else if (code != CURLE_OK)
 		detail = call->curl_text[0] ? call->curl_text : curl_easy_strerror(code);
 	fill_answer(call, transport_of(call, code), detail);

@@ -11,6 +11,7 @@
 #include "lane.h"
 #include "outcome.h"
 #include "queue.h"
+#include "request.h"
 
 #include <curl/curl.h>
 #include <stdbool.h>
@@ -31,6 +32,7 @@ struct call {
 	bool probe;                 /* the breaker is half-open and waits to hear of this call */
 	int64_t quota_until;        /* the slot in which it is counted, if its vendor has a quota */
 	int64_t leave_by_mono_us;   /* the request is not written after this */
+	struct request request;     /* made by call_make_request() */
 
 	/* Filled by the loop. */
 	CURL *easy;                 /* while it runs, in this */
@@ -40,8 +42,7 @@ struct call {
 	struct buffer body;
 	size_t header_bytes;
 	char *location;             /* of the answer to a call of a vendor that is polled, or NULL; owned */
-	struct err_text no_url;     /* why there is none to ask at, or empty */
-	char curl_text[CURL_ERROR_SIZE];
+	char curl_text[CURL_ERROR_SIZE];   /* or why there is no request */
 	struct call **just_left;    /* the loop's list of those that are being written, ... */
 	struct call *next_left;     /* ... linked by this */
 	bool asked;                 /* the request was about to be written once */
@@ -57,15 +58,13 @@ struct call *call_new(struct lane *lane, struct job *job, const struct queue_tak
                       const struct queue_grant *grant);
 void call_free(struct call *call);
 
-/* What call_prepare needs to know of the worker. */
-struct call_context {
-	const char *api_base_url;
-	const unsigned char *callback_key;   /* STORE_SECRET_SIZE bytes */
-};
+/* Makes the request that goes to the vendor. False: that is not possible with this job; call->answer says so, and the
+ * call is done. */
+bool call_make_request(struct call *call, const struct call_context *context) __attribute__((warn_unused_result));
 
-/* Makes the easy handle (fresh or reset) carry out this call. call keeps it in call->easy. The moment that its request
- * is about to be written it puts itself into the list just_left. */
-void call_prepare(struct call *call, CURL *easy, const struct call_context *context, struct call **just_left);
+/* Makes the easy handle (fresh or reset) carry out this call, whose request is made. call keeps it in call->easy. The
+ * moment that its request is about to be written it puts itself into the list just_left. */
+void call_prepare(struct call *call, CURL *easy, struct call **just_left);
 
 /* Of the calls that were written one after the other until now, the last one first: each was written before the next
  * one asked whether it may leave. Those of vendors with limits go into their lanes' `left`; those that were not in time

@@ -8,7 +8,16 @@
 
 #include <stdlib.h>
 
-enum { OPS_A_ITEM = 5 };
+enum {
+	OPS_A_ITEM = 5,
+	HAND_OVER_MS = 2,   /* making requests of large payloads takes time, in which those that are made should leave */
+};
+
+/* Calls on their way to the loop. */
+struct made {
+	struct call *first, **tail;
+	int64_t since_mono_ms;
+};
 
 struct op_list {
 	struct queue_op *ops;
@@ -59,11 +68,26 @@ static bool any_unavailable(const struct store_claim *claims, size_t n)
 	return false;
 }
 
-/* The calls that came of it, in order; fills the list with what Redis has to know. */
-static struct call *make_calls(const struct claim_item *items, struct store_claim *claims, size_t n,
-                               struct op_list *list)
+static void hand_over(struct worker *worker, struct made *made)
 {
-	struct call *first = NULL, **tail = &first;
+	loop_submit(worker->loop, made->first);
+	*made = (struct made){ .tail = &made->first, .since_mono_ms = clock_mono_ms() };
+}
+
+static void add_call(struct worker *worker, struct made *made, struct call *call)
+{
+	*made->tail = call;
+	made->tail = &call->next;
+	if (clock_mono_ms() - made->since_mono_ms >= HAND_OVER_MS)
+		hand_over(worker, made);
+}
+
+/* The calls that came of it go on, in order; fills the list with what Redis has to know. */
+static void make_calls(struct worker *worker, const struct claim_item *items, struct store_claim *claims, size_t n,
+                       struct op_list *list)
+{
+	struct made made = { .tail = &made.first, .since_mono_ms = clock_mono_ms() };
+	struct call *call, *unmade = NULL;
 
 	for (size_t i = 0; i < n; i++) {
 		if (claims[i].outcome != ERR_OK) {
@@ -75,11 +99,17 @@ static struct call *make_calls(const struct claim_item *items, struct store_clai
 				give_back(list, &items[i], &claims[i]);
 			continue;
 		}
-		*tail = call_new(items[i].lane, claims[i].job, items[i].take, items[i].grant);
-		tail = &(*tail)->next;
+		call = call_new(items[i].lane, claims[i].job, items[i].take, items[i].grant);
+		if (call_make_request(call, &worker->context)) {
+			add_call(worker, &made, call);
+		} else {
+			call->next = unmade;
+			unmade = call;
+		}
 		add(list, QUEUE_ACK, &items[i], 0);
 	}
-	return first;
+	hand_over(worker, &made);
+	mailbox_put(&worker->done, unmade);
 }
 
 static void tell_redis(struct queue *queue, struct op_list *list, size_t n)
@@ -116,7 +146,7 @@ enum err claim_and_call(struct worker *worker, struct queue *queue, const struct
 		log_warn("claim: the store did not answer jobs=%zu error=\"%s\"", n, why.text);
 	else if (any_unavailable(claims, n))
 		err = ERR_UNAVAILABLE;
-	loop_submit(worker->loop, make_calls(items, claims, n, &list));
+	make_calls(worker, items, claims, n, &list);
 	tell_redis(queue, &list, n);
 	free(claims);
 	return err;

@@ -25,7 +25,6 @@ enum {
 };
 
 struct loop {
-	const struct call_context *context;
 	struct mailbox *done, *late_poke;
 	struct mailbox inbox;
 	pthread_t thread;
@@ -112,7 +111,7 @@ static void begin(struct loop *loop, struct call *call)
 		finish(loop, call);
 		return;
 	}
-	call_prepare(call, easy, loop->context, &loop->just_left);
+	call_prepare(call, easy, &loop->just_left);
 	if (curl_multi_add_handle(shard->multi, easy) != CURLM_OK) {
 		log_error("loop: curl does not take the call request_id=%s", call->job->request_id);
 		keep_easy(loop, easy);
@@ -334,12 +333,11 @@ static enum err make_shards(struct loop *loop, int calls_max, struct err_text *w
 	return err;
 }
 
-enum err loop_new(const struct call_context *context, int calls_max, struct mailbox *done,
-                  struct mailbox *late_poke, struct loop **out, struct err_text *why)
+enum err loop_new(int calls_max, struct mailbox *done, struct mailbox *late_poke, struct loop **out,
+                  struct err_text *why)
 {
 	struct loop *loop = mem_calloc(1, sizeof(*loop));
 
-	loop->context = context;
 	loop->done = done;
 	loop->late_poke = late_poke;
 	loop->finished_tail = &loop->finished;

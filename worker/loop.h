@@ -16,9 +16,9 @@
 
 struct loop;
 
-/* Borrows context, done and late_poke for its life. late_poke is poked when a lane's count of late calls has grown. calls_max: no more will be in flight at once; idle connections are
+/* Borrows done and late_poke for its life. late_poke is poked when a lane's count of late calls has grown. calls_max: no more will be in flight at once; idle connections are
  * closed rather than that there are more connections than this. */
-enum err loop_new(const struct call_context *context, int calls_max, struct mailbox *done,
+enum err loop_new(int calls_max, struct mailbox *done,
                   struct mailbox *late_poke, struct loop **loop, struct err_text *why)
 	__attribute__((warn_unused_result));
 enum err loop_start(struct loop *loop, struct err_text *why) __attribute__((warn_unused_result));

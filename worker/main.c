@@ -180,7 +180,7 @@ static void make_threads_parts(struct worker *worker)
 	if (mailbox_init(&worker->done) < 0 || mailbox_init(&worker->intake_poke) < 0 ||
 	    mailbox_init(&worker->repair_poke) < 0)
 		fatal("eventfd", strerror(errno));
-	if (loop_new(&worker->context, worker->calls_max, &worker->done, &worker->intake_poke, &worker->loop,
+	if (loop_new(worker->calls_max, &worker->done, &worker->intake_poke, &worker->loop,
 	             &why) != ERR_OK)
 		fatal("loop", why.text);
 }

@@ -94,6 +94,60 @@ def test_a_warning_hides_no_mistake_beside_it(tmp_path, members, mistake):
     assert said[0] == "warning: request/url: the environment variable NO_SUCH is not set"
 
 
+# Each: members of a vendor, and the places that are named because NO_SUCH is not set.
+PLACES = [
+    pytest.param({"request": {"url": "http://h/", "query": {"a": "${env:NO_SUCH}", "b": "x${env:NO_SUCH}"}}},
+                 ["request/query/a", "request/query/b"], id="query"),
+    pytest.param({"request": {"url": "http://h/", "body": {"a": ["${env:NO_SUCH}"]}}}, ["request/body"], id="body"),
+    pytest.param({"request": {"url": "http://h/", "body_format": "form", "body": {"a": "${env:NO_SUCH}", "b/c": "${env:NO_SUCH}"}}},
+                 ["request/body/a", "request/body/b~1c"], id="form"),
+    pytest.param({"auth": {"type": "bearer", "token": "${env:NO_SUCH}"}}, ["auth/token"], id="bearer"),
+    pytest.param({"auth": {"type": "basic", "user": "${env:NO_SUCH}", "password": "${env:NO_SUCH}"}}, ["auth/user", "auth/password"],
+                 id="basic"),
+    pytest.param({"auth": {"type": "api_key", "name": "X-Key", "value": "${env:NO_SUCH}"}}, ["auth/value"], id="api-key"),
+    pytest.param({"auth": {"type": "api_key", "in": "query", "name": "key", "value": "${env:NO_SUCH}"}}, ["auth/value"],
+                 id="api-key-in-query"),
+    pytest.param({"auth": {"type": "hmac", "name": "X-S", "secret": "${env:NO_SUCH}", "secret_encoding": "hex",
+                           "message": "${env:NO_SUCH}", "value": "${env:NO_SUCH}${request:signature}"}},
+                 ["auth/secret", "auth/message", "auth/value"], id="hmac"),
+]
+
+
+@pytest.mark.parametrize("members,places", PLACES)
+def test_every_place_of_a_request_that_refers_to_what_is_not_there_is_named(tmp_path, members, places):
+    write(tmp_path, "v.json", vendor("v", **members))
+    done = lint("v.json", cwd=tmp_path)
+    assert done.returncode == 0
+    assert [line.split(": ", 1)[1] for line in done.stdout.splitlines()] == [
+        f"warning: {place}: the environment variable NO_SUCH is not set" for place in places]
+
+
+# Each: members of a vendor, and all that is wrong with them.
+MISTAKES = [
+    pytest.param({"auth": {"type": "hmac", "token": "x", "user": "y"}},
+                 ["auth/name: is missing, type hmac needs it", "auth/secret: is missing, type hmac needs it",
+                  "auth/token: type hmac has no use for it", "auth/user: type hmac has no use for it"], id="other-type"),
+    pytest.param({"auth": {"type": "digest", "token": ""}},
+                 ['auth/type: must be "bearer", "basic", "api_key" or "hmac"', "auth/token: is empty"], id="members"),
+    pytest.param({"auth": {"type": "hmac", "name": "X S", "secret": "!", "secret_encoding": "hex", "message": "${request:signature}"}},
+                 ["auth/secret: is not hex", "auth/message: ${request:signature} is not known here",
+                  "auth/name: is not a header name"], id="values"),
+    pytest.param({"auth": {"type": "basic", "user": "a:b", "password": "${payload:/p}"}},
+                 ["auth/user: holds a ':', which ends the name", "auth/password: ${payload:/p} is not known here"], id="basic"),
+    pytest.param({"request": {"url": "http://h/", "method": "HEAD", "query": {"a": 1, "b": "${x}"}, "body": "${y}"}},
+                 ['request/method: must be "POST", "PUT", "PATCH", "GET" or "DELETE"', "request/query/a: must be a string",
+                  "request/query/b: ${x} is not known here", "request/body: ${y} is not known here"], id="request"),
+]
+
+
+@pytest.mark.parametrize("members,mistakes", MISTAKES)
+def test_mistakes_in_request_and_auth_hide_none_beside_them(tmp_path, members, mistakes):
+    write(tmp_path, "v.json", vendor("v", **members))
+    done = lint("v.json", cwd=tmp_path)
+    assert done.returncode == 1
+    assert [line.split(": ", 1)[1] for line in done.stdout.splitlines()] == mistakes
+
+
 def test_what_is_there_is_checked_and_not_told(tmp_path):
     write(tmp_path, "v.json", REFERRING % {"url": "http://h/", "header": "${env:TOKEN}", "secret": "s"})
     done = lint("v.json", cwd=tmp_path, env={"TOKEN": "s3cret\x01"})
@@ -117,7 +171,7 @@ def test_all_mistakes_of_a_file_are_told(tmp_path):
     assert sorted(line.split(": ", 1)[1] for line in done.stdout.splitlines()) == [
         "colour: unknown member", "limits/0/calls: 0 is not between 1 and 1000000000", "limits/0/per_seconds: is missing",
         "limits/1: must be an object", "limits/2/calls: is missing", "limits/2/per_seconds: is missing",
-        "request/headers/A B: is not a header name", "request/headers/C: must be a string", "request/headers/d: is there twice",
+        "request/headers/A B: is not a header name", "request/headers/C: must be a string", "request/headers/d: d is there twice",
         "retry/max_attempts: 0 is not between 1 and 100",
         "retry/nonsense: unknown member"]
 

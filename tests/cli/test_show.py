@@ -9,6 +9,13 @@ SCHEMA = json.loads((TOP / "etc" / "vendor.schema.json").read_text())
 GOOD = [pytest.param(path, id=path.stem) for path in sorted((CORPUS / "good").iterdir())]
 
 
+# What auth has defaults for, but not with each type.
+OTHER_AUTH = {"bearer": {"password", "in", "secret_encoding", "algorithm", "encoding", "message"},
+              "basic": {"in", "secret_encoding", "algorithm", "encoding", "message"},
+              "api_key": {"password", "secret_encoding", "algorithm", "encoding", "message"},
+              "hmac": {"password"}}
+
+
 def show(folder, name, *arguments, env=None):
     return vendorfetch("vendor", "show", name, "--vendors-dir", folder, *arguments, env=env)
 
@@ -23,7 +30,7 @@ def filled_in(schema, members):
     """The members in the schema's order, and its defaults where there are none."""
     result = {}
     for name, member in schema["properties"].items():
-        if name not in members and "default" not in member:
+        if name not in members and ("default" not in member or name in OTHER_AUTH.get(members.get("type"), ())):
             continue
         value = members.get(name, member.get("default"))
         if "properties" in member:
@@ -60,6 +67,9 @@ HIDDEN = [
     pytest.param({"headers": {"Authorization": "Bearer ${env:TOKEN}"}}, {"headers": {"Authorization": "Bearer ${env:TOKEN}"}},
                  id="authorization-by-reference"),
     pytest.param({"headers": {"Accept": "text/json"}}, {"headers": {"Accept": "text/json"}}, id="other-header"),
+    pytest.param({"query": {"apikey": "12345", "q": "x"}}, {"query": {"apikey": "***", "q": "x"}}, id="query"),
+    pytest.param({"body": {"a": [{"password": "12345", "n": 5}, None]}}, {"body": {"a": [{"password": "***", "n": 5}, None]}}, id="body"),
+    pytest.param({"body": {"secrets": {"a": "${payload:/token}"}}}, {"body": {"secrets": {"a": "${payload:/token}"}}}, id="body-by-reference"),
     pytest.param({"url": "http://u:p@h/@x"}, {"url": "http://***@h/@x"}, id="password-in-url"),
     pytest.param({"url": "http://u:${env:TOKEN}@h/"}, {"url": "http://***${env:TOKEN}@h/"}, id="password-by-reference"),
     pytest.param({"url": "http://h/?mail=a@b"}, {"url": "http://h/?mail=a@b"}, id="no-password-in-url"),
@@ -82,6 +92,30 @@ def test_secrets_and_what_references_stand_for_are_hidden(tmp_path, given, expec
         assert json.loads(text)["callback"]["secret"] == expected
     else:
         assert {name: json.loads(text)["request"][name] for name in expected} == expected
+
+
+# Each: auth, and what is shown of it beside its defaults.
+HIDDEN_AUTH = [
+    pytest.param({"type": "bearer", "token": "12345"}, {"token": "***"}, id="bearer"),
+    pytest.param({"type": "bearer", "token": "${env:TOKEN}"}, {"token": "${env:TOKEN}"}, id="bearer-by-reference"),
+    pytest.param({"type": "basic", "user": "12345", "password": "12345"}, {"user": "***", "password": "***"}, id="basic"),
+    pytest.param({"type": "basic", "user": "${env:TOKEN}"}, {"user": "${env:TOKEN}", "password": ""}, id="no-password"),
+    pytest.param({"type": "api_key", "name": "X-Key", "value": "12345"}, {"name": "X-Key", "value": "***"}, id="api-key"),
+    pytest.param({"type": "hmac", "name": "X-S", "secret": "12345", "value": "12345 ${request:signature}"},
+                 {"name": "X-S", "secret": "***", "value": "***${request:signature}"}, id="hmac"),
+    pytest.param({"type": "hmac", "name": "X-S", "secret": "${env:TOKEN}", "message": "a.${request:body}"},
+                 {"secret": "${env:TOKEN}", "message": "a.${request:body}"}, id="hmac-by-reference"),
+]
+
+
+@pytest.mark.parametrize("given,expected", HIDDEN_AUTH)
+def test_secrets_of_auth_are_hidden(tmp_path, given, expected):
+    write(tmp_path, "v.json", vendor("v", auth=given))
+    text = shown(tmp_path, "v", env={"TOKEN": "t0ken"})
+    assert "t0ken" not in text and "12345" not in text
+    auth = json.loads(text)["auth"]
+    assert {name: auth.get(name) for name in expected} == expected
+    assert auth["type"] == given["type"] and not auth.keys() & OTHER_AUTH[given["type"]]
 
 
 def test_no_variable_has_to_be_set(tmp_path):

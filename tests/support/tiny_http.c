@@ -26,6 +26,8 @@ struct tiny_http {
 	pthread_t thread;
 	char url[128];
 	_Atomic int requests, n_connections;
+	pthread_mutex_t lock;
+	char last[REQUEST_MAX];
 	struct connection connections[CONNECTIONS_MAX];
 };
 
@@ -115,6 +117,7 @@ static bool answer_bad(int fd, int nth)
 static const struct { const char *path; bool (*behave)(int fd, int nth); } behaviours[] = {
 	{ "/ok ", answer_ok }, { "/slow ", answer_slow }, { "/once ", answer_once }, { "/hang ", hang },
 	{ "/endless ", answer_endless }, { "/refuse ", refuse }, { "/headers ", answer_headers }, { "/later ", answer_later },
+	{ "/at/", answer_ok },
 	{ "/submit ", answer_submit }, { "/asked ", answer_ok },
 };
 
@@ -153,12 +156,20 @@ static bool behave(const char *request, int fd, int nth)
 	return false;
 }
 
+static void keep_last(struct tiny_http *http, const char *request)
+{
+	pthread_mutex_lock(&http->lock);
+	snprintf(http->last, sizeof(http->last), "%s", request);
+	pthread_mutex_unlock(&http->lock);
+}
+
 static void *serve(void *arg)
 {
 	struct connection *connection = arg;
 	char request[REQUEST_MAX];
 
 	for (int nth = 1; read_request(connection->fd, request); nth++) {
+		keep_last(connection->http, request);
 		atomic_fetch_add(&connection->http->requests, 1);
 		if (!behave(request, connection->fd, nth))
 			break;
@@ -195,6 +206,7 @@ struct tiny_http *tiny_http_start(void)
 	must(http->fd >= 0 && bind(http->fd, (struct sockaddr *)&at, len) == 0 && listen(http->fd, 1024) == 0 &&
 	     getsockname(http->fd, (struct sockaddr *)&at, &len) == 0, "listen");
 	http->port = ntohs(at.sin_port);
+	pthread_mutex_init(&http->lock, NULL);
 	must(pthread_create(&http->thread, NULL, accept_all, http) == 0, "pthread_create");
 	return http;
 }
@@ -209,6 +221,7 @@ void tiny_http_free(struct tiny_http *http)
 		close(http->connections[i].fd);
 	}
 	close(http->fd);
+	pthread_mutex_destroy(&http->lock);
 	free(http);
 }
 
@@ -220,3 +233,10 @@ const char *tiny_http_url(struct tiny_http *http, const char *path)
 
 int tiny_http_requests(struct tiny_http *http) { return atomic_load(&http->requests); }
 int tiny_http_connections(struct tiny_http *http) { return atomic_load(&http->n_connections); }
+
+const char *tiny_http_last(struct tiny_http *http)
+{
+	pthread_mutex_lock(&http->lock);
+	pthread_mutex_unlock(&http->lock);
+	return http->last;
+}

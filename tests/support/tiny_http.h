@@ -9,6 +9,7 @@
  *   /refuse   500 and a body without end
  *   /headers  200 and headers without end
  *   /later    429 with Retry-After: 7
+ *   /at/...   as /ok, whatever follows
  *   /submit   202 with Location: /asked
  *   /asked    200, but 400 to anything but a GET without body and Idempotency-Key
  */
@@ -29,5 +30,7 @@ const char *tiny_http_url(struct tiny_http *http, const char *path);
 /* Requests that arrived in whole. */
 int tiny_http_requests(struct tiny_http *http);
 int tiny_http_connections(struct tiny_http *http);
+/* The last of them as it came, head and body; owned by the server, good until the next request. Of use when it was answered. */
+const char *tiny_http_last(struct tiny_http *http);
 
 #endif

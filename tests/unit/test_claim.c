@@ -1,4 +1,5 @@
-/* What becomes of grants when the store does not answer: no call, and nothing of the vendor's limits is used up. */
+/* What becomes of grants that lead to no call: when the store does not answer nothing of the vendor's limits is used up,
+ * and a job that does not fit its vendor goes to commit. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,31 +7,47 @@
 
 #include "../../worker/claim.h"
 #include "../support/queue_fixture.h"
+#include "mem.h"
 #include "store_engine.h"
 
-enum { DAY_MS = 86400000, QUOTA = 10 };
+#include <stdlib.h>
+#include <string.h>
+
+enum { DAY_MS = 86400000, QUOTA = 10, LARGE_BYTES = 1 << 20 };
 
 static struct private_redis *server;
 static const struct vendor_limit ten_a_day[] = { { QUOTA, DAY_MS, 0 } };
 
-/* ---- The store never answers, and the loop is never used ---- */
+/* ---- The store does not answer, or gives jobs with this payload; the loop only counts ---- */
+
+static const char *payload;
 
 static enum err fake_claim(struct store *store, struct store_claim *items, size_t n, int64_t now, int64_t lease_until,
                            struct err_text *why)
 {
 	(void)store, (void)now, (void)lease_until;
-	for (size_t i = 0; i < n; i++)
-		items[i].outcome = ERR_UNAVAILABLE;
-	return err_set(why, ERR_UNAVAILABLE, "away");
+	for (size_t i = 0; i < n; i++) {
+		items[i].outcome = payload ? ERR_OK : ERR_UNAVAILABLE;
+		items[i].job = payload ? job_new(1, "fit", mem_strdup(payload), INT64_MAX) : NULL;
+	}
+	return payload ? ERR_OK : err_set(why, ERR_UNAVAILABLE, "away");
 }
 
 static const struct store_engine engine = { .claim = fake_claim };
 static struct store store = { &engine };
 
+static int submitted, submissions;
+
 void loop_submit(struct loop *loop, struct call *list)
 {
+	struct call *next;
+
 	(void)loop;
-	assert_null(list);
+	submissions += list != NULL;
+	for (; list; list = next, submitted++) {
+		next = list->next;
+		call_free(list);
+	}
 }
 
 /* ---- Tests ---- */
@@ -57,6 +74,7 @@ static void take_all(struct queue *queue, struct vendor *vendor, struct taken *t
 /* The quota and the open calls are as if nothing had been granted; the entries wait for repair. */
 static void expect_given_back(struct queue *queue, struct vendor *vendor)
 {
+	assert_int_equal(submitted, 0);
 	assert_int_equal(private_redis_do(server, "ZCARD t:in_flight:{%s}", vendor->name), 0);
 	assert_int_equal(private_redis_do(server, "XLEN t:job-queue:{%s}", vendor->name), 2 * QUOTA);
 	assert_int_equal(fixture_take_n(queue, vendor, QUOTA, NULL), QUOTA);
@@ -121,12 +139,74 @@ static void a_probe_without_a_claim_makes_room_for_another(void **state)
 	queue_free(queue);
 }
 
+/* Its grant goes back when commit has written that it failed. */
+static void a_job_that_does_not_fit_goes_to_commit_without_a_call(void **state)
+{
+	static const struct template_rules rules = { .allowed = REFERS_TO_JOB };
+	struct vendor vendor = fixture_vendor("fit", ten_a_day, 1);
+	struct queue *queue = fixture_queue(server);
+	struct worker worker = { .store = &store };
+	struct call *call, *next;
+	struct taken taken;
+	int n = 0;
+
+	(void)state;
+	assert_int_equal(template_add(&vendor.call_url, "http://h/${payload:/id}", ESCAPE_URL, &rules, NULL), ERR_OK);
+	assert_int_equal(mailbox_init(&worker.done), 0);
+	take_all(queue, &vendor, &taken);
+	taken.lane.in_flight = &worker.in_flight;
+	payload = "{}";
+	assert_int_equal(claim_and_call(&worker, queue, taken.items, QUOTA), ERR_OK);
+	payload = NULL;
+	for (call = mailbox_take(&worker.done); call; call = next, n++) {
+		assert_int_equal(call->answer.transport, TRANSPORT_NOT_MADE);
+		next = call->next;
+		call_free(call);
+	}
+	assert_int_equal(n, QUOTA);
+	assert_int_equal(submitted, 0);
+	assert_int_equal(worker.in_flight, 0);
+	assert_int_equal(private_redis_do(server, "XLEN t:job-queue:{fit}"), QUOTA);   /* the taken ones are acknowledged */
+	mailbox_deinit(&worker.done);
+	template_deinit(&vendor.call_url);
+	queue_free(queue);
+}
+
+/* Those that are made first would be too late if they waited for the last one. */
+static void calls_do_not_wait_for_the_large_ones_behind_them(void **state)
+{
+	static const struct template_rules rules = { .allowed = REFERS_TO_JOB };
+	struct vendor vendor = fixture_vendor("large", ten_a_day, 1);
+	struct queue *queue = fixture_queue(server);
+	struct worker worker = { .store = &store };
+	char *large = mem_alloc(LARGE_BYTES + 1);
+	struct taken taken;
+
+	(void)state;
+	for (int i = 0; i < LARGE_BYTES; i += 2)
+		memcpy(large + i, i == 0 ? "[1" : i == LARGE_BYTES - 2 ? " ]" : ",1", 3);
+	assert_int_equal(template_add(&vendor.call_url, "http://h/${payload:/0}", ESCAPE_URL, &rules, NULL), ERR_OK);
+	take_all(queue, &vendor, &taken);
+	taken.lane.in_flight = &worker.in_flight;
+	vendor.method = "POST";
+	payload = large;
+	assert_int_equal(claim_and_call(&worker, queue, taken.items, QUOTA), ERR_OK);
+	payload = NULL;
+	assert_int_equal(submitted, QUOTA);
+	assert_true(submissions > 1);
+	template_deinit(&vendor.call_url);
+	queue_free(queue);
+	free(large);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_claim_without_an_answer_costs_no_quota),
 		cmocka_unit_test(grants_that_cannot_be_counted_cost_no_quota),
 		cmocka_unit_test(a_probe_without_a_claim_makes_room_for_another),
+		cmocka_unit_test(a_job_that_does_not_fit_goes_to_commit_without_a_call),
+		cmocka_unit_test(calls_do_not_wait_for_the_large_ones_behind_them),
 	};
 	int failed;
 

@@ -41,6 +41,8 @@ struct fixture {
 	struct call_context context;
 	unsigned char key[STORE_SECRET_SIZE];
 	struct vendor vendor, other_vendor;
+	struct vendor_header header;
+	const char *payload;
 	struct lane lane, other_lane;
 	_Atomic int in_flight;
 	struct call *ended;   /* of all that were waited for */
@@ -56,6 +58,7 @@ static int setup(void **state)
 	f->vendor = (struct vendor){ .name = "v", .method = "POST", .timeout_ms = 10000, .connect_timeout_ms = 5000,
 		.max_response_bytes = BODY_MAX, .retry = { .base_ms = 1, .max_hold_ms = 60000 },
 		.n_limits = 1, .limits = { { .calls = 10, .per_ms = 1000 } } };
+	f->payload = "{\"n\":1}";
 	f->lane.vendor = &f->vendor;
 	f->lane.in_flight = &f->in_flight;
 	guard_init(&f->lane.guard, 0);
@@ -64,7 +67,7 @@ static int setup(void **state)
 	f->other_lane = (struct lane){ .vendor = &f->other_vendor, .in_flight = &f->in_flight };
 	left_init(&f->other_lane.left);
 	if (mailbox_init(&f->done) < 0 || mailbox_init(&f->late_poke) < 0 ||
-	    loop_new(&f->context, CALLS_MAX, &f->done, &f->late_poke, &f->loop, NULL) != ERR_OK)
+	    loop_new(CALLS_MAX, &f->done, &f->late_poke, &f->loop, NULL) != ERR_OK)
 		return -1;
 	return 0;
 }
@@ -103,26 +106,39 @@ static int teardown(void **state)
 	mailbox_deinit(&f->done);
 	mailbox_deinit(&f->late_poke);
 	tiny_http_free(f->http);
+	template_deinit(&f->vendor.call_url);
+	template_deinit(&f->other_vendor.call_url);
+	free(f->vendor.url);
+	free(f->other_vendor.url);
+	template_deinit(&f->vendor.body);
+	template_deinit(&f->header.line);
 	free(f);
 	return 0;
 }
 
-static struct call *new_call(struct lane *lane, const struct queue_take *take)
+static struct job *new_job(const char *payload)
+{
+	return job_new(clock_now_ms(), "v", mem_strdup(payload), INT64_MAX);
+}
+
+static struct call *new_call(struct fixture *f, struct lane *lane, const struct queue_take *take)
 {
 	static const struct queue_grant grant = { .entry_id = "1-1" };
+	struct call *call = call_new(lane, new_job(f->payload), take, &grant);
 
-	return call_new(lane, job_new(clock_now_ms(), "v", mem_strdup("{\"n\":1}"), INT64_MAX), take, &grant);
+	assert_true(call_make_request(call, &f->context));
+	return call;
 }
 
 /* Granted so long ago. */
-static struct call *call_of(struct lane *lane, int64_t ms)
+static struct call *call_of(struct fixture *f, struct lane *lane, int64_t ms)
 {
 	struct queue_take take = { .asked_mono_ms = clock_mono_ms() - ms, .guard_ms = GUARD_MS, .lease_ms = LEASE_MS };
 
-	return new_call(lane, &take);
+	return new_call(f, lane, &take);
 }
 
-static struct call *call_granted_ago(struct fixture *f, int64_t ms) { return call_of(&f->lane, ms); }
+static struct call *call_granted_ago(struct fixture *f, int64_t ms) { return call_of(f, &f->lane, ms); }
 
 static struct call *calls_granted_now(struct fixture *f, int n)
 {
@@ -137,7 +153,17 @@ static struct call *calls_granted_now(struct fixture *f, int n)
 	return list;
 }
 
-static void set_url(struct fixture *f, const char *path) { f->vendor.url = (char *)tiny_http_url(f->http, path); }
+static const struct template_rules of_the_job = { .allowed = REFERS_TO_JOB };
+
+static void set_whole_url(struct vendor *vendor, const char *url)
+{
+	template_deinit(&vendor->call_url);
+	free(vendor->url);
+	assert_int_equal(template_add(&vendor->call_url, url, ESCAPE_URL, &of_the_job, NULL), ERR_OK);
+	vendor->url = mem_strdup(template_beginning(&vendor->call_url));
+}
+
+static void set_url(struct fixture *f, const char *path) { set_whole_url(&f->vendor, tiny_http_url(f->http, path)); }
 
 /* Waits for n more calls; the first of them. The fixture owns them all. */
 static struct call *wait_for(struct fixture *f, int n)
@@ -225,7 +251,7 @@ static void nobody_there_is_no_call(void **state)
 	struct fixture *f = *state;
 	struct call *call;
 
-	f->vendor.url = NOBODY_URL;
+	set_whole_url(&f->vendor, NOBODY_URL);
 	start(f);
 	loop_submit(f->loop, call_granted_ago(f, 0));
 	call = wait_for(f, 1);
@@ -237,7 +263,7 @@ static void more_calls_than_handles_are_kept_end_at_once(void **state)
 {
 	struct fixture *f = *state;
 
-	f->vendor.url = NOBODY_URL;
+	set_whole_url(&f->vendor, NOBODY_URL);
 	start(f);
 	loop_submit(f->loop, calls_granted_now(f, CALLS_MAX));
 	for (struct call *call = wait_for(f, CALLS_MAX); call; call = call->next)
@@ -245,6 +271,110 @@ static void more_calls_than_handles_are_kept_end_at_once(void **state)
 	assert_int_equal(f->in_flight, CALLS_MAX);
 	assert_int_equal(f->lane.calls, CALLS_MAX);
 	assert_int_equal(f->lane.not_left, CALLS_MAX);
+}
+
+/* ---- Requests ---- */
+
+/* The first line that was sent. */
+static void expect_line(struct fixture *f, const char *line)
+{
+	const char *sent = tiny_http_last(f->http);
+
+	assert_int_equal(strcspn(sent, "\r"), strlen(line));
+	assert_memory_equal(sent, line, strlen(line));
+}
+
+static void expect_body(struct fixture *f, const char *body)
+{
+	assert_string_equal(strstr(tiny_http_last(f->http), "\r\n\r\n") + 4, body);
+}
+
+static void set_header(struct fixture *f, const char *name, const char *value)
+{
+	f->vendor.headers = &f->header;
+	f->vendor.n_headers = 1;
+	assert_int_equal(template_add_pair(&f->header.line, name, value, ESCAPE_HEADER, &of_the_job, NULL), ERR_OK);
+}
+
+static void a_request_arrives_as_it_was_made(void **state)
+{
+	struct fixture *f = *state;
+
+	f->vendor.method = "PUT";
+	f->vendor.body_kind = BODY_TEMPLATE;
+	f->payload = "{\"id\":\"../a b?#%\",\"q\":\"&=\u00e9\",\"n\":12345678901234567890123}";
+	set_header(f, "X-Id", "<${payload:/n}>");
+	assert_int_equal(template_add_json(&f->vendor.body, NULL, &of_the_job, NULL), ERR_OK);
+	/* Percent-encoded by the file's author in small letters: what was signed must be what is sent. */
+	do_call(f, "/at/%c3%a9/${payload:/id}/x?a=1&q=${payload:/q}");
+	expect_line(f, "PUT /at/%c3%a9/..%2Fa%20b%3F%23%25/x?a=1&q=%26%3D%C3%A9 HTTP/1.1");
+	assert_non_null(strstr(tiny_http_last(f->http), "\r\nX-Id: <12345678901234567890123>\r\n"));
+	expect_body(f, "null");
+}
+
+static void an_empty_header_is_sent_empty(void **state)
+{
+	struct fixture *f = *state;
+
+	f->payload = "{\"a\":\" \"}";
+	set_header(f, "X-Empty", "${payload:/a}");
+	do_call(f, "/ok");
+	assert_non_null(strstr(tiny_http_last(f->http), "\r\nX-Empty:\r\n"));
+}
+
+static void what_has_no_body_sends_none(void **state)
+{
+	struct fixture *f = *state;
+
+	f->vendor.body_kind = BODY_NONE;
+	f->vendor.method = "DELETE";
+	do_call(f, "/ok");
+	expect_line(f, "DELETE /ok HTTP/1.1");
+	assert_null(strstr(tiny_http_last(f->http), "Content-Length"));
+	f->vendor.method = "GET";
+	do_call(f, "/ok");
+	expect_line(f, "GET /ok HTTP/1.1");
+}
+
+static void a_job_that_does_not_fit_is_no_call(void **state)
+{
+	static const struct queue_grant grant = { .entry_id = "1-1" };
+	struct queue_take take = { .asked_mono_ms = clock_mono_ms(), .guard_ms = GUARD_MS, .lease_ms = LEASE_MS };
+	struct fixture *f = *state;
+	struct call *call;
+
+	set_url(f, "/at/${payload:/none}");
+	call = call_new(&f->lane, new_job("{}"), &take, &grant);
+	assert_false(call_make_request(call, &f->context));
+	assert_int_equal(call->answer.transport, TRANSPORT_NOT_MADE);
+	assert_string_equal(call->answer.detail, "its URL: /none of the payload is not there");
+	call_free(call);
+	assert_int_equal(f->lane.calls, 0);
+}
+
+/* Secrets may stand in URLs, and curl's words go into logs and jobs. */
+static void curl_says_nothing_of_the_url(void **state)
+{
+	static const char *const urls[] = {
+		"http://user:s3cret@127.0.0.1:1/s3cret?key=s3cret", "http://no-such-host.invalid/s3cret?key=s3cret",
+		"http://127.0.0.1:99999/s3cret?key=s3cret", "http://[::zz]/s3cret?key=s3cret", "http://a%00b/s3cret?key=s3cret",
+		"https://127.0.0.1:1/s3cret?key=s3cret", "http://h\\s3cret:s3cret/?key=s3cret",
+	};
+	struct fixture *f = *state;
+
+	start(f);
+	for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
+		struct call *call;
+
+		set_whole_url(&f->vendor, urls[i]);
+		loop_submit(f->loop, call_granted_ago(f, 0));
+		call = wait_for(f, 1);
+		assert_int_not_equal(call->answer.transport, TRANSPORT_ANSWERED);
+		assert_null(strstr(call->answer.detail, "s3cret"));
+	}
+	f->vendor.timeout_ms = 200;
+	assert_null(strstr(do_call(f, "/hang")->answer.detail, "hang"));
+	assert_null(strstr(do_call(f, "/at-s3cret")->answer.detail, "s3cret"));
 }
 
 /* ---- Many at once ---- */
@@ -292,7 +422,7 @@ static void sockets_are_looked_at_between_the_beginnings_of_many(void **state)
 	int64_t give_up = clock_mono_ms() + ANSWER_WAIT_MS;
 	eventfd_t turns;
 
-	f->vendor.url = NOBODY_URL;
+	set_whole_url(&f->vendor, NOBODY_URL);
 	start(f);
 	loop_submit(f->loop, calls_granted_now(f, CALLS_MAX));
 	while (n_done(f) < CALLS_MAX) {
@@ -310,9 +440,10 @@ static void a_lone_call_does_not_wait_until_those_of_another_lane_have_begun(voi
 	struct fixture *f = *state;
 	int before = 0;
 
-	f->vendor.url = f->other_vendor.url = NOBODY_URL;
+	set_whole_url(&f->vendor, NOBODY_URL);
+	set_whole_url(&f->other_vendor, NOBODY_URL);
 	loop_submit(f->loop, calls_granted_now(f, CALLS_MAX));
-	loop_submit(f->loop, call_of(&f->other_lane, 0));
+	loop_submit(f->loop, call_of(f, &f->other_lane, 0));
 	start(f);
 	for (struct call *call = wait_for(f, CALLS_MAX + 1); call->lane != &f->other_lane; call = call->next)
 		before++;
@@ -326,11 +457,11 @@ static void a_lane_with_more_calls_than_a_shard_has_room_for_keeps_none_from_oth
 	struct call *call;
 
 	full_listener_open(&full);
-	f->vendor.url = full.url;
-	f->other_vendor.url = (char *)tiny_http_url(f->http, "/ok");
+	set_whole_url(&f->vendor, full.url);
+	set_whole_url(&f->other_vendor, tiny_http_url(f->http, "/ok"));
 	start(f);
 	loop_submit(f->loop, calls_granted_now(f, CONNECTING));
-	loop_submit(f->loop, call_of(&f->other_lane, 0));
+	loop_submit(f->loop, call_of(f, &f->other_lane, 0));
 	call = wait_for(f, 1);
 	assert_ptr_equal(call->lane, &f->other_lane);
 	assert_int_equal(call->answer.transport, TRANSPORT_ANSWERED);
@@ -443,7 +574,7 @@ static void stop_gives_back_what_has_not_left(void **state)
 	struct full_listener full;
 
 	full_listener_open(&full);
-	f->vendor.url = full.url;
+	set_whole_url(&f->vendor, full.url);
 	start(f);
 	loop_submit(f->loop, call_granted_ago(f, 0));
 	usleep(100000);
@@ -540,13 +671,16 @@ static void the_lane_hears_when_calls_of_limited_vendors_left(void **state)
 	assert_int_equal(left_take(&f->lane.left, left), 0);
 }
 
+/* A call without a request yet. */
 static struct call *poll_of(struct fixture *f, const char *memory)
 {
-	struct call *call = call_granted_ago(f, 0);
+	static const struct queue_grant grant = { .entry_id = "1-1" };
+	struct queue_take take = { .asked_mono_ms = clock_mono_ms(), .guard_ms = GUARD_MS, .lease_ms = LEASE_MS };
+	struct job *job = new_job(f->payload);
 
-	call->job->phase = PHASE_POLLING;
-	call->job->poll = mem_strdup(memory);
-	return call;
+	job->phase = PHASE_POLLING;
+	job->poll = mem_strdup(memory);
+	return call_new(&f->lane, job, &take, &grant);
 }
 
 static void a_polled_vendor_is_asked_where_it_said(void **state)
@@ -558,7 +692,9 @@ static void a_polled_vendor_is_asked_where_it_said(void **state)
 	call = do_call(f, "/submit");
 	assert_int_equal(call->answer.http_status, 202);
 	assert_string_equal(call->answer.location, "/asked");
-	loop_submit(f->loop, poll_of(f, "{\"url\":\"/asked\"}"));
+	call = poll_of(f, "{\"url\":\"/asked\"}");
+	assert_true(call_make_request(call, &f->context));
+	loop_submit(f->loop, call);
 	call = wait_for(f, 1);
 	assert_int_equal(call->answer.http_status, 200);
 	assert_null(call->answer.location);
@@ -571,12 +707,11 @@ static void without_a_place_to_ask_no_poll_leaves(void **state)
 
 	f->vendor.mode = VENDOR_POLL;
 	set_url(f, "/submit");
-	start(f);
-	loop_submit(f->loop, poll_of(f, "{\"url\":\"http://elsewhere/\"}"));
-	call = wait_for(f, 1);
+	call = poll_of(f, "{\"url\":\"http://elsewhere/\"}");
+	assert_false(call_make_request(call, &f->context));
 	assert_int_equal(call->answer.transport, TRANSPORT_LOCAL_ERROR);
 	assert_non_null(strstr(call->answer.detail, "poll/any_origin is not set"));
-	assert_int_equal(tiny_http_requests(f->http), 0);
+	call_free(call);
 }
 
 int main(void)
@@ -589,6 +724,11 @@ int main(void)
 		LOOP_TEST(a_connection_that_dies_before_the_answer_is_not_used_again_by_curl),
 		LOOP_TEST(nobody_there_is_no_call),
 		LOOP_TEST(more_calls_than_handles_are_kept_end_at_once),
+		LOOP_TEST(a_request_arrives_as_it_was_made),
+		LOOP_TEST(an_empty_header_is_sent_empty),
+		LOOP_TEST(what_has_no_body_sends_none),
+		LOOP_TEST(a_job_that_does_not_fit_is_no_call),
+		LOOP_TEST(curl_says_nothing_of_the_url),
 		LOOP_TEST(sockets_are_looked_at_between_the_beginnings_of_many),
 		LOOP_TEST(a_lone_call_does_not_wait_until_those_of_another_lane_have_begun),
 		LOOP_TEST(a_lane_with_more_calls_than_a_shard_has_room_for_keeps_none_from_others),

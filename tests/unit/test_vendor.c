@@ -101,7 +101,11 @@ static void a_short_file_gets_the_defaults(void **state)
 	assert_int_equal(v->connect_timeout_ms, 3000);
 	assert_int_equal(v->max_response_bytes, 8 << 20);
 	assert_int_equal(v->n_limits, 0);
-	assert_int_equal(v->n_headers, 0);
+	assert_int_equal(v->n_headers, 2);   /* ours */
+	assert_string_equal(v->headers[0].name, "Content-Type");
+	assert_string_equal(v->headers[1].name, "Idempotency-Key");
+	assert_int_equal(v->body_kind, BODY_PAYLOAD);
+	assert_null(v->signing.digest);
 	assert_int_equal(v->max_in_flight, 0);
 	assert_int_equal(v->deadline_ms, 604800000);
 	assert_int_equal(v->retry.max_attempts, 5);
@@ -160,9 +164,9 @@ static void every_member_is_read(void **state)
 	assert_int_equal(v->mode, VENDOR_ASYNC);
 	assert_string_equal(v->method, "PUT");
 	assert_string_equal(v->url, "http://vendor.example/fetch?k=s3cret");
-	assert_int_equal(v->n_headers, 2);
-	assert_string_equal(v->headers[0].value, "Bearer s3cret");
-	assert_string_equal(v->headers[1].value, "<${job:request_id}>");
+	assert_int_equal(v->n_headers, 4);   /* two of them are ours */
+	assert_string_equal(template_beginning(&v->headers[0].line), "Authorization: Bearer s3cret");
+	assert_string_equal(v->headers[1].name, "X-Id");
 	assert_int_equal(v->n_limits, 2);
 	assert_int_equal(v->limits[0].per_ms, 500);
 	assert_int_equal(v->limits[0].burst, 0);
@@ -241,7 +245,7 @@ static const struct { const char *members, *message; } bad_files[] = {
 	{ "'callback':{'secret':'${env:EMPTY}'}", "callback/secret: the environment variable EMPTY is empty" },
 	{ "'callback':{'secret':'${file:secret}'}", "callback/secret: ${file:} takes an absolute path, not \"secret\"" },
 	{ "'callback':{'secret':'${file:/no/such}'}", "callback/secret: cannot open /no/such: No such file or directory" },
-	{ "'callback':{'secret':'${job:request_id}'}", "callback/secret: ${job:...} is only known in header values and in poll/url" },
+	{ "'callback':{'secret':'${job:request_id}'}", "callback/secret: ${job:request_id} is not known here" },
 	{ "'response':{'trim_strings':1}", "response/trim_strings: must be true or false" },
 	{ "'response':{'remove':['']}", "response/remove: would remove the whole result" },
 	{ "'response':{'remove':[1]}", "response/remove: must be a string" },
@@ -256,19 +260,17 @@ static const struct { const char *request, *message; } bad_requests[] = {
 	{ "{'url':'http://h/a b'}", "request/url: holds a character that must be percent-encoded" },
 	{ "{'url':'${env:TOKEN}'}", "request/url: must begin with http:// or https://" },
 	{ "{'url':'http://h/${env:URL'}", "request/url: \"${\" without \"}\"" },
-	{ "{'url':'http://h/${foo}'}", "request/url: ${foo} is not known, only ${env:NAME}, ${file:/path} and ${job:...}" },
-	{ "{'url':'http://h/','method':'DELETE'}", "request/method: must be \"POST\", \"PUT\", \"PATCH\" or \"GET\"" },
+	{ "{'url':'http://h/${foo}'}", "request/url: ${foo} is not known here" },
 	{ "{'url':'http://h/','timeout_ms':600001}", "request/timeout_ms: 600001 is not between 1 and 600000" },
 	{ "{'url':'http://h/','max_response_bytes':15728641}", "request/max_response_bytes: 15728641 is not between 1024 and 15728640" },
 	{ "{'url':'http://h/','headers':{'A B':'x'}}", "request/headers/A B: is not a header name" },
 	{ "{'url':'http://h/','headers':{'':'x'}}", "request/headers/: is empty" },
 	{ "{'url':'http://h/','headers':{'A':1}}", "request/headers/A: must be a string" },
-	{ "{'url':'http://h/','headers':{'A':'x','a':'y'}}", "request/headers/a: is there twice" },
+	{ "{'url':'http://h/','headers':{'A':'x','a':'y'}}", "request/headers/a: a is there twice" },
 	{ "{'url':'http://h/','headers':{'A':'x\\ny'}}", "request/headers/A: holds a control character" },
 	{ "{'url':'http://h/','headers':{'A':'${env:TWO_LINES}'}}", "request/headers/A: holds a control character" },
 	{ "{'url':'http://h/','headers':{'content-length':'1'}}", "request/headers/content-length: cannot be set" },
-	{ "{'url':'http://h/','headers':{'A':'${job:payload}'}}",
-	  "request/headers/A: ${job:payload} is not known, only ${job:request_id} and ${job:callback_url}" },
+	{ "{'url':'http://h/','headers':{'A':'${job:payload}'}}", "request/headers/A: ${job:payload} is not known here" },
 	{ "{'url':'http://h/','headers':[]}", "request/headers: must be an object of names and values" },
 };
 
@@ -359,8 +361,7 @@ static const struct { const char *members, *message; } bad_polls[] = {
 	{ "'url':'http://h/status'", "poll/url: names no job: ${job:vendor_job_id} or ${job:request_id} has to be in it" },
 	{ "'url':'http://${job:request_id}/'", "poll/url: has a reference before its path" },
 	{ "'url':'ftp://h/${job:request_id}'", "poll/url: must begin with http:// or https://" },
-	{ "'url':'http://h/${job:callback_url}'",
-	  "poll/url: ${job:callback_url} is not known, only ${job:vendor_job_id} and ${job:request_id}" },
+	{ "'url':'http://h/${job:callback_url}'", "poll/url: ${job:callback_url} is not known here" },
 	{ "'url':'http://h/${job:vendor_job_id}'", "response/job_id: is missing, poll/url needs it" },
 	{ "'url':'http://h/${job:request_id}','url_at':'/u'", "poll/url_at: poll/url says already where to ask" },
 	{ "'url_at':'u'", "poll/url_at: must be a JSON Pointer: empty, or beginning with '/'" },

@@ -1,0 +1,255 @@
+/* The reader of auth: how our calls show who we are.
+ *
+ * All kinds but hmac are known at load and become a header or a query parameter like any other. */
+#include "mem.h"
+#include "signature.h"
+#include "vendor_priv.h"
+
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { MEMBERS_MAX = 8, PATH_SIZE = 64 };
+
+/* ---- Kinds ---- */
+
+static enum err add_header(const struct reader *r, const char *member, const char *name, const char *value)
+{
+	const struct member m = { .path = member };
+
+	vendor__at(r, &m);
+	return vendor__add_header(r, &m, &m, name, value, 0);
+}
+
+static enum err use_bearer(const struct reader *r, const struct auth_texts *texts)
+{
+	char *value = mem_printf("Bearer %s", texts->token);
+	enum err err = add_header(r, "auth/token", "Authorization", value);
+
+	vendor__wipe(value);
+	return err;
+}
+
+static enum err resolve(const struct reader *r, const char *member, const char *text, char **out)
+{
+	const struct member m = { .path = member };
+	struct err_text reason = { "" };
+
+	vendor__at(r, &m);
+	if (vendor__resolve(r, text, NULL, out, &reason) != ERR_OK)
+		return vendor__fail(r, &m, "%s", reason.text);
+	return ERR_OK;
+}
+
+static char *basic_credentials(const char *user, const char *password)
+{
+	char *pair = mem_printf("%s:%s", user, password);
+	size_t len = strlen(pair);
+	char *value = mem_alloc(strlen("Basic ") + 4 * (len / 3 + 1) + 1);
+
+	strcpy(value, "Basic ");
+	EVP_EncodeBlock((unsigned char *)value + strlen("Basic "), (const unsigned char *)pair, (int)len);
+	vendor__wipe(pair);
+	return value;
+}
+
+static enum err use_basic(const struct reader *r, const struct auth_texts *texts)
+{
+	char *user = NULL, *password = NULL, *value;
+	enum err err = resolve(r, "auth/user", texts->user, &user);
+
+	if (err == ERR_OK && strchr(user, ':'))
+		err = vendor__fail(r, &(struct member){ .path = "auth/user" }, "holds a ':', which ends the name");
+	err = vendor__go_on(r, err);
+	if (err == ERR_OK)
+		err = resolve(r, "auth/password", texts->password, &password);
+	if (err == ERR_OK && user) {
+		value = basic_credentials(user, password);
+		err = add_header(r, "auth/user", "Authorization", value);
+		vendor__wipe(value);
+	}
+	vendor__wipe(user);
+	vendor__wipe(password);
+	return err;
+}
+
+/* In the header or the query, as auth/in says. */
+static enum err place(const struct reader *r, const struct auth_texts *texts, const char *value, unsigned allowed)
+{
+	const struct member name_member = { .path = "auth/name" }, value_member = { .path = "auth/value" };
+	struct template_rules rules = vendor__rules(r, allowed);
+	struct err_text reason = { "" };
+
+	vendor__at(r, &value_member);
+	if (texts->in == PLACE_HEADER)
+		return vendor__add_header(r, &name_member, &value_member, texts->name, value, allowed);
+	if (template_add_pair(&r->vendor->credentials, texts->name, value, ESCAPE_QUERY, &rules, &reason) != ERR_OK)
+		return vendor__fail(r, &value_member, "%s", reason.text);
+	return ERR_OK;
+}
+
+static enum err use_api_key(const struct reader *r, const struct auth_texts *texts)
+{
+	return place(r, texts, texts->value, 0);
+}
+
+static enum err read_key(const struct reader *r, const struct auth_texts *texts, struct vendor_signing *signing)
+{
+	struct err_text reason = { "" };
+	char *secret;
+	enum err err = resolve(r, "auth/secret", texts->secret, &secret);
+
+	if (err)
+		return err;
+	err = signature_key(secret, (enum key_encoding)texts->secret_encoding, &signing->key, &signing->key_len, &reason);
+	vendor__wipe(secret);
+	return err ? vendor__fail(r, &(struct member){ .path = "auth/secret" }, "%s", reason.text) : ERR_OK;
+}
+
+static enum err read_message(const struct reader *r, const struct auth_texts *texts, struct vendor_signing *signing)
+{
+	const struct member m = { .path = "auth/message" };
+	struct template_rules rules = vendor__rules(r, REFERS_TO_JOB | REFERS_TO_REQUEST);
+	struct err_text reason = { "" };
+
+	vendor__at(r, &m);
+	if (template_add(&signing->message, texts->message, ESCAPE_NONE, &rules, &reason) != ERR_OK)
+		return vendor__fail(r, &m, "%s", reason.text);
+	return ERR_OK;
+}
+
+static enum err use_hmac(const struct reader *r, const struct auth_texts *texts)
+{
+	static const char *const digests[] = { "SHA256", "SHA512" };   /* what libcrypto calls DIGESTS */
+	static const char signature[] = "${request:signature}";
+	const struct member value_member = { .path = "auth/value" };
+	const char *value = texts->value ? texts->value : signature;
+	struct vendor_signing *signing = &r->vendor->signing;
+	enum err err;
+
+	signing->digest = digests[texts->algorithm];
+	signing->base64 = texts->encoding == SIGNATURE_BASE64;
+	err = vendor__go_on(r, read_key(r, texts, signing));
+	if (err == ERR_OK)
+		err = vendor__go_on(r, read_message(r, texts, signing));
+	vendor__at(r, &value_member);
+	if (err == ERR_OK && !strstr(value, signature))
+		err = vendor__fail(r, &value_member, "does not hold %s", signature);
+	if (err == ERR_OK)
+		err = place(r, texts, value, REFERS_TO_JOB | REFERS_TO_SIGNATURE);
+	return err;
+}
+
+/* Members that a kind needs, and others that it takes; in the order of AUTH_KINDS. */
+static const struct kind {
+	const char *needs[MEMBERS_MAX], *takes[MEMBERS_MAX];
+	enum err (*use)(const struct reader *r, const struct auth_texts *texts);
+} kinds[] = {
+	{ { "token" }, { NULL }, use_bearer },
+	{ { "user" }, { "password" }, use_basic },
+	{ { "name", "value" }, { "in" }, use_api_key },
+	{ { "name", "secret" }, { "in", "value", "secret_encoding", "algorithm", "encoding", "message" }, use_hmac },
+};
+static const char *const kind_names[] = { AUTH_KINDS };
+
+enum { KIND_COUNT = sizeof(kinds) / sizeof(kinds[0]) };
+_Static_assert(sizeof(kind_names) / sizeof(kind_names[0]) == KIND_COUNT, "each of AUTH_KINDS has a row");
+
+/* ---- Reading ---- */
+
+static bool is_among(const char *const names[MEMBERS_MAX], const char *name)
+{
+	for (int i = 0; i < MEMBERS_MAX && names[i]; i++)
+		if (strcmp(names[i], name) == 0)
+			return true;
+	return false;
+}
+
+static bool is_of_kind(const struct kind *kind, const char *name)
+{
+	return strcmp(name, "type") == 0 || is_among(kind->needs, name) || is_among(kind->takes, name);
+}
+
+static enum err check_needs(const struct reader *r, struct json_object *object, int kind, bool *has_all)
+{
+	char path[PATH_SIZE];
+	const struct member m = { .path = path };
+
+	*has_all = true;
+	for (int i = 0; i < MEMBERS_MAX && kinds[kind].needs[i]; i++) {
+		enum err err;
+
+		if (json_object_object_get_ex(object, kinds[kind].needs[i], NULL))
+			continue;
+		*has_all = false;
+		snprintf(path, sizeof(path), "auth/%s", kinds[kind].needs[i]);
+		err = vendor__go_on(r, vendor__fail(r, &m, "is missing, type %s needs it", kind_names[kind]));
+		if (err)
+			return err;
+	}
+	return ERR_OK;
+}
+
+/* A member of another kind is a misunderstanding, and perhaps a call that nobody signs. */
+static enum err refuse_others(const struct reader *r, struct json_object *object, int kind)
+{
+	char path[PATH_SIZE];
+	const struct member m = { .path = path };
+
+	json_object_object_foreach(object, name, unused) {
+		enum err err;
+
+		(void)unused;
+		if (is_of_kind(&kinds[kind], name))
+			continue;
+		snprintf(path, sizeof(path), "auth/%s", name);
+		err = vendor__go_on(r, vendor__fail(r, &m, "type %s has no use for it", kind_names[kind]));
+		if (err)
+			return err;
+	}
+	return ERR_OK;
+}
+
+static void free_texts(struct auth_texts *texts)
+{
+	char *const all[] = { texts->token, texts->user, texts->password, texts->name, texts->value, texts->secret,
+	                      texts->message };
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		vendor__wipe(all[i]);
+}
+
+enum err vendor__read_auth(const struct reader *r, const struct member *m, struct json_object *value, void *field)
+{
+	struct auth_texts texts = { 0 };
+	struct reader inside = *r;
+	bool has_all = false;
+	enum err err;
+
+	(void)m, (void)field;
+	inside.group = inside.shown = "auth/";
+	inside.base = (char *)&texts;
+	err = vendor__read_group(&inside, value);
+	if (err == ERR_OK)
+		err = check_needs(r, value, texts.type, &has_all);
+	if (err == ERR_OK)
+		err = refuse_others(r, value, texts.type);
+	if (err == ERR_OK && has_all)
+		err = kinds[texts.type].use(r, &texts);
+	free_texts(&texts);
+	return err;
+}
+
+struct json_object *vendor__show_auth(struct json_object *value)
+{
+	struct json_object *shown = json_object_new_object(), *type;
+	const char *name = json_object_object_get_ex(value, "type", &type) ? json_object_get_string(type) : "";
+	int kind = 0;
+
+	while (kind < KIND_COUNT - 1 && strcmp(kind_names[kind], name) != 0)
+		kind++;
+	json_object_object_foreach(value, member, entry)
+		if (is_of_kind(&kinds[kind], member))
+			json_object_object_add(shown, member, json_object_get(entry));
+	return shown;
+}

@@ -1,0 +1,240 @@
+/* The readers of what makes a request: method, URL, query, headers, body. */
+#include "json_strict.h"
+#include "mem.h"
+#include "vendor_priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+enum { PATH_SIZE = 256, NAME_SHOWN = 64 };
+
+static const char *const method_names[] = { METHODS };
+/* In their order. */
+static const struct { bool takes_body, has_body; } methods[] = {
+	{ true, true }, { true, true }, { true, true }, { false, false }, { true, false }
+};
+
+enum { METHOD_COUNT = sizeof(methods) / sizeof(methods[0]) };
+_Static_assert(sizeof(method_names) / sizeof(method_names[0]) == METHOD_COUNT, "each of METHODS has a row");
+
+static bool takes_body(const char *method)
+{
+	size_t i = 0;
+
+	while (strcmp(method_names[i], method) != 0)
+		i++;
+	return methods[i].takes_body;
+}
+
+enum err vendor__read_method(const struct reader *r, const struct member *m, struct json_object *value, void *field)
+{
+	size_t which;
+	enum err err = vendor__read_word(r, m, value, method_names, METHOD_COUNT, &which);
+
+	if (err)
+		return err;
+	*(char **)field = mem_strdup(method_names[which]);
+	r->vendor->body_kind = methods[which].has_body ? BODY_PAYLOAD : BODY_NONE;
+	return ERR_OK;
+}
+
+/* ---- Objects of names and texts ---- */
+
+typedef enum err add_pair_fn(const struct reader *r, const struct member *m, const char *name, const char *text,
+                             void *arg);
+
+/* Calls add for each pair of a member's value, as a member of its own. */
+static enum err add_pairs(const struct reader *r, const struct member *m, struct json_object *object, add_pair_fn *add,
+                          void *arg)
+{
+	struct member pair = *m;
+	struct buffer path;
+	enum err err = ERR_OK;
+
+	if (!json_object_is_type(object, json_type_object))
+		return vendor__fail(r, m, "must be an object of names and values");
+	if (m->max && json_object_object_length(object) > m->max)
+		return vendor__fail(r, m, "has more than %lld members", (long long)m->max);
+	buffer_init(&path, PATH_SIZE);
+	json_object_object_foreach(object, name, value) {
+		const char *text = vendor__string(value);
+
+		buffer_reset(&path);
+		buffer_printf(&path, "%s/", m->path);
+		json_pointer_put(&path, name, strnlen(name, NAME_SHOWN));
+		pair.path = path.data;
+		vendor__at(r, &pair);
+		err = vendor__go_on(r, text ? add(r, &pair, name, text, arg) : vendor__fail(r, &pair, "must be a string"));
+		if (err)
+			break;
+	}
+	buffer_deinit(&path);
+	return err;
+}
+
+/* ---- URL and query ---- */
+
+/* Whom we call is the vendor file's alone to say. */
+static const char *bad_url(const struct template *url)
+{
+	const char *beginning = template_beginning(url), *host = strstr(beginning, "://");
+
+	if (url->n_references && host && !strpbrk(host + 3, "/?"))
+		return "must have its host, and a '/' or '?' after it, before what is only known at a call";
+	if (!url->n_references && template_url_has_dots(beginning))
+		return "has a path segment that is \".\" or \"..\"";
+	return vendor__bad_url(beginning);
+}
+
+enum err vendor__read_url(const struct reader *r, const struct member *m, struct json_object *value, void *field)
+{
+	struct template_rules rules = vendor__rules(r, REFERS_TO_JOB);
+	const char *text = vendor__string(value);
+	struct err_text reason = { "" };
+
+	if (!text)
+		return vendor__fail(r, m, "must be a string");
+	if (template_add(field, text, ESCAPE_URL, &rules, &reason) != ERR_OK)
+		return vendor__fail(r, m, "%s", reason.text);
+	r->vendor->url = mem_strdup(template_beginning(field));
+	return bad_url(field) ? vendor__fail(r, m, "%s", bad_url(field)) : ERR_OK;
+}
+
+/* Of the query or a form. */
+struct list { enum template_escape escape; struct template *out; };
+
+static enum err add_to_list(const struct reader *r, const struct member *m, const char *name, const char *text, void *arg)
+{
+	const struct list *list = arg;
+	struct template_rules rules = vendor__rules(r, REFERS_TO_JOB);
+	struct err_text reason = { "" };
+
+	if (template_add_pair(list->out, name, text, list->escape, &rules, &reason) != ERR_OK)
+		return vendor__fail(r, m, "%s", reason.text);
+	return ERR_OK;
+}
+
+enum err vendor__read_query(const struct reader *r, const struct member *m, struct json_object *value, void *field)
+{
+	(void)field;
+	return add_pairs(r, m, value, add_to_list, &(struct list){ ESCAPE_QUERY, &r->vendor->call_url });
+}
+
+/* ---- Headers ---- */
+
+static struct vendor_header *find_header(const struct vendor *vendor, const char *name)
+{
+	for (size_t i = 0; i < vendor->n_headers; i++)
+		if (strcasecmp(vendor->headers[i].name, name) == 0)
+			return &vendor->headers[i];
+	return NULL;
+}
+
+enum err vendor__add_header(const struct reader *r, const struct member *name_from, const struct member *value_from,
+                            const char *name, const char *value, unsigned allowed)
+{
+	struct template_rules rules = vendor__rules(r, allowed);
+	struct vendor *vendor = r->vendor;
+	struct vendor_header *header;
+	struct err_text reason = { "" };
+
+	if (vendor__bad_header_name(name))
+		return vendor__fail(r, name_from, "%s", vendor__bad_header_name(name));
+	if (find_header(vendor, name))
+		return vendor__fail(r, name_from, "%s is there twice", name);
+	vendor->headers = mem_realloc(vendor->headers, (vendor->n_headers + 1) * sizeof(*vendor->headers));
+	header = &vendor->headers[vendor->n_headers++];
+	*header = (struct vendor_header){ .name = mem_strdup(name) };
+	if (template_add_pair(&header->line, name, value, ESCAPE_HEADER, &rules, &reason) != ERR_OK)
+		return vendor__fail(r, value_from, "%s", reason.text);
+	return ERR_OK;
+}
+
+static enum err add_own_header(const struct reader *r, const struct member *m, const char *name, const char *text,
+                               void *arg)
+{
+	/* The host is no more the job's to say here than in the URL. */
+	bool is_host = strcasecmp(name, "Host") == 0;
+
+	(void)arg;
+	return vendor__add_header(r, m, m, name, text, is_host ? 0 : REFERS_TO_JOB | REFER_BIT(REFER_BODY_SHA256));
+}
+
+enum err vendor__read_headers(const struct reader *r, const struct member *m, struct json_object *value, void *field)
+{
+	(void)field;
+	return add_pairs(r, m, value, add_own_header, NULL);
+}
+
+enum err vendor__complete_request(const struct reader *r)
+{
+	const struct { const char *name, *value; bool wanted; } defaults[] = {
+		{ "Content-Type", r->vendor->is_form ? "application/x-www-form-urlencoded" : "application/json",
+		  r->vendor->body_kind != BODY_NONE },
+		{ "Idempotency-Key", "${job:request_id}", true },
+	};
+	const struct member headers = { .path = "request/headers" }, body = { .path = "request/body" };
+	enum err err = ERR_OK;
+
+	if (r->vendor->is_form && r->vendor->body_kind == BODY_PAYLOAD)
+		return vendor__fail(r, &body, "is missing, a form needs it");
+	for (size_t i = 0; err == ERR_OK && i < sizeof(defaults) / sizeof(defaults[0]); i++) {
+		if (!defaults[i].wanted || find_header(r->vendor, defaults[i].name))
+			continue;
+		err = vendor__add_header(r, &headers, &headers, defaults[i].name, defaults[i].value, REFERS_TO_JOB);
+		/* A poll has no body, may be made twice, and its answer must not be that of the call. */
+		r->vendor->headers[r->vendor->n_headers - 1].calls_only = true;
+	}
+	return err;
+}
+
+/* ---- Body ---- */
+
+enum err vendor__read_body_format(const struct reader *r, const struct member *m, struct json_object *value,
+                                  void *field)
+{
+	static const char *const formats[] = { BODY_FORMATS };
+	size_t which;
+	enum err err = vendor__read_word(r, m, value, formats, sizeof(formats) / sizeof(formats[0]), &which);
+
+	if (err == ERR_OK)
+		*(bool *)field = which == 1;
+	return err;
+}
+
+enum err vendor__read_body(const struct reader *r, const struct member *m, struct json_object *value, void *field)
+{
+	struct template_rules rules = vendor__rules(r, REFERS_TO_JOB);
+	struct vendor *vendor = r->vendor;
+	struct err_text reason = { "" };
+
+	(void)field;
+	/* A method that could not be read is a mistake already. */
+	if (vendor->method && !takes_body(vendor->method))
+		return vendor__fail(r, m, "a %s has none", vendor->method);
+	vendor->body_kind = BODY_TEMPLATE;
+	if (vendor->is_form)
+		return add_pairs(r, m, value, add_to_list, &(struct list){ ESCAPE_FORM, &vendor->body });
+	if (template_add_json(&vendor->body, value, &rules, &reason) != ERR_OK)
+		return vendor__fail(r, m, "%s", reason.text);
+	return ERR_OK;
+}
+
+void vendor__deinit_request(struct vendor *vendor)
+{
+	for (size_t i = 0; i < vendor->n_headers; i++) {
+		free(vendor->headers[i].name);
+		template_deinit(&vendor->headers[i].line);
+	}
+	free(vendor->headers);
+	free(vendor->method);
+	vendor__wipe(vendor->url);
+	template_deinit(&vendor->call_url);
+	template_deinit(&vendor->credentials);
+	template_deinit(&vendor->body);
+	template_deinit(&vendor->signing.message);
+	if (vendor->signing.key)
+		explicit_bzero(vendor->signing.key, vendor->signing.key_len);
+	free(vendor->signing.key);
+}
