@@ -221,12 +221,22 @@ static void add_headers(const char *head, size_t len, struct buf *out)
 	buf_add_str(out, "}");
 }
 
+/* Method, target and version as they came. */
+static void add_request_line(const char *head, size_t len, struct buf *out)
+{
+	const char *eol = memchr(head, '\r', len);
+
+	buf_add_json(out, head, eol ? (size_t)(eol - head) : len);
+}
+
 static void add_kept(const struct calls *calls, uint32_t index, struct buf *out)
 {
 	const struct kept *kept = &calls->kept[index % CALLS_KEPT];
 
 	if (!kept->bytes || kept->call != index)
 		return;
+	buf_add_str(out, ",\"request\":");
+	add_request_line(kept->bytes, kept->head_len, out);
 	buf_add_str(out, ",\"headers\":");
 	add_headers(kept->bytes, kept->head_len, out);
 	buf_add_str(out, ",\"body\":");

@@ -56,8 +56,8 @@ struct calls_totals calls_totals(const struct calls *calls);
 /* Adds a JSON array of up to `limit` calls from number `offset` on, in the order of their recording. */
 void calls_list(const struct calls *calls, uint64_t offset, uint64_t limit, struct buf *out);
 
-/* Adds a JSON array of the calls of one id, oldest first, at most `limit` (the newest), with body and headers where
- * they are kept. */
+/* Adds a JSON array of the calls of one id, oldest first, at most `limit` (the newest), with request line, headers
+ * and body where they are kept. */
 void calls_list_id(const struct calls *calls, const char *id, size_t id_len, uint64_t limit, struct buf *out);
 
 #endif

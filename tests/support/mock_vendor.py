@@ -36,7 +36,7 @@ class MockVendor:
         return self._get("/stats")
 
     def calls(self, request_id):
-        """The calls that came for a job, oldest first, with headers (names in lower case) and body."""
+        """The calls that came for a job, oldest first, with request line, headers (names in lower case) and body."""
         calls = self._get("/calls", id=request_id)
         for call in calls:
             call["headers"] = {name.lower(): value for name, value in call.get("headers", {}).items()}

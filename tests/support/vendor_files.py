@@ -5,6 +5,8 @@ import pathlib
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 CALLBACK_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+SIGNING_SECRET = "hush-hmac-f00d"
+API_KEY = "hush-key-f00d"
 SYNC_URL = "${env:SYNC_VENDOR_URL}"
 ASYNC_URL = "${env:ASYNC_VENDOR_URL}"
 CALLBACK_HEADERS = {"X-Request-ID": "${job:request_id}", "X-Callback-URL": "${job:callback_url}"}
@@ -22,8 +24,12 @@ def sync_vendor(name, max_attempts=3, base_ms=50, max_ms=400, timeout_ms=2000, *
             "response": {"result": "/data"}, "breaker": QUICK_BREAKER, **more}
 
 
+def with_request(vendor, **members):
+    return {**vendor, "request": {**vendor["request"], **members}}
+
+
 def with_answers_up_to(max_bytes, vendor):
-    return {**vendor, "request": {**vendor["request"], "max_response_bytes": max_bytes}}
+    return with_request(vendor, max_response_bytes=max_bytes)
 
 
 def wary(name, make_vendor):
@@ -44,6 +50,12 @@ def own_id_vendor(name, timeout_seconds=60):
                           response={"job_id": "/job_id"}, max_in_flight=20)  # each waits for its own webhooks
     vendor["request"]["headers"] = {**CALLBACK_HEADERS, "X-Callback-URL": "${env:API_BASE_URL}/vendor-webhook/" + name}
     return vendor
+
+
+def picky(name, per_seconds):
+    """Wants a path of its own for each job, and no more than one call."""
+    return with_request(sync_vendor(name, limits=[{"calls": 1, "per_seconds": per_seconds}]),
+                        url=SYNC_URL + "/people/${payload:/person/id}")
 
 
 def polled_vendor(name, where=None, timeout_seconds=60, timeout_ms=2000, **more):
@@ -94,6 +106,23 @@ VENDORS = [
     polled_vendor("polled-location", where={}),                      # and in a header
     polled_vendor("polled-brief", timeout_seconds=2, timeout_ms=500),
     polled_vendor("polled-limited", limits=[{"calls": 10, "per_seconds": 1}]),
+    # Requests that are made of their jobs. The first is the example of docs/vendors.md.
+    with_request(sync_vendor("mapped"), method="PUT", url=SYNC_URL + "/v2/${payload:/country|GB}/people/${payload:/person/id}",
+                 query={"lang": "${payload:/lang|}", "source": "vendorfetch"},
+                 headers={"X-Reference": "${job:request_id}"},
+                 body={"id": "${payload:/person/id}", "name": "${payload:/person/first} ${payload:/person/last}",
+                       "note": "${payload:/note|}", "sent_at": "${time:rfc3339}"}),
+    with_request(sync_vendor("form"), body_format="form",
+                 body={"number": "${payload:/number}", "country": "${payload:/country|}"}),
+    with_request(sync_vendor("signing", auth={
+        "type": "hmac", "secret": SIGNING_SECRET, "name": "X-Signature", "value": "v1=${request:signature}",
+        "message": "${request:method}\n${request:path}\n${request:query}\n${time:s}\n${request:body}"}),
+        query={"q": "${payload:/q}"}, headers={"X-Timestamp": "${time:s}"}),
+    sync_vendor("keyed", auth={"type": "api_key", "in": "query", "name": "key", "value": API_KEY}),
+    sync_vendor("keyed-unreachable", max_attempts=1, auth={"type": "basic", "user": "acme", "password": API_KEY}) |
+    {"request": {"url": "http://127.0.0.1:1/fetch?key=" + API_KEY, "connect_timeout_ms": 500}, "breaker": NO_BREAKER},
+    picky("picky-window", 60),
+    picky("picky-quota", 3600),
     async_vendor("sturdy-callback", callback={"timeout_seconds": 8}, max_attempts=50, timeout_ms=1000),
 ]
 
