@@ -405,6 +405,15 @@ char *json_text(struct json_object *value, size_t *len)
 	return mem_strndup(text, n);
 }
 
+struct json_object *json_copy(struct json_object *value)
+{
+	struct json_object *copy = NULL;
+
+	if (value && json_object_deep_copy(value, &copy, NULL) != 0)
+		json_parser__made(NULL);
+	return copy;
+}
+
 /* The item of an array for a token of a pointer: digits without a leading zero. */
 static bool item_at(struct json_object *array, const char *token, struct json_object **found)
 {

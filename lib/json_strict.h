@@ -50,6 +50,9 @@ enum err json_strict_compact(const char *text, size_t len, const struct json_lim
 /* Compact text of a value (NULL gives `null`), numbers as they came in; the caller owns it. len may be NULL. */
 char *json_text(struct json_object *value, size_t *len);
 
+/* A value of its own, equal to this one (NULL gives NULL); the caller owns it. */
+struct json_object *json_copy(struct json_object *value);
+
 /* The value at a JSON Pointer ("" = the whole). True if there is one (it may be null, *found NULL). Borrowed
  * from value. */
 bool json_at(struct json_object *value, const char *pointer, struct json_object **found);

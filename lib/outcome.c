@@ -13,7 +13,6 @@
 #include <string.h>
 
 enum {
-	VENDOR_TEXT_BYTES = 500,       /* of the vendor's own words in an error */
 	HISTORY_ENTRY_BYTES_MAX = 64 << 10,
 	SHORTEST_HOLD_MS = 1000,
 };
@@ -105,38 +104,10 @@ static struct rule rule_of(const struct vendor *vendor, const struct answer *ans
 
 /* ---- Words ---- */
 
-static bool is_blank(struct json_object *value)
-{
-	return !value || (json_object_is_type(value, json_type_boolean) && !json_object_get_boolean(value)) ||
-	       (json_object_is_type(value, json_type_string) && json_object_get_string_len(value) == 0);
-}
-
-/* What an error value says: a string, an object's "message", else its JSON. The caller owns it. */
-static char *words_of(struct json_object *error)
-{
-	const char *text = json_string_at(error, "");
-	struct json_object *message;
-	char *json, *words;
-	size_t len;
-
-	if (!text && json_at(error, "/message", &message) && json_object_is_type(message, json_type_string))
-		text = json_object_get_string(message);
-	if (text)
-		return utf8_clean(text, strlen(text), VENDOR_TEXT_BYTES);
-	json = json_text(error, &len);
-	words = utf8_clean(json, len, VENDOR_TEXT_BYTES);
-	free(json);
-	return words;
-}
-
 /* The vendor's own reason in a JSON body, or NULL. The caller owns it. */
 static char *vendor_words(const struct vendor *vendor, struct json_object *body)
 {
-	struct json_object *error;
-
-	if (!vendor->response_error || !json_at(body, vendor->response_error, &error) || is_blank(error))
-		return NULL;
-	return words_of(error);
+	return vendor->response_error ? clean_words_at(vendor, body, vendor->response_error) : NULL;
 }
 
 static char *describe(const struct vendor *vendor, const struct answer *answer, const struct rule *rule)
@@ -146,7 +117,7 @@ static char *describe(const struct vendor *vendor, const struct answer *answer, 
 
 	if (rule->text) {
 		text = mem_strdup(rule->text);
-		words = answer->detail ? utf8_clean(answer->detail, strlen(answer->detail), VENDOR_TEXT_BYTES) : NULL;
+		words = answer->detail ? utf8_clean(answer->detail, strlen(answer->detail), CLEAN_WORDS_BYTES) : NULL;
 	} else {
 		text = mem_printf("vendor answered %d", answer->http_status);
 		if (answer->body_len > 0 &&
@@ -491,8 +462,8 @@ enum err outcome_of_callback(const struct vendor *vendor, struct json_object *bo
 
 	*outcome = (struct outcome){ 0 };
 	/* An empty pointer would make every callback an error. */
-	if (vendor->callback_error[0] != '\0' && json_at(body, vendor->callback_error, &value) && !is_blank(value)) {
-		words = words_of(value);
+	words = vendor->callback_error[0] != '\0' ? clean_words_at(vendor, body, vendor->callback_error) : NULL;
+	if (words) {
 		fail(outcome, mem_printf("vendor called back with an error: %s", words));
 		free(words);
 		return ERR_OK;

@@ -12,6 +12,7 @@
 
 enum {
 	ALIASES_MAX = 16, HEADERS_MAX = 64, QUERY_MAX = 64, STATUSES_MAX = 64, REMOVE_MAX = 256, POLL_VALUES_MAX = 32,
+	RENAMES_MAX = 64, NAMES_MAX = 64,
 	FAR = 1000
 };
 
@@ -137,6 +138,25 @@ static const struct member members[] = {
 	{ "response/trim_strings", TYPE_BOOL, AT(trim_strings), "false", 0, 0, "White space at both ends of strings in results goes." },
 	{ "response/remove", TYPE_POINTERS, AT(remove), "[]", 0, REMOVE_MAX,
 	  "Members of the result that are removed before anybody sees or stores it. `*` stands for all items of an array." },
+
+	{ "response/rename", TYPE_RENAMES, AT(renames), "{}", 0, RENAMES_MAX,
+	  "Places of members and their new names. How results are cleaned, and in which order: [cleaning](#cleaning)." },
+	{ "response/pick", TYPE_PARTS, AT(pick), "[]", 0, REMOVE_MAX, "All that stays. None: all of it." },
+	{ "response/remove_names", TYPE_WORDS, AT(remove_names), "[]", 0, NAMES_MAX,
+	  "Members with these names go, at any depth. `*` in a name is any part of it; upper and lower case are the same." },
+	{ "response/emails", TYPE_PARTS, AT(emails), "[]", 0, REMOVE_MAX, "E-mail addresses here are trimmed and in lower case." },
+	{ "response/phones", TYPE_PARTS, AT(phones), "[]", 0, REMOVE_MAX, "Phone numbers here are written as E.164: `+` and digits." },
+	{ "response/phone_country", TYPE_COUNTRY, AT(phone_country), NULL, 0, 0,
+	  "Country code of phone numbers without one. Not there: they stay as they are." },
+	{ "response/mask", TYPE_PARTS, AT(mask), "[]", 0, REMOVE_MAX, "What is here is masked: `*` for all but its end." },
+	{ "response/mask_names", TYPE_WORDS, AT(mask_names), "[]", 0, NAMES_MAX, "What members with these names hold is masked; as `remove_names`." },
+	{ "response/mask_values", TYPE_KINDS, AT(personal.mask), "[]", 0, NAMES_MAX,
+	  "Personal data of these kinds is masked, wherever it stands in strings and names." },
+	{ "response/remove_values", TYPE_KINDS, AT(personal.remove), "[]", 0, NAMES_MAX,
+	  "The same, but the kind stands instead: `[email]`." },
+	{ "response/mask_keep", TYPE_INT, AT(personal.keep), "4", 0, PERSONAL_KEEP_MAX, "Characters that a mask leaves at the end; never more than half." },
+	{ "response/drop_empty", TYPE_BOOL, AT(drop_empty), "false", 0, 0,
+	  "Members with null, an empty string, `{}` or `[]` go, and what is empty without them." },
 };
 
 enum { MEMBER_COUNT = sizeof(members) / sizeof(members[0]) };
@@ -438,6 +458,18 @@ void vendor__deinit(struct vendor *vendor)
 	free(vendor->response_error);
 	free(vendor->response_job_id);
 	free_list(vendor->remove);
+	for (struct vendor_rename *rename = vendor->renames; rename && rename->from; rename++) {
+		free(rename->from);
+		free(rename->to);
+	}
+	free(vendor->renames);
+	free_list(vendor->pick);
+	free_list(vendor->emails);
+	free_list(vendor->phones);
+	free(vendor->phone_country);
+	free_list(vendor->mask);
+	free_list(vendor->remove_names);
+	free_list(vendor->mask_names);
 	*vendor = (struct vendor){ 0 };
 }
 

@@ -8,6 +8,7 @@
 
 #include "breaker.h"
 #include "err.h"
+#include "personal.h"
 #include "polling.h"
 #include "retry.h"
 #include "template.h"
@@ -44,6 +45,8 @@ struct vendor_signing {
 	bool base64;                /* else hex */
 	struct template message;
 };
+
+struct vendor_rename { char *from; char *to; };      /* a JSON Pointer and a name */
 
 struct vendor {
 	char *name;                 /* [A-Za-z0-9][A-Za-z0-9._-]*, at most VENDOR_NAME_MAX */
@@ -87,6 +90,16 @@ struct vendor {
 	char *response_job_id;       /* the vendor's own id in its acknowledgement, or NULL */
 	bool trim_strings;
 	char **remove;               /* JSON Pointers into the result; NULL-terminated */
+	struct vendor_rename *renames;            /* more of what results are cleaned by (clean.h); all lists end with NULL */
+	char **pick;                 /* JSON Pointers, as the next three: what stays; empty: all */
+	char **emails;
+	char **phones;
+	char *phone_country;         /* digits, or NULL */
+	char **mask;
+	char **remove_names;         /* names of members at any depth, '*' any part of them */
+	char **mask_names;
+	struct personal_rules personal;
+	bool drop_empty;
 };
 
 struct vendor_set;

@@ -47,8 +47,8 @@ static enum err read_pointer(const struct reader *r, const struct member *m, str
 	return read_checked(r, m, value, field, vendor__bad_pointer);
 }
 
-static enum err read_list(const struct reader *r, const struct member *m, struct json_object *value, char ***list,
-                          const char *(*bad)(const char *text))
+enum err vendor__read_list(const struct reader *r, const struct member *m, struct json_object *value, char ***list,
+                           const char *(*bad)(const char *text))
 {
 	struct reader inside = *r;
 	size_t n;
@@ -72,7 +72,7 @@ static enum err read_list(const struct reader *r, const struct member *m, struct
 
 static enum err read_names(const struct reader *r, const struct member *m, struct json_object *value, void *field)
 {
-	return read_list(r, m, value, field, vendor__bad_name);
+	return vendor__read_list(r, m, value, field, vendor__bad_name);
 }
 
 static const char *bad_removal(const char *text)
@@ -82,14 +82,14 @@ static const char *bad_removal(const char *text)
 
 static enum err read_pointers(const struct reader *r, const struct member *m, struct json_object *value, void *field)
 {
-	return read_list(r, m, value, field, bad_removal);
+	return vendor__read_list(r, m, value, field, bad_removal);
 }
 
 static const char *bad_word(const char *text) { return text[0] == '\0' ? "is empty" : NULL; }
 
 static enum err read_words(const struct reader *r, const struct member *m, struct json_object *value, void *field)
 {
-	return read_list(r, m, value, field, bad_word);
+	return vendor__read_list(r, m, value, field, bad_word);
 }
 
 enum err vendor__read_word(const struct reader *r, const struct member *m, struct json_object *value,
@@ -328,6 +328,7 @@ static enum err read_for_editors(const struct reader *r, const struct member *m,
 #define TEXT_SCHEMA "{\"type\":\"string\",\"pattern\":\"^[^\\\\u0000]*$\"}"
 #define QUERY_SCHEMA "{\"type\":\"object\",\"propertyNames\":{\"not\":{\"pattern\":\"[$][{]\"}}," \
 	"\"additionalProperties\":" TEXT_SCHEMA "}"
+#define RENAMES_SCHEMA "{\"type\":\"object\",\"propertyNames\":" REMOVAL_SCHEMA ",\"additionalProperties\":" WORD_SCHEMA "}"
 
 /* Every row fills every column: a type that forgets its schema, or what may be shown of it, fails
  * tests/unit/test_vendor_schema.c, and does not compile with clang -Wextra -Werror. */
@@ -370,6 +371,13 @@ static const struct type types[TYPE_COUNT] = {
 	[TYPE_SECRET_TEXT] = { "secret", read_text, BOUNDS_OF_BYTES, ROWS_OF_NOTHING, TEXT_SCHEMA, vendor__show_secret },
 	[TYPE_WORDS] = { "array of strings", read_words, BOUNDS_OF_ENTRIES, ROWS_OF_NOTHING, LIST_SCHEMA(WORD_SCHEMA),
 	                 vendor__show_all },
+	[TYPE_RENAMES] = { "object", vendor__read_renames, BOUNDS_OF_MEMBERS, ROWS_OF_NOTHING, RENAMES_SCHEMA, vendor__show_all },
+	[TYPE_PARTS] = { "array of JSON Pointers", vendor__read_parts, BOUNDS_OF_ENTRIES, ROWS_OF_NOTHING, LIST_SCHEMA(REMOVAL_SCHEMA),
+	                 vendor__show_all },
+	[TYPE_KINDS] = { "array of words", vendor__read_kinds, BOUNDS_OF_ENTRIES, ROWS_OF_NOTHING,
+	                 LIST_SCHEMA("{\"type\":\"string\"}"), vendor__show_all },
+	[TYPE_COUNTRY] = { "digits", vendor__read_country, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING,
+	                   "{\"type\":\"string\",\"pattern\":\"^[1-9][0-9]{0,2}$\"}", vendor__show_all },
 	[TYPE_POLL_URL] = { "URL", vendor__read_poll_url, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING, URL_SCHEMA("!-#%-~"), vendor__show_url },
 	[TYPE_FOR_EDITORS] = { "string", read_for_editors, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING, TEXT_SCHEMA, vendor__show_all },
 };

@@ -4,6 +4,7 @@
  *   vendor_member.c  a reader for each type of member
  *   vendor_request.c the readers of what makes the request
  *   vendor_auth.c    the reader of auth
+ *   vendor_clean.c   the readers of the rules by which results are cleaned
  *   vendor_poll.c    the reader of poll/url, and checks of the group poll
  *   vendor_value.c   checks of single texts, and ${...} references
  *   vendor_file.c    folder, files, the set and its look-up
@@ -39,7 +40,9 @@ enum member_type {
 	TYPE_BOOL, TYPE_INT, TYPE_INT64, TYPE_SECONDS, TYPE_RATIO, TYPE_STATUSES, TYPE_LIMITS, TYPE_GROUP,
 	TYPE_QUERY, TYPE_BODY_FORMAT, TYPE_BODY, TYPE_AUTH, TYPE_AUTH_KIND, TYPE_AUTH_PLACE, TYPE_KEY_ENCODING, TYPE_DIGEST,
 	TYPE_SIGNATURE_ENCODING, TYPE_TEXT, TYPE_SECRET_TEXT,
-	TYPE_WORDS, TYPE_POLL_URL,
+	TYPE_WORDS,
+	TYPE_RENAMES, TYPE_PARTS, TYPE_KINDS, TYPE_COUNTRY,
+	TYPE_POLL_URL,
 	TYPE_FOR_EDITORS,
 	TYPE_COUNT
 };
@@ -95,6 +98,10 @@ enum err vendor__read_group(const struct reader *r, struct json_object *object);
 
 /* Reads one value into r->base + m->offset, by its type. */
 enum err vendor__read_member(const struct reader *r, const struct member *m, struct json_object *value);
+/* An array of strings, at most m->max, each checked by bad(). *list is NULL-terminated. */
+enum err vendor__read_list(const struct reader *r, const struct member *m, struct json_object *value, char ***list,
+                           const char *(*bad)(const char *text));
+
 /* A string with references, checked as it is once they are resolved. job_names: as for vendor__resolve(). */
 enum err vendor__read_resolved(const struct reader *r, const struct member *m, struct json_object *value,
                                const char *const *job_names, char **field, const char *(*bad)(const char *text));
@@ -128,6 +135,7 @@ typedef enum err vendor_reader_fn(const struct reader *r, const struct member *m
 /* The readers that are not in vendor_member.c. */
 vendor_reader_fn vendor__read_method, vendor__read_url, vendor__read_query, vendor__read_headers;
 vendor_reader_fn vendor__read_body_format, vendor__read_body, vendor__read_auth;
+vendor_reader_fn vendor__read_renames, vendor__read_parts, vendor__read_kinds, vendor__read_country;
 
 /* ---- Types ---- */
 
