@@ -7,6 +7,7 @@
 #include "api.h"
 
 #include "callback.h"
+#include "callback_body.h"
 #include "clock.h"
 #include "crash_point.h"
 #include "json_strict.h"
@@ -15,6 +16,7 @@
 #include "outcome.h"
 #include "signature.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,7 +38,7 @@ struct callback {
 	struct job *job;           /* NULL: none yet, it is to be kept */
 	struct outcome outcome;
 	bool has_outcome;
-	const char *own_id;        /* what the body has at callback.job_id, or NULL; borrows from body */
+	const char *own_id;        /* what header or body say which job it is, or NULL; borrows from request or body */
 	int64_t token_fence;       /* of the attempt whose token the URL carries, or FENCE_ANY */
 };
 
@@ -133,7 +135,23 @@ static enum err get_by_own_id(struct callback *c)
 
 /* ---- Which job ---- */
 
-/* By the id in the body if that is one of ours, else by the one in the URL that we gave the vendor, else by
+/* What the header has that the vendor file names, or NULL. */
+static const char *id_header(const struct callback *c)
+{
+	char *cgi_name;
+	const char *value;
+
+	if (!c->vendor->callback_job_id_header)
+		return NULL;
+	cgi_name = mem_printf("HTTP_%s", c->vendor->callback_job_id_header);
+	for (char *letter = cgi_name; *letter; letter++)
+		*letter = *letter == '-' ? '_' : (char)toupper((unsigned char)*letter);
+	value = request_header(c->request, cgi_name);
+	free(cgi_name);
+	return value;
+}
+
+/* By the id in the body (or its header) if that is one of ours, else by the one in the URL that we gave the vendor, else by
  * the vendor's own id in the body. A vendor's own ids may look like ours, so an unknown one is looked up as
  * its own, too. */
 static enum err look_up(struct callback *c)
@@ -166,8 +184,7 @@ static bool find_job(struct callback *c)
 {
 	enum err err;
 
-	if (c->vendor->callback_job_id)
-		c->own_id = json_string_at(c->body, c->vendor->callback_job_id);
+	c->own_id = callback_body_job_id(c->vendor, id_header(c), c->body);
 	c->store = store_link_get(c->api->link, NULL);
 	if (!c->store)
 		return unavailable(c);

@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "json_strict.h"
 #include "mem.h"
+#include "outcome_priv.h"
 #include "utf8.h"
 
 #include <limits.h>
@@ -25,6 +26,7 @@ enum verdict {
 	VERDICT_REFUSE,    /* fails, and costs no attempt: nobody was called */
 	VERDICT_RETRY,     /* costs an attempt */
 	VERDICT_RETURN,    /* costs none */
+	VERDICT_NO_DATA,   /* complete, with what the vendor file has for that */
 };
 
 /* When a returned or retried job goes again, and whether others wait, too. */
@@ -102,6 +104,46 @@ static struct rule rule_of(const struct vendor *vendor, const struct answer *ans
 	return rule;
 }
 
+/* By the vendor file's verdicts. That it has nothing, or will never have it for this job, is no trouble of the vendor. */
+static const struct rule said_rules[SAYS_COUNT] = {
+	[SAYS_SUCCESS] = { NULL, NULL, VERDICT_ACCEPT, PACE_NOW, HEALTH_SUCCESS },
+	[SAYS_RETRY]   = { NULL, NULL, VERDICT_RETRY, PACE_BACKOFF, HEALTH_FAILURE },
+	[SAYS_FAIL]    = { NULL, NULL, VERDICT_FAIL, PACE_NOW, HEALTH_SUCCESS },
+	[SAYS_NO_DATA] = { "no_data", NULL, VERDICT_NO_DATA, PACE_NOW, HEALTH_SUCCESS },
+};
+
+/* A refusal that may be tried again says nothing of the vendor, as 408 does not. */
+static bool is_refusal(int http_status) { return http_status >= 300 && http_status < 500; }
+
+/* The rule of the tables (*by is 0), unless the vendor file says what such an answer means (*by is which of its rules,
+ * counted from 1). What costs nothing, a 429, is not asked; what a poll's answer means the group poll says. */
+static struct rule rule_of_body(const struct vendor *vendor, const struct job *job, const struct answer *answer,
+                                size_t *by)
+{
+	const struct verdict_rules *rules = &vendor->response_verdicts;
+	struct rule rule = rule_of(vendor, answer);
+	struct json_object *body = NULL;
+	enum saying saying;
+	size_t index;
+	bool readable;
+
+	*by = 0;
+	if (rules->n == 0 || job->phase == PHASE_POLLING || answer->transport != TRANSPORT_ANSWERED ||
+	    rule.verdict == VERDICT_RETURN)
+		return rule;
+	readable = verdict_needs_body(rules) &&
+	           json_strict_parse(answer->body, answer->body_len, &JSON_LIMITS_DEFAULT, &body, NULL, 0, NULL) == ERR_OK;
+	saying = verdict_of(rules, answer->http_status, body, readable, &index);
+	json_object_put(body);
+	if (saying == SAYS_NOTHING)
+		return rule;
+	rule = said_rules[saying];
+	*by = index + 1;
+	if (saying == SAYS_RETRY && is_refusal(answer->http_status))
+		rule.health = HEALTH_SUCCESS;
+	return rule;
+}
+
 /* ---- Words ---- */
 
 /* The vendor's own reason in a JSON body, or NULL. The caller owns it. */
@@ -140,6 +182,14 @@ static void add_words(struct outcome *outcome, const char *words)
 	outcome->error = error;
 }
 
+void outcome__add_place(struct outcome *outcome, const char *rules, size_t index)
+{
+	char words[64];
+
+	snprintf(words, sizeof(words), " (%s/%zu)", rules, index);
+	add_words(outcome, words);
+}
+
 /* polls: of an answer to the last of so many, else 0. */
 static char *history_entry(int attempt, int polls, const struct answer *answer, const struct rule *rule, const char *error,
                            int64_t now)
@@ -169,14 +219,13 @@ static char *history_entry(int attempt, int polls, const struct answer *answer, 
 
 /* ---- Accepted ---- */
 
-static void fail(struct outcome *outcome, char *error)
+void outcome__fail(struct outcome *outcome, char *error)
 {
 	outcome->kind = OUTCOME_FAILED;
 	outcome->error = error;
 }
 
-/* Takes a reference of its own to value, which it changes. */
-static void complete(const struct vendor *vendor, struct json_object *value, struct outcome *outcome)
+void outcome__complete(const struct vendor *vendor, struct json_object *value, struct outcome *outcome)
 {
 	value = clean_result(vendor, value ? json_object_get(value) : NULL);
 	outcome->kind = OUTCOME_COMPLETE;
@@ -191,18 +240,25 @@ static void accept_result(const struct vendor *vendor, const struct answer *answ
 	char *words;
 
 	if (json_strict_parse(answer->body, answer->body_len, &JSON_LIMITS_DEFAULT, &body, NULL, 0, &why) != ERR_OK) {
-		fail(outcome, mem_printf("vendor answered %d, but its body cannot be read: %s", answer->http_status, why.text));
+		outcome__fail(outcome, mem_printf("vendor answered %d, but its body cannot be read: %s", answer->http_status,
+		                                  why.text));
 		return;
 	}
 	if (json_at(body, vendor->response_result, &value)) {
-		complete(vendor, value, outcome);
+		outcome__complete(vendor, value, outcome);
 	} else {
 		words = vendor_words(vendor, body);
-		fail(outcome, mem_printf("vendor answered %d, but there is nothing at %s in its body%s%s", answer->http_status,
-		                         vendor->response_result, words ? ": " : "", words ? words : ""));
+		outcome__fail(outcome, mem_printf("vendor answered %d, but there is nothing at %s in its body%s%s",
+		                                  answer->http_status, vendor->response_result, words ? ": " : "", words ? words : ""));
 		free(words);
 	}
 	json_object_put(body);
+}
+
+void outcome__no_data(const struct vendor *vendor, struct outcome *outcome)
+{
+	outcome->kind = OUTCOME_COMPLETE;
+	outcome->result = mem_strdup(vendor->no_data_result);
 }
 
 /* The body as JSON, which the caller puts, or NULL. */
@@ -337,7 +393,7 @@ static void accept_for_polls(const struct vendor *vendor, const struct job *job,
 		outcome->retry_at = next_poll_at(vendor, answer, 0, outcome->deadline_at, now, random, 0);
 		outcome->poll = polling_memory_text(&memory);
 	} else {
-		fail(outcome, mem_printf("vendor answered %d, but %s", answer->http_status, why.text));
+		outcome__fail(outcome, mem_printf("vendor answered %d, but %s", answer->http_status, why.text));
 	}
 	polling_memory_deinit(&memory);
 	json_object_put(body);
@@ -352,22 +408,23 @@ static enum polling_says accept_status(const struct vendor *vendor, const struct
 	char *words;
 
 	if (json_strict_parse(answer->body, answer->body_len, &JSON_LIMITS_DEFAULT, &body, NULL, 0, &why) != ERR_OK) {
-		fail(outcome, mem_printf("vendor answered %d, but its body cannot be read: %s", answer->http_status, why.text));
+		outcome__fail(outcome, mem_printf("vendor answered %d, but its body cannot be read: %s", answer->http_status,
+		                                  why.text));
 		return POLL_UNUSABLE;
 	}
 	says = polling_read(&vendor->poll, body);
 	words = vendor_words(vendor, body);
 	if (says == POLL_FAILED)
-		fail(outcome, mem_printf("vendor answered that the job is \"%s\"%s%s", polling_state(&vendor->poll, body),
-		                         words ? ": " : "", words ? words : ""));
+		outcome__fail(outcome, mem_printf("vendor answered that the job is \"%s\"%s%s", polling_state(&vendor->poll, body),
+		                                  words ? ": " : "", words ? words : ""));
 	else if (says == POLL_UNUSABLE)
-		fail(outcome, mem_printf("vendor answered %d, but there is no state at \"%s\" in its body%s%s",
-		                         answer->http_status, vendor->poll.state, words ? ": " : "", words ? words : ""));
+		outcome__fail(outcome, mem_printf("vendor answered %d, but there is no state at \"%s\" in its body%s%s",
+		                                  answer->http_status, vendor->poll.state, words ? ": " : "", words ? words : ""));
 	else if (says == POLL_DONE && json_at(body, vendor->poll.result, &value))
-		complete(vendor, value, outcome);
+		outcome__complete(vendor, value, outcome);
 	else if (says == POLL_DONE)
-		fail(outcome, mem_printf("vendor answered that the job is done, but there is nothing at %s in its body",
-		                         vendor->poll.result));
+		outcome__fail(outcome, mem_printf("vendor answered that the job is done, but there is nothing at %s in its body",
+		                                  vendor->poll.result));
 	free(words);
 	json_object_put(body);
 	return says == POLL_DONE && outcome->kind == OUTCOME_FAILED ? POLL_UNUSABLE : says;
@@ -395,7 +452,7 @@ static void outcome_of_poll(const struct vendor *vendor, const struct job *job, 
 		says = accept_status(vendor, answer, outcome);
 	} else {
 		says = says_by_rule(&rule, answer);
-		fail(outcome, describe(vendor, answer, &rule));
+		outcome__fail(outcome, describe(vendor, answer, &rule));
 	}
 	if (answer->transport != TRANSPORT_NOT_SENT) {
 		memory.polls++;
@@ -419,7 +476,8 @@ static int costs_attempt(enum verdict verdict) { return verdict != VERDICT_RETUR
 void outcome_of_answer(const struct vendor *vendor, const struct job *job, const struct answer *answer, int64_t now,
                        uint32_t random, struct outcome *outcome)
 {
-	struct rule rule = rule_of(vendor, answer);
+	size_t by;
+	struct rule rule = rule_of_body(vendor, job, answer, &by);
 
 	*outcome = (struct outcome){ .attempts_add = costs_attempt(rule.verdict), .health = rule.health,
 	                             .hold_ms = outcome_hold_ms(vendor, answer) };
@@ -427,7 +485,9 @@ void outcome_of_answer(const struct vendor *vendor, const struct job *job, const
 		outcome_of_poll(vendor, job, answer, now, random, outcome);
 		return;
 	}
-	if (rule.verdict == VERDICT_ACCEPT && vendor->mode == VENDOR_ASYNC) {
+	if (rule.verdict == VERDICT_NO_DATA) {
+		outcome__no_data(vendor, outcome);
+	} else if (rule.verdict == VERDICT_ACCEPT && vendor->mode == VENDOR_ASYNC) {
 		accept_acknowledgement(vendor, job, answer, now, outcome);
 	} else if (rule.verdict == VERDICT_ACCEPT) {
 		if (vendor->mode == VENDOR_POLL)
@@ -437,52 +497,14 @@ void outcome_of_answer(const struct vendor *vendor, const struct job *job, const
 		if (outcome->kind == OUTCOME_FAILED && vendor->retry_bad_body)
 			rule = bad_body_rule;
 	} else {
-		fail(outcome, describe(vendor, answer, &rule));
+		outcome__fail(outcome, describe(vendor, answer, &rule));
+		if (by)
+			outcome__add_place(outcome, "response/verdicts", by - 1);
 	}
 	if (rule.verdict == VERDICT_RETRY || rule.verdict == VERDICT_RETURN)
 		put_off(vendor, job, answer, &rule, now, random, outcome);
 	if (outcome->attempts_add)
 		outcome->history_entry = history_entry(job->attempts + 1, 0, answer, &rule, outcome->error, now);
-}
-
-/* ---- Callbacks ---- */
-
-static bool says_failed(struct json_object *body)
-{
-	const char *status = json_string_at(body, "/status");
-
-	return status && (strcmp(status, "failed") == 0 || strcmp(status, "error") == 0);
-}
-
-enum err outcome_of_callback(const struct vendor *vendor, struct json_object *body, struct outcome *outcome,
-                             struct err_text *why)
-{
-	struct json_object *value, *copy = NULL;
-	char *words;
-
-	*outcome = (struct outcome){ 0 };
-	/* An empty pointer would make every callback an error. */
-	words = vendor->callback_error[0] != '\0' ? clean_words_at(vendor, body, vendor->callback_error) : NULL;
-	if (words) {
-		fail(outcome, mem_printf("vendor called back with an error: %s", words));
-		free(words);
-		return ERR_OK;
-	}
-	if (says_failed(body)) {
-		fail(outcome, mem_printf("vendor called back with status \"%s\"", json_string_at(body, "/status")));
-		return ERR_OK;
-	}
-	if (!json_at(body, vendor->callback_result, &value))
-		return err_set(why, ERR_INVALID, "there is neither a result at \"%s\" nor an error at \"%s\"",
-		               vendor->callback_result, vendor->callback_error);
-	/* Cleaning changes its value, and the body is not ours. */
-	if (value && json_object_deep_copy(value, &copy, NULL) != 0) {
-		fputs("out of memory\n", stderr);
-		abort();
-	}
-	complete(vendor, copy, outcome);
-	json_object_put(copy);
-	return ERR_OK;
 }
 
 void outcome_deinit(struct outcome *outcome)

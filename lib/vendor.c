@@ -12,7 +12,8 @@
 
 enum {
 	ALIASES_MAX = 16, HEADERS_MAX = 64, QUERY_MAX = 64, STATUSES_MAX = 64, REMOVE_MAX = 256, POLL_VALUES_MAX = 32,
-	RENAMES_MAX = 64, NAMES_MAX = 64,
+	RANGES_MAX = 16, VALUES_MAX = 64, NO_DATA_BYTES_MAX = 4096, PLACES_MAX = 16, WORDS_MAX = 32, RENAMES_MAX = 64,
+	NAMES_MAX = 64,
 	FAR = 1000
 };
 
@@ -23,6 +24,7 @@ enum {
 #define AT(field) offsetof(struct vendor, field)
 #define LIMIT_AT(field) offsetof(struct vendor_limit, field)
 #define AUTH_AT(field) offsetof(struct auth_texts, field)
+#define RULE_AT(field) offsetof(struct verdict_rule, field)
 
 const char MEMBER_REQUIRED[] = "";
 
@@ -106,8 +108,17 @@ static const struct member members[] = {
 	  "From the acknowledgement to the callback; after that the job is failed." },
 	{ "callback/secret", TYPE_SECRET, AT(callback_secret), NULL, 0, 0,
 	  "Callbacks must be signed with it (Standard Webhooks). Should be a reference." },
-	{ "callback/job_id", TYPE_POINTER, AT(callback_job_id), "\"/request_id\"", 0, 0, "Where the callback says which job it is for." },
-	{ "callback/result", TYPE_POINTER, AT(callback_result), "\"/data\"", 0, 0, "Where its result is." },
+	{ "callback/job_id", TYPE_PLACES, AT(callback_job_id), "[\"/request_id\",\"/requestId\",\"/job_id\",\"/jobId\",\"/id\"]", 0, PLACES_MAX,
+	  "Where the callback says which job it is for. Of several the first that holds an id of ours, else the first with any." },
+	{ "callback/job_id_header", TYPE_HEADER_NAME, AT(callback_job_id_header), NULL, 0, 0,
+	  "A header of the callback that says so; if it is not there, the body does." },
+	{ "callback/result", TYPE_PLACES, AT(callback_result), "[\"/data\",\"/result\"]", 0, PLACES_MAX,
+	  "Where its result is. Of several the first that is there and not null." },
+	{ "callback/status", TYPE_POINTER, AT(callback_status), "\"/status\"", 0, 0, "Where it has a word that may be one of `failed_values`." },
+	{ "callback/failed_values", TYPE_WORDS, AT(callback_failed), "[\"failed\",\"failure\",\"error\"]", 0, WORDS_MAX,
+	  "With one of these at `status`, in upper or lower case, the job failed." },
+	{ "callback/success", TYPE_POINTER, AT(callback_success), "\"/success\"", 0, 0,
+	  "Where it has a boolean: `false`, the job failed; `true`, it is done, even without a result. An empty pointer: nowhere." },
 	{ "callback/error", TYPE_POINTER, AT(callback_error), "\"/error\"", 0, 0, "Where its error is; there and not empty: the job failed. An empty pointer: nowhere." },
 
 	{ "poll", TYPE_GROUP, 0, "{}", 0, 0, "How a vendor is asked for the result; see [poll](#poll)." },
@@ -139,6 +150,21 @@ static const struct member members[] = {
 	{ "response/remove", TYPE_POINTERS, AT(remove), "[]", 0, REMOVE_MAX,
 	  "Members of the result that are removed before anybody sees or stores it. `*` stands for all items of an array." },
 
+	{ "response/verdicts", TYPE_VERDICTS, AT(response_verdicts), "[]", 0, VERDICT_RULES_MAX,
+	  "What answers mean, in order; the first rule that holds counts. See [what counts as success](#what-counts-as-success)." },
+	{ "response/verdicts/*/statuses", TYPE_RANGES, RULE_AT(statuses), "[]", 0, RANGES_MAX,
+	  "Holds for these only: `404`, `\"500-599\"`. None: for all. Never for 429." },
+	{ "response/verdicts/*/where", TYPE_POINTER, RULE_AT(where), NULL, 0, 0, "A place in the body, for one of the next three." },
+	{ "response/verdicts/*/equals", TYPE_EQUALS, RULE_AT(values), NULL, 0, 0,
+	  "Holds if this is there: a string, a number, `true`, `false`, `null`, `[]` or `{}`." },
+	{ "response/verdicts/*/in", TYPE_VALUES, RULE_AT(values), NULL, 0, VALUES_MAX, "Holds if one of these is there." },
+	{ "response/verdicts/*/exists", TYPE_EXISTS, RULE_AT(test), NULL, 0, 0,
+	  "Holds if anything but `null` is there (`true`), or if not (`false`)." },
+	{ "response/verdicts/*/verdict", TYPE_VERDICT, RULE_AT(verdict), MEMBER_REQUIRED, 0, 0,
+	  "`success`, `retry`, `fail` or `no_data`." },
+	{ "response/no_data_result", TYPE_JSON, AT(no_data_result), "null", 0, NO_DATA_BYTES_MAX,
+	  "The result of a job for which the vendor has nothing." },
+
 	{ "response/rename", TYPE_RENAMES, AT(renames), "{}", 0, RENAMES_MAX,
 	  "Places of members and their new names. How results are cleaned, and in which order: [cleaning](#cleaning)." },
 	{ "response/pick", TYPE_PARTS, AT(pick), "[]", 0, REMOVE_MAX, "All that stays. None: all of it." },
@@ -157,6 +183,16 @@ static const struct member members[] = {
 	{ "response/mask_keep", TYPE_INT, AT(personal.keep), "4", 0, PERSONAL_KEEP_MAX, "Characters that a mask leaves at the end; never more than half." },
 	{ "response/drop_empty", TYPE_BOOL, AT(drop_empty), "false", 0, 0,
 	  "Members with null, an empty string, `{}` or `[]` go, and what is empty without them." },
+
+	{ "callback/verdicts", TYPE_VERDICTS, AT(callback_verdicts), "[]", 0, VERDICT_RULES_MAX,
+	  "What callbacks mean, before `error`, `status` and `success` say it." },
+	{ "callback/verdicts/*/where", TYPE_POINTER, RULE_AT(where), NULL, 0, 0, "A place in the body, for one of the next three." },
+	{ "callback/verdicts/*/equals", TYPE_EQUALS, RULE_AT(values), NULL, 0, 0, "Holds if this is there; as in `response/verdicts`." },
+	{ "callback/verdicts/*/in", TYPE_VALUES, RULE_AT(values), NULL, 0, VALUES_MAX, "Holds if one of these is there." },
+	{ "callback/verdicts/*/exists", TYPE_EXISTS, RULE_AT(test), NULL, 0, 0,
+	  "Holds if anything but `null` is there (`true`), or if not (`false`)." },
+	{ "callback/verdicts/*/verdict", TYPE_CALLBACK_VERDICT, RULE_AT(verdict), MEMBER_REQUIRED, 0, 0,
+	  "`success`, `fail` or `no_data`." },
 };
 
 enum { MEMBER_COUNT = sizeof(members) / sizeof(members[0]) };
@@ -312,14 +348,10 @@ const struct member *vendor__next_in_group(const char *group, const struct membe
 const char *vendor__rows(const struct member *m, char group[VENDOR_GROUP_SIZE])
 {
 	enum rows_of rows = vendor__type(m->type)->rows;
-	const char *end = rows == ROWS_OF_ENTRIES ? "/*/" : "/";
 
 	if (rows == ROWS_OF_NOTHING)
 		return NULL;
-	snprintf(group, VENDOR_GROUP_SIZE, "%s%s", m->path, end);
-	for (const struct member *other = members; !vendor__next_in_group(group, NULL) && other < members + MEMBER_COUNT; other++)
-		if (other->type == m->type)
-			snprintf(group, VENDOR_GROUP_SIZE, "%s%s", other->path, end);
+	snprintf(group, VENDOR_GROUP_SIZE, "%s%s", m->path, rows == ROWS_OF_ENTRIES ? "/*/" : "/");
 	return group;
 }
 
@@ -445,9 +477,13 @@ void vendor__deinit(struct vendor *vendor)
 	free_list(vendor->aliases);
 	free(vendor->retry_also);
 	free(vendor->retry_never);
-	free(vendor->callback_job_id);
-	free(vendor->callback_result);
+	free_list(vendor->callback_job_id);
+	free(vendor->callback_job_id_header);
+	free_list(vendor->callback_result);
 	free(vendor->callback_error);
+	free(vendor->callback_status);
+	free(vendor->callback_success);
+	free_list(vendor->callback_failed);
 	vendor__wipe(vendor->poll.url);
 	free(vendor->poll.url_at);
 	free(vendor->poll.state);
@@ -470,6 +506,9 @@ void vendor__deinit(struct vendor *vendor)
 	free_list(vendor->mask);
 	free_list(vendor->remove_names);
 	free_list(vendor->mask_names);
+	verdict_rules_deinit(&vendor->response_verdicts);
+	verdict_rules_deinit(&vendor->callback_verdicts);
+	free(vendor->no_data_result);
 	*vendor = (struct vendor){ 0 };
 }
 

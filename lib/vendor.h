@@ -12,6 +12,7 @@
 #include "polling.h"
 #include "retry.h"
 #include "template.h"
+#include "verdict.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -79,15 +80,22 @@ struct vendor {
 
 	int64_t callback_timeout_ms; /* async: from the vendor's acknowledgement to its callback */
 	char *callback_secret;       /* callbacks must be signed with it (signature.h), or NULL */
-	char *callback_job_id;       /* JSON Pointers into the callback's body */
-	char *callback_result;
-	char *callback_error;
+	char **callback_job_id;      /* JSON Pointers into the callback's body; lists are NULL-terminated */
+	char *callback_job_id_header;/* ... or the header that has it, or NULL */
+	char **callback_result;
+	char *callback_error;        /* these three: empty is nowhere */
+	char *callback_status;
+	char *callback_success;
+	char **callback_failed;      /* words at callback_status */
 
 	struct polling_rules poll;
 
 	char *response_result;       /* JSON Pointers into the answer's body */
 	char *response_error;
 	char *response_job_id;       /* the vendor's own id in its acknowledgement, or NULL */
+	struct verdict_rules response_verdicts;   /* of answers, and of callbacks: what they mean */
+	struct verdict_rules callback_verdicts;
+	char *no_data_result;        /* JSON text: the result of a job for which the vendor has nothing */
 	bool trim_strings;
 	char **remove;               /* JSON Pointers into the result; NULL-terminated */
 	struct vendor_rename *renames;            /* more of what results are cleaned by (clean.h); all lists end with NULL */

@@ -85,6 +85,24 @@ static enum err read_pointers(const struct reader *r, const struct member *m, st
 	return vendor__read_list(r, m, value, field, bad_removal);
 }
 
+/* One place, or several that are looked at in order. */
+static enum err read_places(const struct reader *r, const struct member *m, struct json_object *value, void *field)
+{
+	char ***places = field;
+
+	if (json_object_is_type(value, json_type_array) && json_object_array_length(value) > 0)
+		return vendor__read_list(r, m, value, places, vendor__bad_pointer);
+	if (!json_object_is_type(value, json_type_string))
+		return vendor__fail(r, m, "must be a string, or an array of one or more");
+	*places = mem_calloc(2, sizeof(**places));
+	return read_checked(r, m, value, &(*places)[0], vendor__bad_pointer);
+}
+
+static enum err read_header_name(const struct reader *r, const struct member *m, struct json_object *value, void *field)
+{
+	return read_checked(r, m, value, field, vendor__bad_header_name);
+}
+
 static const char *bad_word(const char *text) { return text[0] == '\0' ? "is empty" : NULL; }
 
 static enum err read_words(const struct reader *r, const struct member *m, struct json_object *value, void *field)
@@ -328,6 +346,11 @@ static enum err read_for_editors(const struct reader *r, const struct member *m,
 #define TEXT_SCHEMA "{\"type\":\"string\",\"pattern\":\"^[^\\\\u0000]*$\"}"
 #define QUERY_SCHEMA "{\"type\":\"object\",\"propertyNames\":{\"not\":{\"pattern\":\"[$][{]\"}}," \
 	"\"additionalProperties\":" TEXT_SCHEMA "}"
+#define RANGE_SCHEMA "{\"type\":[\"integer\",\"string\"],\"minimum\":100,\"maximum\":599," \
+	"\"pattern\":\"^[1-5][0-9][0-9]-[1-5][0-9][0-9]$\",\"not\":{\"const\":429}}"
+#define SIMPLE_SCHEMA "{\"maxItems\":0,\"maxProperties\":0}"
+#define PLACES_SCHEMA "{\"type\":[\"string\",\"array\"],\"pattern\":\"^(/([^~\\\\u0000]|~[01])*)?$\"," \
+	"\"items\":" POINTER_SCHEMA ",\"minItems\":1}"
 #define RENAMES_SCHEMA "{\"type\":\"object\",\"propertyNames\":" REMOVAL_SCHEMA ",\"additionalProperties\":" WORD_SCHEMA "}"
 
 /* Every row fills every column: a type that forgets its schema, or what may be shown of it, fails
@@ -369,6 +392,22 @@ static const struct type types[TYPE_COUNT] = {
 	                              vendor__show_all },
 	[TYPE_TEXT] = { "text", read_text, BOUNDS_OF_BYTES, ROWS_OF_NOTHING, TEXT_SCHEMA, vendor__show_all },
 	[TYPE_SECRET_TEXT] = { "secret", read_text, BOUNDS_OF_BYTES, ROWS_OF_NOTHING, TEXT_SCHEMA, vendor__show_secret },
+	[TYPE_VERDICTS] = { "array of objects", vendor__read_verdicts, BOUNDS_OF_ENTRIES, ROWS_OF_ENTRIES, "{\"type\":\"array\"}",
+	                    vendor__show_all },
+	[TYPE_RANGES] = { "array of integers and ranges", vendor__read_ranges, BOUNDS_OF_ENTRIES, ROWS_OF_NOTHING,
+	                  LIST_SCHEMA(RANGE_SCHEMA), vendor__show_all },
+	[TYPE_EQUALS] = { "JSON", vendor__read_equals, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING, SIMPLE_SCHEMA, vendor__show_all },
+	[TYPE_VALUES] = { "array of JSON", vendor__read_values, BOUNDS_OF_ENTRIES, ROWS_OF_NOTHING,
+	                  "{\"type\":\"array\",\"minItems\":1,\"items\":" SIMPLE_SCHEMA "}", vendor__show_all },
+	[TYPE_EXISTS] = { "boolean", vendor__read_exists, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING, "{\"type\":\"boolean\"}", vendor__show_all },
+	[TYPE_VERDICT] = { "word", vendor__read_verdict, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING,
+	                   WORDS_SCHEMA("success", "retry", "fail", "no_data"), vendor__show_all },
+	[TYPE_CALLBACK_VERDICT] = { "word", vendor__read_callback_verdict, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING,
+	                            WORDS_SCHEMA("success", "fail", "no_data"), vendor__show_all },
+	[TYPE_JSON] = { "JSON", vendor__read_json, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING, "{}", vendor__show_all },
+	[TYPE_PLACES] = { "JSON Pointer or array", read_places, BOUNDS_OF_ENTRIES, ROWS_OF_NOTHING, PLACES_SCHEMA, vendor__show_all },
+	[TYPE_HEADER_NAME] = { "header name", read_header_name, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING,
+	                       "{\"type\":\"string\",\"allOf\":[" HEADER_NAME_SCHEMA "]}", vendor__show_all },
 	[TYPE_WORDS] = { "array of strings", read_words, BOUNDS_OF_ENTRIES, ROWS_OF_NOTHING, LIST_SCHEMA(WORD_SCHEMA),
 	                 vendor__show_all },
 	[TYPE_RENAMES] = { "object", vendor__read_renames, BOUNDS_OF_MEMBERS, ROWS_OF_NOTHING, RENAMES_SCHEMA, vendor__show_all },

@@ -5,6 +5,7 @@
  *   vendor_request.c the readers of what makes the request
  *   vendor_auth.c    the reader of auth
  *   vendor_clean.c   the readers of the rules by which results are cleaned
+ *   vendor_verdict.c the readers of the rules that say what an answer means
  *   vendor_poll.c    the reader of poll/url, and checks of the group poll
  *   vendor_value.c   checks of single texts, and ${...} references
  *   vendor_file.c    folder, files, the set and its look-up
@@ -40,7 +41,8 @@ enum member_type {
 	TYPE_BOOL, TYPE_INT, TYPE_INT64, TYPE_SECONDS, TYPE_RATIO, TYPE_STATUSES, TYPE_LIMITS, TYPE_GROUP,
 	TYPE_QUERY, TYPE_BODY_FORMAT, TYPE_BODY, TYPE_AUTH, TYPE_AUTH_KIND, TYPE_AUTH_PLACE, TYPE_KEY_ENCODING, TYPE_DIGEST,
 	TYPE_SIGNATURE_ENCODING, TYPE_TEXT, TYPE_SECRET_TEXT,
-	TYPE_WORDS,
+	TYPE_VERDICTS, TYPE_RANGES, TYPE_EQUALS, TYPE_VALUES, TYPE_EXISTS, TYPE_VERDICT, TYPE_CALLBACK_VERDICT, TYPE_JSON,
+	TYPE_PLACES, TYPE_HEADER_NAME, TYPE_WORDS,
 	TYPE_RENAMES, TYPE_PARTS, TYPE_KINDS, TYPE_COUNTRY,
 	TYPE_POLL_URL,
 	TYPE_FOR_EDITORS,
@@ -51,7 +53,7 @@ enum member_type {
 struct member {
 	const char *path;        /* as a JSON Pointer without its first slash; "*" stands for an index */
 	enum member_type type;
-	size_t offset;           /* in struct vendor; members of a limit: struct vendor_limit, of auth: auth_texts */
+	size_t offset;           /* in struct vendor; members of a limit or a verdict: in that one's struct, of auth: auth_texts */
 	const char *fallback;    /* JSON text that is read when the member is not there; NULL: it stays unset */
 	int64_t min, max;        /* of the number as it is stored (seconds: as ms), max of entries, min of bytes */
 	const char *help;
@@ -135,6 +137,8 @@ typedef enum err vendor_reader_fn(const struct reader *r, const struct member *m
 /* The readers that are not in vendor_member.c. */
 vendor_reader_fn vendor__read_method, vendor__read_url, vendor__read_query, vendor__read_headers;
 vendor_reader_fn vendor__read_body_format, vendor__read_body, vendor__read_auth;
+vendor_reader_fn vendor__read_verdicts, vendor__read_ranges, vendor__read_equals, vendor__read_values, vendor__read_exists;
+vendor_reader_fn vendor__read_verdict, vendor__read_callback_verdict, vendor__read_json;
 vendor_reader_fn vendor__read_renames, vendor__read_parts, vendor__read_kinds, vendor__read_country;
 
 /* ---- Types ---- */
@@ -164,7 +168,7 @@ const struct type *vendor__type(enum member_type type);
 enum { VENDOR_GROUP_SIZE = 128 };
 
 /* The group of the rows that say what is in a value of m (or in each entry of it), written into group; NULL: there is
- * none. Members of one type that have the same entries have their rows once, below one of them. */
+ * none. */
 const char *vendor__rows(const struct member *m, char group[VENDOR_GROUP_SIZE]);
 
 /* ---- What vendor show may print of a value ---- */

@@ -17,10 +17,13 @@ static const int64_t NOW = INT64_C(1800000000000);
 static const int64_t DEADLINE = INT64_C(1800000000000) + 86400000;
 
 static char *remove_ssn[] = { "/ssn", NULL };
+static char *data_only[] = { "/data", NULL };
+static char *failed_words[] = { "failed", "error", NULL };
 
 static const struct vendor sync_vendor = {
 	.name = "s", .mode = VENDOR_SYNC, .retry = { .max_attempts = 5, .base_ms = 2000, .max_ms = 60000, .max_hold_ms = 600000 },
-	.callback_result = "/data", .callback_error = "/error", .response_result = "/data", .response_error = "/error",
+	.callback_result = data_only, .callback_error = "/error", .callback_status = "/status", .callback_success = "/success",
+	.callback_failed = failed_words, .response_result = "/data", .response_error = "/error",
 	.trim_strings = true, .remove = remove_ssn,
 };
 

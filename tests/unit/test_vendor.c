@@ -86,6 +86,16 @@ static const char *load_error(struct folder *folder)
 
 #define MINIMAL(name) "{\"name\":\"" name "\",\"mode\":\"sync\",\"request\":{\"url\":\"http://h/\"}}"
 
+/* A NULL-terminated list, as its entries with blanks between them. */
+static void assert_list(char **list, const char *expected)
+{
+	char text[256] = "";
+
+	for (; *list; list++)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s", text[0] ? " " : "", *list);
+	assert_string_equal(text, expected);
+}
+
 static void a_short_file_gets_the_defaults(void **state)
 {
 	struct vendor_set *set;
@@ -124,9 +134,16 @@ static void a_short_file_gets_the_defaults(void **state)
 	assert_int_equal(v->breaker.connect_failures, 5);
 	assert_int_equal(v->callback_timeout_ms, 300000);
 	assert_null(v->callback_secret);
-	assert_string_equal(v->callback_job_id, "/request_id");
-	assert_string_equal(v->callback_result, "/data");
+	assert_list(v->callback_job_id, "/request_id /requestId /job_id /jobId /id");
+	assert_null(v->callback_job_id_header);
+	assert_list(v->callback_result, "/data /result");
 	assert_string_equal(v->callback_error, "/error");
+	assert_string_equal(v->callback_status, "/status");
+	assert_list(v->callback_failed, "failed failure error");
+	assert_string_equal(v->callback_success, "/success");
+	assert_int_equal(v->response_verdicts.n, 0);
+	assert_int_equal(v->callback_verdicts.n, 0);
+	assert_string_equal(v->no_data_result, "null");
 	assert_string_equal(v->response_result, "");
 	assert_string_equal(v->response_error, "/error");
 	assert_null(v->response_job_id);
@@ -187,6 +204,8 @@ static void every_member_is_read(void **state)
 	assert_int_equal(v->callback_timeout_ms, 1500);
 	assert_string_equal(v->callback_secret, "whsec_AAAA");
 	assert_string_equal(v->callback_error, "");
+	assert_list(v->callback_job_id, "/j");
+	assert_list(v->callback_result, "/r");
 	assert_string_equal(v->response_job_id, "/id");
 	assert_true(v->trim_strings);
 	assert_string_equal(v->remove[1], "/b/*/c");
