@@ -73,6 +73,12 @@ def fifty_a_second(name):
     return sync_vendor(name, max_attempts=20, limits=[{"calls": 50, "per_seconds": 1}])
 
 
+# By what the payload says, which the mock echoes.
+JUDGED = {"result": "/data/received/data", "error": "/data/received/message", "no_data_result": {"found": False},
+          "verdicts": [{"where": "/data/received/status", "equals": "busy", "verdict": "retry"},
+                       {"where": "/data/received/status", "equals": "error", "verdict": "fail"},
+                       {"where": "/data/received/status", "equals": "none", "verdict": "no_data"}]}
+
 VENDORS = [
     sync_vendor("quick"),                                            # no limit, three attempts
     sync_vendor("sturdy", max_attempts=50, timeout_ms=1000, breaker=NO_BREAKER),  # outlives whatever a test does
@@ -94,7 +100,15 @@ VENDORS = [
                 breaker={"min_calls": 5, "open_seconds": 5}),
     sync_vendor("shy", deadline_seconds=2,                           # may hold its jobs back until they are over
                 retry={"max_attempts": 3, "base_ms": 50, "max_ms": 400, "max_hold_seconds": 5}),
+    sync_vendor("judged", response=JUDGED, breaker=NO_BREAKER),
+    sync_vendor("judged-breaking", max_attempts=50, response=JUDGED, deadline_seconds=3,
+                breaker={"min_calls": 5, "open_seconds": 5}),
     async_vendor("callback"),
+    async_vendor("header-id", callback={
+        "timeout_seconds": 60, "job_id_header": "X-Job-Ref", "result": "/out",
+        "verdicts": [{"where": "/state", "equals": "KO", "verdict": "fail"},
+                     {"where": "/state", "equals": "EMPTY", "verdict": "no_data"},
+                     {"where": "/state", "equals": "OK", "verdict": "success"}]}),
     async_vendor("impatient", callback={"timeout_seconds": 2}),
     async_vendor("signed", callback={"timeout_seconds": 60, "secret": CALLBACK_SECRET}),
     async_vendor("ownid", callback={"timeout_seconds": 60, "job_id": "/job_id"}, response={"job_id": "/job_id"}),
