@@ -127,7 +127,7 @@ static const struct member members[] = {
 	{ "poll/url_at", TYPE_POINTER, AT(poll.url_at), NULL, 0, 0,
 	  "Or: where the acknowledgement has that URL, which may be relative to `request/url`. Neither: in its `Location` header." },
 	{ "poll/any_origin", TYPE_BOOL, AT(poll.any_origin), "false", 0, 0,
-	  "The acknowledgement may name a URL of another scheme, host or port than `request/url`. It gets the same headers." },
+	  "The acknowledgement may name a URL of another scheme, host or port than `request/url`. It gets the same headers; not with `auth`." },
 	{ "poll/state", TYPE_POINTER, AT(poll.state), "\"/status\"", 0, 0, "Where the answer says how far the job is." },
 	{ "poll/done_values", TYPE_WORDS, AT(poll.done_values), NULL, 0, POLL_VALUES_MAX,
 	  "With one of these there, in upper or lower case, the job is done. Required with mode `poll`." },

@@ -64,6 +64,7 @@ struct vendor {
 	bool is_form;               /* the body is application/x-www-form-urlencoded, not JSON */
 	struct template body;       /* with BODY_TEMPLATE */
 	struct vendor_signing signing;
+	bool has_auth;              /* calls and polls show who we are */
 	int64_t timeout_ms;         /* of the whole call */
 	int64_t connect_timeout_ms;
 	int64_t max_response_bytes; /* after decompression */

@@ -227,6 +227,7 @@ enum err vendor__read_auth(const struct reader *r, const struct member *m, struc
 	enum err err;
 
 	(void)m, (void)field;
+	r->vendor->has_auth = true;
 	inside.group = inside.shown = "auth/";
 	inside.base = (char *)&texts;
 	err = vendor__read_group(&inside, value);

@@ -45,6 +45,8 @@ enum err vendor__check_poll(const struct vendor *vendor, struct err_text *why)
 		return err_set(why, ERR_INVALID, "poll/max_interval_seconds: is less than poll/interval_seconds");
 	if (rules->timeout_ms <= rules->interval_ms)
 		return err_set(why, ERR_INVALID, "poll/timeout_seconds: is not more than poll/interval_seconds");
+	if (rules->any_origin && vendor->has_auth)
+		return err_set(why, ERR_INVALID, "poll/any_origin: would show auth to whomever an acknowledgement names");
 	if (rules->url && rules->url_at)
 		return err_set(why, ERR_INVALID, "poll/url_at: poll/url says already where to ask");
 	if (rules->url && polling_url_refers(rules->url, "vendor_job_id") && !vendor->response_job_id)
