@@ -5,7 +5,9 @@
 #include "log.h"
 #include "mem.h"
 
+#include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -24,9 +26,7 @@ struct item {
 	struct item *next;
 	bool writing;                 /* under commit->lock: left the queue */
 	_Atomic int holders;
-	pthread_mutex_t lock;         /* guards done; each waiter sleeps on its own, so none is woken for another */
-	pthread_cond_t wake;
-	bool done;
+	sem_t done;                   /* posted once; each waiter sleeps on its own, so none is woken for another */
 };
 
 struct group_commit {
@@ -51,7 +51,7 @@ struct group_commit {
 
 /* ---- Items ---- */
 
-static struct item *item_new(struct group_commit *commit, const struct store_insert *insert)
+static struct item *item_new(const struct store_insert *insert)
 {
 	struct item *item = mem_calloc(1, sizeof(*item));
 
@@ -59,8 +59,7 @@ static struct item *item_new(struct group_commit *commit, const struct store_ins
 	item->insert.idempotency_key = mem_strdup(insert->idempotency_key);
 	item->insert.outcome = ERR_UNAVAILABLE;
 	atomic_init(&item->holders, 2);
-	pthread_mutex_init(&item->lock, NULL);
-	pthread_cond_init(&item->wake, &commit->monotonic);
+	sem_init(&item->done, 0, 0);
 	return item;
 }
 
@@ -68,21 +67,10 @@ static void item_release(struct item *item)
 {
 	if (atomic_fetch_sub(&item->holders, 1) > 1)
 		return;
-	pthread_cond_destroy(&item->wake);
-	pthread_mutex_destroy(&item->lock);
+	sem_destroy(&item->done);
 	job_free(item->insert.job);
 	free((char *)item->insert.idempotency_key);
 	free(item);
-}
-
-/* Signals after unlocking, so that the waiter finds the lock free; the writer's hold keeps the item there
- * until then. */
-static void item_finish(struct item *item)
-{
-	pthread_mutex_lock(&item->lock);
-	item->done = true;
-	pthread_mutex_unlock(&item->lock);
-	pthread_cond_signal(&item->wake);
 }
 
 /* The instant ms from now, as waits on our condition variables take it. */
@@ -93,19 +81,17 @@ static struct timespec in_ms(int ms)
 	return (struct timespec){ .tv_sec = (time_t)(at / 1000), .tv_nsec = (long)(at % 1000) * 1000000 };
 }
 
-/* Sleeps until the item is done or wait_ms are over. */
+/* Sleeps until the item is done or wait_ms are over. A semaphore, as a condition variable costs its waiter another
+ * system call: it wakes up with its mutex marked as contended. */
 static bool item_wait(struct item *item, int wait_ms)
 {
 	struct timespec until = in_ms(wait_ms);
-	int timed_out = 0;
-	bool done;
+	int rc;
 
-	pthread_mutex_lock(&item->lock);
-	while (!item->done && !timed_out)
-		timed_out = pthread_cond_timedwait(&item->wake, &item->lock, &until);
-	done = item->done;
-	pthread_mutex_unlock(&item->lock);
-	return done;
+	do
+		rc = sem_clockwait(&item->done, CLOCK_MONOTONIC, &until);
+	while (rc != 0 && errno == EINTR);
+	return rc == 0;
 }
 
 static size_t item_bytes(const struct item *item)
@@ -185,7 +171,7 @@ enum err group_commit_put(struct group_commit *commit, const struct store_insert
 		job_free(insert->job);
 		return err;
 	}
-	item = item_new(commit, insert);
+	item = item_new(insert);
 	enqueue(commit, item);
 	if (item_wait(item, commit->wait_ms)) {
 		err = item->insert.outcome;
@@ -304,7 +290,7 @@ static void finish_batch(struct group_commit *commit, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		commit->items[i]->insert.outcome = commit->inserts[i].outcome;
-		item_finish(commit->items[i]);
+		sem_post(&commit->items[i]->done);
 	}
 	for (size_t i = 0; i < n; i++) {
 		const struct job *job = commit->items[i]->insert.job;

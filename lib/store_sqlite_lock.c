@@ -7,12 +7,10 @@
  * - Within a handle threads queue up in order of arrival.
  * - Between processes (and handles) two locks on one file make it fair: a writer first becomes "next in line" (a
  *   record lock on byte 0), then takes the file itself (flock), then lets somebody else be next in line. Who has
- *     just
- *   written finds the line occupied and cannot overtake the one that waits. The two kinds of lock do not see each
+ *   just written finds the line occupied and cannot overtake the one that waits. The two kinds of lock do not see each
  *   other, and both belong to the open file description: the kernel drops them when a process dies.
  * - Neither kind can wait with a time limit, so they are tried again after short sleeps. Only the next in line
- *   watches
- *   the file; its sleep is a small part of what it has waited already.
+ *   watches the file; its sleep is a small part of what it has waited already.
  *
  * `flock /path/jobs.db.lock sqlite3 /path/jobs.db` keeps the services out in the same way.
  */

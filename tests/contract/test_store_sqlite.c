@@ -230,8 +230,9 @@ static void queries_use_their_indexes(void **state)
 		{ "jobs_queued", "SELECT requestId FROM jobs WHERE vendor = 'a' AND queuedAt < 5 "
 		                 "ORDER BY queuedAt LIMIT 9" },
 		{ "jobs_vendor_job", "SELECT requestId FROM jobs WHERE vendor = 'a' AND vendorJobId = 'x'" },
-		{ "jobs_status", "SELECT requestId FROM jobs WHERE status = 'failed' ORDER BY createdAt DESC LIMIT 9" },
-		{ "jobs_vendor_status", "SELECT count(*) FROM jobs WHERE vendor = 'a' AND status = 'failed'" },
+		{ "jobs_failed", "SELECT requestId FROM jobs WHERE vendor = 'a' AND status = 'failed' "
+		                 "ORDER BY completedAt DESC LIMIT 9" },
+		{ "jobs_failed", "SELECT count(*) FROM jobs WHERE vendor = 'a' AND status = 'failed'" },
 		{ "jobs_expire", "SELECT rowid FROM jobs WHERE expireAt <= 5 ORDER BY expireAt LIMIT 9" },
 		{ "idempotency_keys_expire", "SELECT key FROM idempotency_keys WHERE expireAt <= 5 "
 		                             "ORDER BY expireAt LIMIT 9" },
