@@ -9,12 +9,13 @@
 #include <string.h>
 
 static const char program[] = "vendorfetch";
-static const char summary[] = "checks and shows vendor files";
+static const char summary[] = "checks and shows vendor files, and makes tokens";
 
 static const struct command *const commands[] = {
 	&vendor_lint_command,
 	&vendor_show_command,
 	&vendor_schema_command,
+	&token_new_command,
 	NULL,
 };
 

@@ -5,6 +5,7 @@
  * faster. All signals are blocked here. */
 #include "accept_pool.h"
 
+#include "access.h"
 #include "log.h"
 #include "mem.h"
 
@@ -54,7 +55,7 @@ static void answer(struct api *api, struct request *request, struct reply *reply
 	struct err_text why;
 	enum err err;
 
-	if (!route)
+	if (!route || !access_enter(api->access, route, request, reply))
 		return;
 	err = route->takes_body ? request_read_body(request, (size_t)api->settings.max_body_bytes, &why) : ERR_OK;
 	if (err)
@@ -78,6 +79,7 @@ static void serve(struct api *api, FCGX_Request *fcgx)
 	if (!reply_send(&reply, fcgx, strcmp(request.method, "HEAD") == 0))
 		log_debug("the web server went away before its answer status=%d", reply.status);
 	reply_deinit(&reply);
+	access_leave(&request);
 	request_deinit(&request);
 }
 

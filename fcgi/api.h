@@ -3,6 +3,7 @@
 #ifndef VF_API_H
 #define VF_API_H
 
+#include "access.h"
 #include "extra_fields.h"
 #include "group_change.h"
 #include "group_commit.h"
@@ -21,6 +22,7 @@ enum { REQUEST_VALUES_MAX = 100000 };
 
 struct api {
 	struct settings settings;
+	struct access *access;
 	struct vendor_set *vendors;
 	struct vendor_routes *routes;                   /* NULL: there are none */
 	struct extra_fields *extra_fields;

@@ -39,6 +39,21 @@ static void add_vendors(struct buffer *out, const struct api *api, const struct 
 	buffer_append_str(out, "}");
 }
 
+/* Not for clients that may not read: a load balancer needs no more than the status. */
+static void add_details(struct buffer *out, const struct api *api, bool accepts, const struct health_facts *facts)
+{
+	buffer_append_str(out, ",\"version\":\"" PACKAGE_VERSION "\"");
+	buffer_printf(out, ",\"store\":{\"status\":\"%s\"}", accepts ? "ok" : "unavailable");
+	buffer_printf(out, ",\"redis\":{\"status\":\"%s\",\"waiting\":%zu}", facts->redis_there ? "ok" : "unavailable",
+	              queue_pusher_waiting(api->pusher));
+	if (facts->workers_alive < 0)
+		buffer_append_str(out, ",\"workers\":{\"status\":\"unknown\"}");
+	else
+		buffer_printf(out, ",\"workers\":{\"status\":\"%s\",\"alive\":%d}", facts->workers_alive ? "ok" : "none",
+		              facts->workers_alive);
+	add_vendors(out, api, facts);
+}
+
 static void handle(struct api *api, const struct request *request, struct reply *reply)
 {
 	struct health_facts facts;
@@ -48,21 +63,12 @@ static void handle(struct api *api, const struct request *request, struct reply 
 	char *text;
 	size_t len;
 
-	(void)request;
 	health_ask(api->health, &facts);
 	well = facts.redis_there && facts.workers_alive > 0;
 	buffer_init(&out, HEALTH_MAX_BYTES);
-	buffer_printf(&out, "{\"status\":\"%s\",\"version\":\"" PACKAGE_VERSION "\"",
-	              !accepts ? "unavailable" : well ? "ok" : "degraded");
-	buffer_printf(&out, ",\"store\":{\"status\":\"%s\"}", accepts ? "ok" : "unavailable");
-	buffer_printf(&out, ",\"redis\":{\"status\":\"%s\",\"waiting\":%zu}", facts.redis_there ? "ok" : "unavailable",
-	              queue_pusher_waiting(api->pusher));
-	if (facts.workers_alive < 0)
-		buffer_append_str(&out, ",\"workers\":{\"status\":\"unknown\"}");
-	else
-		buffer_printf(&out, ",\"workers\":{\"status\":\"%s\",\"alive\":%d}", facts.workers_alive ? "ok" : "none",
-		              facts.workers_alive);
-	add_vendors(&out, api, &facts);
+	buffer_printf(&out, "{\"status\":\"%s\"", !accepts ? "unavailable" : well ? "ok" : "degraded");
+	if (request->client->scopes & SCOPE_READ)
+		add_details(&out, api, accepts, &facts);
 	buffer_append_str(&out, "}\n");
 	reply_header(reply, "Cache-Control", "no-store");
 	text = buffer_take(&out, &len);

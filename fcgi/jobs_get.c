@@ -3,6 +3,7 @@
 #include "api.h"
 
 #include "clock.h"
+#include "mem.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -64,46 +65,76 @@ static void reply_job(const struct api *api, char *text, size_t len, struct repl
 	reply_json(reply, 200, text, len);
 }
 
-static bool reply_cached(struct api *api, const char *request_id, struct reply *reply)
+/* ---- Who may see it ---- */
+
+/* Answers are cached by who may see them, as an answer does not say whose job it is. NULL: not cached, for a client that
+ * may see the jobs of some vendors only. The caller owns it. */
+static char *cache_key(const struct client *client, const char *request_id)
+{
+	if (client->vendors)
+		return NULL;
+	return client->tenant ? mem_printf("%s:%s", request_id, client->tenant) : mem_strdup(request_id);
+}
+
+static bool may_see(const struct client *client, const struct job *job)
+{
+	if (client->tenant && (!job->tenant || strcmp(client->tenant, job->tenant) != 0))
+		return false;
+	return client_may_use(client, job->vendor);
+}
+
+/* ---- The answer ---- */
+
+static bool reply_cached(struct api *api, const char *key, struct reply *reply)
 {
 	size_t len;
-	char *text = result_cache_get(api->cache, request_id, &len);
+	char *text = key ? result_cache_get(api->cache, key, &len) : NULL;
 
 	if (text)
 		reply_job(api, text, len, reply);
 	return text != NULL;
 }
 
+static void reply_unknown(struct reply *reply) { reply_problem(reply, 404, "there is no job with this id"); }
+
+static void reply_stored(struct api *api, const char *key, const struct job *job, struct reply *reply)
+{
+	size_t len;
+	char *text = job_text(job, &len);
+
+	if (key && status_is_final(job->status))
+		result_cache_put(api->cache, key, text, len);
+	else if (key)
+		result_cache_note_unfinished(api->cache, key);
+	reply_job(api, text, len, reply);
+}
+
 static void handle(struct api *api, const struct request *request, struct reply *reply)
 {
+	const struct client *client = request->client;
 	char request_id[UUID_TEXT_SIZE];
 	struct job *job = NULL;
+	char *key = NULL;
 	enum err err;
-	size_t len;
-	char *text;
 
 	reply_header(reply, "Cache-Control", "no-store");
 	if (!uuid_parse(request->params[0], request_id)) {
-		reply_problem(reply, 404, "there is no job with this id");
+		reply_unknown(reply);
 		return;
 	}
-	if (reply_cached(api, request_id, reply))
-		return;
-	err = group_read_get(api->read, request_id, &job);
-	if (err == ERR_NOT_FOUND) {
-		reply_problem(reply, 404, "there is no job with this id");
-	} else if (err) {
-		if (!result_cache_forget_unfinished(api->cache, request_id) || !reply_cached(api, request_id, reply))
+	key = cache_key(client, request_id);
+	if (!reply_cached(api, key, reply)) {
+		err = group_read_get(api->read, request_id, &job);
+		if (err == ERR_NOT_FOUND || (err == ERR_OK && !may_see(client, job)))
+			reply_unknown(reply);
+		else if (err == ERR_OK)
+			reply_stored(api, key, job, reply);
+		else if (!key || !result_cache_forget_unfinished(api->cache, key) || !reply_cached(api, key, reply))
 			reply_unavailable(reply);
-	} else {
-		text = job_text(job, &len);
-		if (status_is_final(job->status))
-			result_cache_put(api->cache, request_id, text, len);
-		else
-			result_cache_note_unfinished(api->cache, request_id);
-		reply_job(api, text, len, reply);
 	}
 	job_free(job);
+	free(key);
 }
 
-const struct route jobs_get_route = { .method = "GET", .pattern = "/jobs/{id}", .handle = handle };
+const struct route jobs_get_route = { .method = "GET", .pattern = "/jobs/{id}", .handle = handle,
+                                    .scope = SCOPE_READ };

@@ -3,13 +3,14 @@
 
 #include "clock.h"
 #include "job_body.h"
+#include "mem.h"
 #include "signature.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_MAX_LEN = 255, LOCATION_SIZE = 256, ACCEPTED_MAX_BYTES = 512, HOUR_MS = 3600 * 1000 };
+enum { KEY_MAX_LEN = 255, LOCATION_SIZE = 256, ACCEPTED_MAX_BYTES = 512, TENANT_KEY_SIZE = SIGNATURE_TEXT_SIZE + 1, HOUR_MS = 3600 * 1000 };
 
 #define IDEMPOTENCY_KEY "HTTP_IDEMPOTENCY_KEY"
 
@@ -102,13 +103,28 @@ static void reply_refused(enum err err, struct reply *reply)
 		reply_unavailable(reply);
 }
 
+/* A tenant's keys are its own. No client can send one with a space in it. */
+static const char *key_of_tenant(const char *tenant, const char *key, char out[TENANT_KEY_SIZE])
+{
+	char *both, hash[SIGNATURE_TEXT_SIZE];
+
+	if (!tenant || !key)
+		return key;
+	both = mem_printf("%s %s", tenant, key);
+	signature_sha256_hex(both, strlen(both), hash);
+	snprintf(out, TENANT_KEY_SIZE, " %s", hash);
+	free(both);
+	return out;
+}
+
 static void store_job(struct api *api, const struct request *request, const struct vendor *vendor, char *payload,
                       struct reply *reply)
 {
 	const char *key = request_header(request, IDEMPOTENCY_KEY);
+	char tenant_key[TENANT_KEY_SIZE];
 	int64_t now = clock_now_ms();
 	struct store_insert insert = {
-		.idempotency_key = key,
+		.idempotency_key = key_of_tenant(request->client->tenant, key, tenant_key),
 		.key_expire_at = now + api->settings.idempotency_hours * HOUR_MS,
 	};
 	char request_id[UUID_TEXT_SIZE];
@@ -118,6 +134,7 @@ static void store_job(struct api *api, const struct request *request, const stru
 	if (key)
 		signature_digest(vendor->name, strlen(vendor->name), payload, strlen(payload), insert.body_hash);
 	insert.job = job_new(now, vendor->name, payload, now + vendor->deadline_ms);
+	insert.job->tenant = mem_strdup(request->client->tenant);
 	err = group_commit_put(api->commit, &insert, request_id, &why);
 	if (err == ERR_OK || err == ERR_EXISTS)
 		reply_accepted(api, request, request_id, err == ERR_EXISTS, reply);
@@ -144,10 +161,15 @@ static void handle(struct api *api, const struct request *request, struct reply 
 		return;
 	if (!vendor)
 		vendor = unnamed_vendor(api, payload, reply);
+	if (vendor && !client_may_use(request->client, vendor->name)) {
+		reply_problem_at(reply, 403, "/vendor", "this API token is not for the vendor %s", vendor->name);
+		vendor = NULL;
+	}
 	if (vendor)
 		store_job(api, request, vendor, payload, reply);
 	else
 		free(payload);
 }
 
-const struct route jobs_post_route = { .method = "POST", .pattern = "/jobs", .takes_body = true, .handle = handle };
+const struct route jobs_post_route = { .method = "POST", .pattern = "/jobs", .takes_body = true, .handle = handle,
+                                     .scope = SCOPE_SUBMIT };

@@ -121,6 +121,9 @@ static void make_parts(struct api *api)
 	struct err_text why = { "" };
 	enum err err;
 
+	err = access_new(s, &api->access, &why);
+	if (err)
+		fatal("VENDORFETCH_TOKENS", why.text);
 	err = result_cache_new(s->redis_url, s->redis_prefix, timeout_ms, CACHE_LOCAL_BYTES, &api->cache, &why);
 	if (!err)
 		err = health_new(s->redis_url, s->redis_prefix, timeout_ms, api->vendors, &api->health, &why);
@@ -199,6 +202,7 @@ static void leave(struct api *api, struct accept_pool *pool)
 	store_link_free(api->link);
 	health_free(api->health);
 	result_cache_free(api->cache);
+	access_free(api->access);
 	extra_fields_free(api->extra_fields);
 	vendor_routes_free(api->routes);
 	vendor_set_free(api->vendors);

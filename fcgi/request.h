@@ -7,6 +7,7 @@
 #ifndef VF_REQUEST_H
 #define VF_REQUEST_H
 
+#include "clients.h"
 #include "err.h"
 
 #include <fcgiapp.h>
@@ -23,6 +24,8 @@ struct request {
 	const char *prefix;       /* set by route_find(): what path has in front of the route's own; "" if nothing */
 	const char *params[REQUEST_PARAMS_MAX];    /* filled by route_find(): the {...} parts of the path, in order */
 	char params_text[REQUEST_PATH_MAX + 1];    /* where they are kept */
+	const struct client *client;               /* set by access_enter(): who asks */
+	struct clients *clients;                   /* held by it for that long */
 	char *body;               /* owned, NUL-terminated; NULL before request_read_body() */
 	size_t body_len;
 };

@@ -20,6 +20,7 @@ struct route {
 	const char *pattern;      /* "/jobs/{id}": a part in braces stands for any one part that is not empty */
 	bool takes_body;          /* the body is read before the handler is called */
 	route_fn handle;
+	unsigned scope;           /* SCOPE_...: what a client needs (fcgi/access.h); 0: nothing, or the handler looks itself */
 };
 
 /* The route of this request in a NULL-terminated table, with request->params filled; or NULL, then reply is

@@ -24,6 +24,7 @@ void job_free(struct job *job)
 	if (!job)
 		return;
 	free(job->vendor);
+	free(job->tenant);
 	free(job->payload);
 	free(job->result);
 	free(job->error);

@@ -17,6 +17,7 @@
 struct job {
 	char request_id[UUID_TEXT_SIZE];
 	char *vendor;             /* the vendor's name, never an alias */
+	char *tenant;             /* whose it is (fcgi/clients.h), or NULL */
 	char *payload;            /* JSON text */
 	char *result;             /* JSON text, once complete */
 	char *error;              /* plain text, once failed */

@@ -114,6 +114,11 @@ static const struct setting table[] = {
 	  "The vendor of jobs that name none; empty: such jobs are refused." },
 	{ "VENDORFETCH_ROUTES", { NULL }, STRING(routes), "", 0, 0, "", NULL,
 	  "A file of rules that choose the vendor of jobs that name none by what is in their payload." },
+	{ "VENDORFETCH_TOKENS", { NULL }, STRING(tokens), "", 0, 0, "", NULL,
+	  "A file of the clients that may call and their tokens ([who may call](api.md#who-may-call)); empty: none is asked for, "
+	  "and only clients on the machine itself are let in." },
+	{ "VENDORFETCH_OPEN", { NULL }, INT(open), "0", 0, 1, "", NULL,
+	  "1: without tokens, clients of other machines are let in as well (something in front asks who they are)." },
 	{ "VENDORFETCH_ACCEPT_STATUS", { NULL }, INT(accept_status), "202", 200, 202, "", NULL,
 	  "The HTTP status of an accepted job, for clients that insist on another." },
 	{ "VENDORFETCH_PATH_PREFIX", { NULL }, STRING(path_prefix), "", 0, 0, "", bad_path_prefix,

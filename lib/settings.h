@@ -25,8 +25,10 @@ struct settings {
 	char *vendors_dir;
 	char *default_vendor;        /* "" = none */
 	char *routes;                /* the file of rules that come before the default vendor; "" = none */
+	char *tokens;                /* the file of API clients; "" = none */
 	char *path_prefix;           /* "" = none, else it begins with a slash and does not end in one */
 	char *extra_fields;          /* "" = none; fcgi/extra_fields.h reads it */
+	int64_t open;                /* 1: without tokens, not only clients on this machine are let in */
 	int64_t accept_status;       /* 200, 201 or 202 */
 	int64_t other_names;         /* 1: bodies of POST /jobs may use the other names of vendor and payload, too */
 	int64_t api_threads;

@@ -14,6 +14,7 @@ enum kind { KIND_TEXT, KIND_AT, KIND_INT64, KIND_INT };
 /* The members that are copied as they are. */
 static const struct field { const char *name; enum kind kind; size_t offset; } fields[] = {
 	{ "vendor",        KIND_TEXT,  offsetof(struct job, vendor) },
+	{ "tenant",        KIND_TEXT,  offsetof(struct job, tenant) },
 	{ "payloadText",   KIND_TEXT,  offsetof(struct job, payload) },
 	{ "resultText",    KIND_TEXT,  offsetof(struct job, result) },
 	{ "pollText",      KIND_TEXT,  offsetof(struct job, poll) },

@@ -33,7 +33,7 @@ static const char *const texts[STMT_CHANGE] = {
 	[STMT_COMMIT] = "COMMIT",
 	[STMT_ROLLBACK] = "ROLLBACK",
 	/* Stored before, and the answer was lost: left as it is by now. */
-	[STMT_INSERT_JOB] = "INSERT INTO jobs (v," JOB_COLUMNS ") VALUES (1,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) "
+	[STMT_INSERT_JOB] = "INSERT INTO jobs (v," JOB_COLUMNS ") VALUES (1,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) "
 	                    "ON CONFLICT (requestId) DO NOTHING",
 	[STMT_FIND_KEY] = "SELECT hash, requestId FROM idempotency_keys WHERE key = ? AND expireAt > ?",
 	[STMT_PUT_KEY] = "INSERT OR REPLACE INTO idempotency_keys (key, hash, requestId, expireAt) VALUES (?,?,?,?)",

@@ -65,7 +65,7 @@ enum statement {
 #define JOB_COLUMNS JOB_COLUMNS_WITH("payload", "poll")
 #define JOB_COLUMNS_WITH(payload, poll) \
 	"requestId,phase,status,fence,attempts,createdAt,updatedAt,nextAttemptAt,queuedAt,dueAt,deadlineAt," \
-	"completedAt,expireAt,vendor,vendorJobId,error,history," payload ",result," poll
+	"completedAt,expireAt,vendor,vendorJobId,error,history," payload ",result," poll ",tenant"
 /* The columns of a reference, likewise. */
 #define REF_COLUMNS "requestId,phase,vendor,fence,attempts,queuedAt,dueAt,deadlineAt,vendorJobId,error"
 

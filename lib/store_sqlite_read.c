@@ -57,6 +57,7 @@ struct job *row_to_job(sqlite3_stmt *stmt)
 	job->payload = column_text(stmt, i++);
 	job->result = column_text(stmt, i++);
 	job->poll = column_text(stmt, i++);
+	job->tenant = column_text(stmt, i++);
 	return job;
 }
 

@@ -58,6 +58,7 @@ static enum err insert_job(struct connection *conn, const struct job *job, struc
 	bind_text(stmt, i++, job->payload);
 	bind_text(stmt, i++, job->result);
 	bind_text(stmt, i++, job->poll);
+	bind_text(stmt, i++, job->tenant);
 	if (statement_run(stmt) != SQLITE_OK)
 		return connection_failed(conn, "insert a job", why);
 	return ERR_OK;

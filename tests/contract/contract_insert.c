@@ -37,6 +37,7 @@ static void every_member_comes_back(void **state)
 	job->error = mem_strdup("the vendor said \"no\"\n\xf0\x9f\x98\x80");
 	job->history = mem_strdup("[{\"attempt\":1,\"error\":\"x\"}]");
 	job->vendor_job_id = mem_strdup("V-\xc3\xa9-1");
+	job->tenant = mem_strdup("billing");
 	job->phase = PHASE_WAITING_CALLBACK;
 	job->status = STATUS_PROCESSING;
 	job->fence = INT64_C(1) << 40;

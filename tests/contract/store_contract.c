@@ -82,6 +82,7 @@ void assert_same_job(const struct job *got, const struct job *expected)
 {
 	assert_same_text("request_id", got->request_id, expected->request_id);
 	assert_same_text("vendor", got->vendor, expected->vendor);
+	assert_same_text("tenant", got->tenant, expected->tenant);
 	assert_same_text("payload", got->payload, expected->payload);
 	assert_same_text("result", got->result, expected->result);
 	assert_same_text("error", got->error, expected->error);

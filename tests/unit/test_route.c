@@ -13,10 +13,10 @@ static void nothing(struct api *api, const struct request *request, struct reply
 	(void)api, (void)request, (void)reply;
 }
 
-static const struct route post_things = { "POST", "/things", true, nothing };
-static const struct route get_things = { "GET", "/things", false, nothing };
-static const struct route get_thing = { "GET", "/things/{id}", false, nothing };
-static const struct route get_part = { "GET", "/things/{id}/parts/{part}", false, nothing };
+static const struct route post_things = { "POST", "/things", true, nothing, 0 };
+static const struct route get_things = { "GET", "/things", false, nothing, 0 };
+static const struct route get_thing = { "GET", "/things/{id}", false, nothing, 0 };
+static const struct route get_part = { "GET", "/things/{id}/parts/{part}", false, nothing, 0 };
 static const struct route *const table[] = { &post_things, &get_things, &get_thing, &get_part, NULL };
 
 static struct request request;
