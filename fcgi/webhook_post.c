@@ -76,15 +76,44 @@ static const char *header_or_empty(const struct callback *c, const char *cgi_nam
 	return value ? value : "";
 }
 
+/* A header by the name that the vendor file has for it, or NULL. */
+static const char *named_header(const struct callback *c, const char *name)
+{
+	char *cgi_name = mem_printf("HTTP_%s", name);
+	const char *value;
+
+	for (char *letter = cgi_name; *letter; letter++)
+		*letter = *letter == '-' ? '_' : (char)toupper((unsigned char)*letter);
+	value = request_header(c->request, cgi_name);
+	free(cgi_name);
+	return value;
+}
+
+static enum err check_standard_signature(const struct callback *c, struct err_text *why)
+{
+	return signature_check(c->vendor->callback_secret, header_or_empty(c, "HTTP_WEBHOOK_ID"),
+	                       header_or_empty(c, "HTTP_WEBHOOK_TIMESTAMP"), header_or_empty(c, "HTTP_WEBHOOK_SIGNATURE"),
+	                       c->request->body, c->request->body_len, clock_now_ms(), why);
+}
+
+static enum err check_own_signature(const struct callback *c, struct err_text *why)
+{
+	const struct vendor_callback_signature *rules = &c->vendor->callback_signature;
+	const struct signature_scheme scheme = { rules->header, rules->prefix, (enum signature_algorithm)rules->algorithm,
+	                                         (enum signature_encoding)rules->encoding };
+	const char *value = named_header(c, rules->header);
+
+	return signature_check_body(&scheme, c->vendor->callback_secret, value ? value : "", c->request->body,
+	                            c->request->body_len, why);
+}
+
 static bool check_signature(struct callback *c)
 {
 	struct err_text why = { "" };
 
 	if (!c->vendor->callback_secret)
 		return true;
-	if (signature_check(c->vendor->callback_secret, header_or_empty(c, "HTTP_WEBHOOK_ID"),
-	                    header_or_empty(c, "HTTP_WEBHOOK_TIMESTAMP"), header_or_empty(c, "HTTP_WEBHOOK_SIGNATURE"),
-	                    c->request->body, c->request->body_len, clock_now_ms(), &why) == ERR_OK)
+	if ((c->vendor->callback_signature.header ? check_own_signature : check_standard_signature)(c, &why) == ERR_OK)
 		return true;
 	log_warn("refused a callback vendor=%s reason=\"%s\"", c->vendor->name, why.text);
 	reply_problem(c->reply, 401, "the callback's signature does not match: %s", why.text);
@@ -103,6 +132,15 @@ static bool parse_body(struct callback *c)
 	                      &why) == ERR_OK)
 		return true;
 	reply_problem_at(c->reply, 400, pointer, "%s", why.text);
+	return false;
+}
+
+/* Vendors tell of every step. Whether there is such a job does not matter: nothing would become of it. */
+static bool is_news(struct callback *c)
+{
+	if (!callback_body_is_no_news(c->vendor, c->body))
+		return true;
+	reply_status(c, "ignored");
 	return false;
 }
 
@@ -138,17 +176,7 @@ static enum err get_by_own_id(struct callback *c)
 /* What the header has that the vendor file names, or NULL. */
 static const char *id_header(const struct callback *c)
 {
-	char *cgi_name;
-	const char *value;
-
-	if (!c->vendor->callback_job_id_header)
-		return NULL;
-	cgi_name = mem_printf("HTTP_%s", c->vendor->callback_job_id_header);
-	for (char *letter = cgi_name; *letter; letter++)
-		*letter = *letter == '-' ? '_' : (char)toupper((unsigned char)*letter);
-	value = request_header(c->request, cgi_name);
-	free(cgi_name);
-	return value;
+	return c->vendor->callback_job_id_header ? named_header(c, c->vendor->callback_job_id_header) : NULL;
 }
 
 /* By the id in the body (or its header) if that is one of ours, else by the one in the URL that we gave the vendor, else by
@@ -306,7 +334,7 @@ static void handle(struct api *api, const struct request *request, struct reply 
 {
 	struct callback c = { .api = api, .request = request, .reply = reply, .token_fence = FENCE_ANY };
 
-	if (find_vendor(&c) && check_signature(&c) && parse_body(&c) && find_job(&c) && check_token(&c) &&
+	if (find_vendor(&c) && check_signature(&c) && parse_body(&c) && is_news(&c) && find_job(&c) && check_token(&c) &&
 	    decide_outcome(&c)) {
 		if (c.job)
 			apply(&c);

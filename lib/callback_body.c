@@ -40,6 +40,15 @@ const char *callback_body_job_id(const struct vendor *vendor, const char *header
 	return first;
 }
 
+/* ---- News ---- */
+
+bool callback_body_is_no_news(const struct vendor *vendor, struct json_object *body)
+{
+	size_t index;
+
+	return verdict_of(&vendor->callback_verdicts, 0, body, true, &index) == SAYS_IGNORE;
+}
+
 /* ---- Failures ---- */
 
 /* An empty place would be any body. */

@@ -8,11 +8,15 @@
 #include "vendor.h"
 
 #include <json-c/json.h>
+#include <stdbool.h>
 
 /* The id of its job: what its header has (callback/job_id_header; NULL: it is not there) if that is visible ASCII,
  * else what its body has at callback/job_id. Ours or the vendor's own; NULL if there is none. Borrowed from header
  * or body. */
 const char *callback_body_job_id(const struct vendor *vendor, const char *header, struct json_object *body);
+
+/* Does it only tell that the vendor is at work (a rule of callback/verdicts says ignore)? Then it changes nothing. */
+bool callback_body_is_no_news(const struct vendor *vendor, struct json_object *body);
 
 /* The vendor's words at callback/error, cleaned, or NULL. The caller owns them. */
 char *callback_body_words(const struct vendor *vendor, struct json_object *body);

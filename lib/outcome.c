@@ -108,6 +108,7 @@ static struct rule rule_of(const struct vendor *vendor, const struct answer *ans
 static const struct rule said_rules[SAYS_COUNT] = {
 	[SAYS_SUCCESS] = { NULL, NULL, VERDICT_ACCEPT, PACE_NOW, HEALTH_SUCCESS },
 	[SAYS_RETRY]   = { NULL, NULL, VERDICT_RETRY, PACE_BACKOFF, HEALTH_FAILURE },
+	[SAYS_LIMITED] = { NULL, NULL, VERDICT_RETURN, PACE_HOLD, HEALTH_ALIVE },
 	[SAYS_FAIL]    = { NULL, NULL, VERDICT_FAIL, PACE_NOW, HEALTH_SUCCESS },
 	[SAYS_NO_DATA] = { "no_data", NULL, VERDICT_NO_DATA, PACE_NOW, HEALTH_SUCCESS },
 };
@@ -481,6 +482,8 @@ void outcome_of_answer(const struct vendor *vendor, const struct job *job, const
 
 	*outcome = (struct outcome){ .attempts_add = costs_attempt(rule.verdict), .health = rule.health,
 	                             .hold_ms = outcome_hold_ms(vendor, answer) };
+	if (rule.verdict == VERDICT_RETURN)
+		outcome->hold_ms = hold_ms(&vendor->retry, &rule, answer);
 	if (job->phase == PHASE_POLLING) {
 		outcome_of_poll(vendor, job, answer, now, random, outcome);
 		return;

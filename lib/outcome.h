@@ -69,7 +69,8 @@ struct outcome {
 	int64_t callback_until;
 	int64_t deadline_at;       /* the job's new one; 0: it keeps its own */
 	enum vendor_health health;
-	int64_t hold_ms;           /* > 0: the whole vendor is to be left alone for so long (429, 503 with Retry-After) */
+	int64_t hold_ms;           /* > 0: the whole vendor is to be left alone for so long (429, 503 with Retry-After, and
+	                              what its file calls limited) */
 	char *result;              /* JSON text, cleaned */
 	char *error;               /* plain text */
 	char *vendor_job_id;
@@ -79,7 +80,7 @@ struct outcome {
 };
 
 /* How long the whole vendor is to be left alone after this answer, ms; 0: not at all. The same as the outcome's hold_ms,
- * for whoever cannot wait for the outcome. */
+ * for whoever cannot wait for the outcome; but without what the vendor file says of bodies. */
 int64_t outcome_hold_ms(const struct vendor *vendor, const struct answer *answer);
 
 /* Of a call or, if the job's phase says so, a poll. random: any 32 random bits, for jitter. */

@@ -236,6 +236,45 @@ enum err signature_check(const char *secret, const char *id, const char *timesta
 	return ERR_OK;
 }
 
+/* ---- Other signatures of callbacks ---- */
+
+/* In constant time, but for their lengths. */
+static bool same_signature(const char *given, const char *expected, enum signature_encoding encoding)
+{
+	char folded[SIGNATURE_TEXT_SIZE];
+	size_t len = strlen(expected);
+
+	if (strlen(given) != len)
+		return false;
+	for (size_t i = 0; i < len; i++)
+		folded[i] = encoding == SIGNATURE_HEX && given[i] >= 'A' && given[i] <= 'F' ? (char)(given[i] - 'A' + 'a') : given[i];
+	return CRYPTO_memcmp(folded, expected, len) == 0;
+}
+
+enum err signature_check_body(const struct signature_scheme *scheme, const char *secret, const char *value,
+                              const char *body, size_t body_len, struct err_text *why)
+{
+	char expected[SIGNATURE_TEXT_SIZE];
+	size_t prefix_len = strlen(scheme->prefix), key_len = 0;
+	unsigned char *key = NULL;
+	enum err err;
+
+	if (value[0] == '\0')
+		return err_set(why, ERR_INVALID, "%s is not there", scheme->header);
+	if (strncmp(value, scheme->prefix, prefix_len) != 0)
+		return err_set(why, ERR_INVALID, "%s does not begin with \"%s\"", scheme->header, scheme->prefix);
+	err = callback_key(secret, &key, &key_len, why);
+	if (err)
+		return err;
+	signature_hmac(signature_digest_name(scheme->algorithm), key, key_len, body, body_len,
+	               scheme->encoding == SIGNATURE_BASE64, expected);
+	OPENSSL_cleanse(key, key_len);
+	free(key);
+	if (!same_signature(value + prefix_len, expected, scheme->encoding))
+		return err_set(why, ERR_INVALID, "%s does not match", scheme->header);
+	return ERR_OK;
+}
+
 /* ---- Digests ---- */
 
 static void add_piece(EVP_MD_CTX *ctx, const void *bytes, size_t len)
@@ -259,6 +298,13 @@ void signature_digest(const void *a, size_t a_len, const void *b, size_t b_len, 
 }
 
 /* ---- Our own calls ---- */
+
+const char *signature_digest_name(enum signature_algorithm algorithm)
+{
+	static const char *const names[] = { [SIGNATURE_SHA256] = "SHA256", [SIGNATURE_SHA512] = "SHA512" };
+
+	return names[algorithm];
+}
 
 void signature_hmac(const char *digest, const unsigned char *key, size_t key_len, const char *message, size_t len,
                     bool base64, char out[SIGNATURE_TEXT_SIZE])

@@ -10,6 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum signature_algorithm { SIGNATURE_SHA256, SIGNATURE_SHA512 };
+enum signature_encoding { SIGNATURE_HEX, SIGNATURE_BASE64 };
+
 enum { CALLBACK_TOKEN_SIZE = 64, SIGNATURE_TEXT_SIZE = 2 * 64 + 1 };
 
 /* The token of one attempt: "<fence>.<32 hex digits>", an HMAC-SHA256 over vendor, request id and fence. */
@@ -27,6 +30,19 @@ enum err signature_check(const char *secret, const char *id, const char *timesta
                          const char *body, size_t body_len, int64_t now_ms, struct err_text *why)
 	__attribute__((warn_unused_result));
 
+/* How a vendor signs its callbacks if not so: an HMAC over the body, in a header of its own. */
+struct signature_scheme {
+	const char *header;         /* its name */
+	const char *prefix;         /* what stands before it there; may be "" */
+	enum signature_algorithm algorithm;
+	enum signature_encoding encoding;   /* hex may be in upper or lower case */
+};
+
+/* secret as above. value: of the header; one that is not there is "". */
+enum err signature_check_body(const struct signature_scheme *scheme, const char *secret, const char *value,
+                              const char *body, size_t body_len, struct err_text *why)
+	__attribute__((warn_unused_result));
+
 /* SHA-256 of two pieces (either may be empty), each preceded by its length. */
 void signature_digest(const void *a, size_t a_len, const void *b, size_t b_len, unsigned char out[32]);
 
@@ -38,7 +54,10 @@ enum key_encoding { KEY_TEXT, KEY_BASE64, KEY_HEX };
 enum err signature_key(const char *secret, enum key_encoding encoding, unsigned char **key, size_t *len,
                        struct err_text *why) __attribute__((warn_unused_result));
 
-/* An HMAC as base64 or lower-case hex. digest: "SHA256" or "SHA512". */
+/* libcrypto's name of it. */
+const char *signature_digest_name(enum signature_algorithm algorithm);
+
+/* An HMAC as base64 or lower-case hex. digest: as libcrypto calls it. */
 void signature_hmac(const char *digest, const unsigned char *key, size_t key_len, const char *message, size_t len,
                     bool base64, char out[SIGNATURE_TEXT_SIZE]);
 

@@ -107,7 +107,12 @@ static const struct member members[] = {
 	{ "callback/timeout_seconds", TYPE_SECONDS, AT(callback_timeout_ms), "300", 10, 31 * DAY_MS,
 	  "From the acknowledgement to the callback; after that the job is failed." },
 	{ "callback/secret", TYPE_SECRET, AT(callback_secret), NULL, 0, 0,
-	  "Callbacks must be signed with it (Standard Webhooks). Should be a reference." },
+	  "Callbacks must be signed with it (Standard Webhooks, unless `callback/signature` says how). Should be a reference." },
+	{ "callback/signature", TYPE_GROUP, 0, NULL, 0, 0, "How a vendor signs its callbacks if not so: an HMAC over the body, with `callback/secret`." },
+	{ "callback/signature/header", TYPE_HEADER_NAME, AT(callback_signature.header), MEMBER_REQUIRED, 0, 0, "The header that has it." },
+	{ "callback/signature/prefix", TYPE_TEXT, AT(callback_signature.prefix), "\"\"", 0, 0, "What stands before it there, such as `sha256=`." },
+	{ "callback/signature/algorithm", TYPE_DIGEST, AT(callback_signature.algorithm), "\"sha256\"", 0, 0, "`sha256` or `sha512`." },
+	{ "callback/signature/encoding", TYPE_SIGNATURE_ENCODING, AT(callback_signature.encoding), "\"hex\"", 0, 0, "`hex` or `base64`." },
 	{ "callback/job_id", TYPE_PLACES, AT(callback_job_id), "[\"/request_id\",\"/requestId\",\"/job_id\",\"/jobId\",\"/id\"]", 0, PLACES_MAX,
 	  "Where the callback says which job it is for. Of several the first that holds an id of ours, else the first with any." },
 	{ "callback/job_id_header", TYPE_HEADER_NAME, AT(callback_job_id_header), NULL, 0, 0,
@@ -161,7 +166,7 @@ static const struct member members[] = {
 	{ "response/verdicts/*/exists", TYPE_EXISTS, RULE_AT(test), NULL, 0, 0,
 	  "Holds if anything but `null` is there (`true`), or if not (`false`)." },
 	{ "response/verdicts/*/verdict", TYPE_VERDICT, RULE_AT(verdict), MEMBER_REQUIRED, 0, 0,
-	  "`success`, `retry`, `fail` or `no_data`." },
+	  "`success`, `retry`, `limited`, `fail` or `no_data`." },
 	{ "response/no_data_result", TYPE_JSON, AT(no_data_result), "null", 0, NO_DATA_BYTES_MAX,
 	  "The result of a job for which the vendor has nothing." },
 
@@ -192,7 +197,7 @@ static const struct member members[] = {
 	{ "callback/verdicts/*/exists", TYPE_EXISTS, RULE_AT(test), NULL, 0, 0,
 	  "Holds if anything but `null` is there (`true`), or if not (`false`)." },
 	{ "callback/verdicts/*/verdict", TYPE_CALLBACK_VERDICT, RULE_AT(verdict), MEMBER_REQUIRED, 0, 0,
-	  "`success`, `fail` or `no_data`." },
+	  "`success`, `fail`, `no_data` or `ignore`." },
 };
 
 enum { MEMBER_COUNT = sizeof(members) / sizeof(members[0]) };
@@ -433,6 +438,8 @@ static enum err check_together(const struct vendor *vendor, struct err_text *why
 	for (const int *status = vendor->retry_also; err == ERR_OK && *status; status++)
 		if (vendor_lists_status(vendor->retry_never, *status))
 			err = err_set(why, ERR_INVALID, "retry/never_statuses: %d is in retry/also_statuses, too", *status);
+	if (err == ERR_OK && vendor->callback_signature.header && !vendor->callback_secret)
+		err = err_set(why, ERR_INVALID, "callback/secret: is missing, callback/signature needs it");
 	return err ? err : vendor__check_poll(vendor, why);
 }
 
@@ -479,6 +486,8 @@ void vendor__deinit(struct vendor *vendor)
 	free(vendor->retry_never);
 	free_list(vendor->callback_job_id);
 	free(vendor->callback_job_id_header);
+	free(vendor->callback_signature.header);
+	free(vendor->callback_signature.prefix);
 	free_list(vendor->callback_result);
 	free(vendor->callback_error);
 	free(vendor->callback_status);

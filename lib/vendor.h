@@ -47,6 +47,14 @@ struct vendor_signing {
 	struct template message;
 };
 
+/* How callbacks are signed (signature.h). header NULL: as Standard Webhooks are. */
+struct vendor_callback_signature {
+	char *header;
+	char *prefix;
+	int algorithm;              /* enum signature_algorithm */
+	int encoding;               /* enum signature_encoding */
+};
+
 struct vendor_rename { char *from; char *to; };      /* a JSON Pointer and a name */
 
 struct vendor {
@@ -81,6 +89,7 @@ struct vendor {
 
 	int64_t callback_timeout_ms; /* async: from the vendor's acknowledgement to its callback */
 	char *callback_secret;       /* callbacks must be signed with it (signature.h), or NULL */
+	struct vendor_callback_signature callback_signature;
 	char **callback_job_id;      /* JSON Pointers into the callback's body; lists are NULL-terminated */
 	char *callback_job_id_header;/* ... or the header that has it, or NULL */
 	char **callback_result;

@@ -120,14 +120,13 @@ static enum err read_message(const struct reader *r, const struct auth_texts *te
 
 static enum err use_hmac(const struct reader *r, const struct auth_texts *texts)
 {
-	static const char *const digests[] = { "SHA256", "SHA512" };   /* what libcrypto calls DIGESTS */
 	static const char signature[] = "${request:signature}";
 	const struct member value_member = { .path = "auth/value" };
 	const char *value = texts->value ? texts->value : signature;
 	struct vendor_signing *signing = &r->vendor->signing;
 	enum err err;
 
-	signing->digest = digests[texts->algorithm];
+	signing->digest = signature_digest_name((enum signature_algorithm)texts->algorithm);
 	signing->base64 = texts->encoding == SIGNATURE_BASE64;
 	err = vendor__go_on(r, read_key(r, texts, signing));
 	if (err == ERR_OK)

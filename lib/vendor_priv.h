@@ -191,11 +191,12 @@ struct json_object *vendor__show_auth(struct json_object *value);
 #define AUTH_KINDS "bearer", "basic", "api_key", "hmac"      /* kinds in vendor_auth.c */
 #define AUTH_PLACES "header", "query"                        /* enum auth_place */
 #define KEY_ENCODINGS "text", "base64", "hex"                /* enum key_encoding */
-#define DIGESTS "sha256", "sha512"                           /* digests in vendor_auth.c */
+#define DIGESTS "sha256", "sha512"                           /* enum signature_algorithm */
 #define SIGNATURE_ENCODINGS "hex", "base64"                  /* enum signature_encoding */
+#define RESPONSE_VERDICTS "success", "retry", "limited", "fail", "no_data"     /* names in verdict.c */
+#define CALLBACK_VERDICTS "success", "fail", "no_data", "ignore"
 
 enum auth_place { PLACE_HEADER, PLACE_QUERY };
-enum signature_encoding { SIGNATURE_HEX, SIGNATURE_BASE64 };
 
 /* auth as the file has it: which of the words, and texts, each owned or NULL. */
 struct auth_texts {

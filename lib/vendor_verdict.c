@@ -121,27 +121,31 @@ enum err vendor__read_exists(const struct reader *r, const struct member *m, str
 	return set_test(r, m, json_object_get_boolean(value) ? TEST_EXISTS : TEST_MISSING);
 }
 
-static enum saying verdict_in(struct json_object *value)
+static enum err read_verdict(const struct reader *r, const struct member *m, struct json_object *value,
+                             const char *const *words, size_t n, enum saying *verdict)
 {
-	return json_object_is_type(value, json_type_string) ? verdict_parse(json_object_get_string(value)) : SAYS_NOTHING;
+	size_t which;
+	enum err err = vendor__read_word(r, m, value, words, n, &which);
+
+	if (err == ERR_OK)
+		*verdict = verdict_parse(words[which]);
+	return err;
 }
 
 enum err vendor__read_verdict(const struct reader *r, const struct member *m, struct json_object *value, void *field)
 {
-	*(enum saying *)field = verdict_in(value);
-	if (verdict_in(value) == SAYS_NOTHING)
-		return vendor__fail(r, m, "must be \"success\", \"retry\", \"fail\" or \"no_data\"");
-	return ERR_OK;
+	static const char *const words[] = { RESPONSE_VERDICTS };
+
+	return read_verdict(r, m, value, words, sizeof(words) / sizeof(words[0]), field);
 }
 
 /* A callback ends its attempt: there is no call that could be made again. */
 enum err vendor__read_callback_verdict(const struct reader *r, const struct member *m, struct json_object *value,
                                        void *field)
 {
-	*(enum saying *)field = verdict_in(value);
-	if (verdict_in(value) == SAYS_NOTHING || verdict_in(value) == SAYS_RETRY)
-		return vendor__fail(r, m, "must be \"success\", \"fail\" or \"no_data\"");
-	return ERR_OK;
+	static const char *const words[] = { CALLBACK_VERDICTS };
+
+	return read_verdict(r, m, value, words, sizeof(words) / sizeof(words[0]), field);
 }
 
 /* ---- The rules ---- */

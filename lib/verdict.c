@@ -86,8 +86,10 @@ enum saying verdict_parse(const char *name)
 	static const char *const names[SAYS_COUNT] = {
 		[SAYS_SUCCESS] = "success",
 		[SAYS_RETRY] = "retry",
+		[SAYS_LIMITED] = "limited",
 		[SAYS_FAIL] = "fail",
 		[SAYS_NO_DATA] = "no_data",
+		[SAYS_IGNORE] = "ignore",
 	};
 
 	for (int i = SAYS_NOTHING + 1; i < SAYS_COUNT; i++)

@@ -15,8 +15,10 @@ enum saying {
 	SAYS_NOTHING,          /* no rule holds */
 	SAYS_SUCCESS,          /* the result is in it */
 	SAYS_RETRY,            /* it may be well next time */
+	SAYS_LIMITED,          /* we ask too often */
 	SAYS_FAIL,             /* it never will */
 	SAYS_NO_DATA,          /* the vendor is well and has nothing */
+	SAYS_IGNORE,           /* of callbacks only: it is still at work */
 	SAYS_COUNT
 };
 

@@ -60,8 +60,8 @@ static bool tell_redis(struct commit *c) { return untold_tell(c->untold, c->queu
 
 /* ---- Outcome ---- */
 
-/* Decides what becomes of each call. That a vendor asked to be left alone (this worker's loop does so already) or that
- * it fails, Redis is told before anything else happens. That all went well can wait until Redis is told the rest. */
+/* Decides what becomes of each call. That a vendor asked to be left alone (this worker's loop does so already, unless it
+ * was the body that said so) or that it fails, Redis is told before anything else happens. That all went well can wait until Redis is told the rest. */
 static void decide(struct commit *c)
 {
 	int64_t now = clock_now_ms();
@@ -78,6 +78,7 @@ static void decide(struct commit *c)
 		reports_add(&c->reports, call, item->outcome.health);
 		if (item->outcome.hold_ms <= 0)
 			continue;
+		lane_hold(call->lane, item->outcome.hold_ms);
 		untold_add(c->untold, &(struct queue_op){
 			.kind = QUEUE_HOLD, .vendor = call->lane->vendor->name, .at = item->outcome.hold_ms });
 		any_hold = true;

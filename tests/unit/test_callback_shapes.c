@@ -99,6 +99,31 @@ static const struct { const char *members, *body, *result, *error; } outcomes[] 
 	{ "'callback':{'success':'/ok'}", "{\"ok\":false,\"data\":1}", NULL, "vendor called back without success" },
 };
 
+/* A vendor that tells of every step; the first rule that holds counts. */
+static const struct { const char *body; bool is_no_news; } steps[] = {
+	{ "{\"type\":\"created\"}", true },
+	{ "{\"type\":\"reviewed\",\"answer\":\"again\"}", true },
+	{ "{\"type\":\"reviewed\",\"answer\":\"yes\"}", false },
+	{ "{\"answer\":\"yes\"}", false },
+	{ "[]", false },
+};
+
+static void what_the_file_ignores_is_no_news(void **state)
+{
+	struct vendor_set *set = one_vendor("async", "'callback':{'verdicts':[{'where':'/answer','equals':'again','verdict':'ignore'},"
+	                                             "{'where':'/type','equals':'reviewed','verdict':'success'},"
+	                                             "{'where':'/type','exists':true,'verdict':'ignore'}]}");
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		struct json_object *body = parsed(steps[i].body);
+
+		assert_int_equal(callback_body_is_no_news(vendor_at(set, 0), body), steps[i].is_no_news);
+		json_object_put(body);
+	}
+	vendor_set_free(set);
+}
+
 static void usual_shapes_are_understood_and_others_by_the_file(void **state)
 {
 	(void)state;
@@ -148,6 +173,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_id_is_looked_for_in_order),
+		cmocka_unit_test(what_the_file_ignores_is_no_news),
 		cmocka_unit_test(usual_shapes_are_understood_and_others_by_the_file),
 		cmocka_unit_test(bad_places_are_named_with_the_reason),
 	};

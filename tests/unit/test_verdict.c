@@ -21,7 +21,9 @@ static struct outcome decide(const struct vendor *vendor, int status, const char
 	struct outcome outcome;
 
 	outcome_of_answer(vendor, &job, &answer, NOW, 0, &outcome);
-	assert_int_equal(outcome_hold_ms(vendor, &answer), outcome.hold_ms);
+	/* Who cannot wait for the outcome knows of no hold that only the body tells. */
+	if (outcome_hold_ms(vendor, &answer) != 0 || outcome.kind != OUTCOME_RETURNED)
+		assert_int_equal(outcome_hold_ms(vendor, &answer), outcome.hold_ms);
 	return outcome;
 }
 
@@ -170,6 +172,31 @@ static void retry_after_is_kept_whatever_a_rule_says(void **state)
 	vendor_set_free(set);
 }
 
+/* As a 429, whatever the status: it costs no attempt, is nobody's failure, and everybody waits. */
+static void a_limit_that_the_body_tells_holds_the_vendor(void **state)
+{
+	struct vendor_set *set = one_vendor("sync", "'retry':{'base_ms':2500},'response':{'error':'/message','verdicts':["
+	                                            "{'statuses':[403],'verdict':'limited'},"
+	                                            "{'where':'/code','equals':429,'verdict':'limited'}]}");
+	const struct vendor *vendor = vendor_at(set, 0);
+	struct outcome outcome = decide(vendor, 200, "{\"code\":429,\"message\":\"out of credits\"}", -1);
+
+	(void)state;
+	assert_int_equal(outcome.kind, OUTCOME_RETURNED);
+	assert_int_equal(outcome.attempts_add, 0);
+	assert_int_equal(outcome.health, HEALTH_ALIVE);
+	assert_int_equal(outcome.hold_ms, 2500);
+	assert_true(outcome.retry_at >= NOW + 2500 && outcome.retry_at <= NOW + 5000);
+	assert_string_equal(outcome.error, "vendor answered 200: out of credits (response/verdicts/1)");
+	assert_null(outcome.history_entry);
+	outcome_deinit(&outcome);
+	outcome = decide(vendor, 403, "", 30000);
+	assert_int_equal(outcome.kind, OUTCOME_RETURNED);
+	assert_int_equal(outcome.hold_ms, 30000);
+	outcome_deinit(&outcome);
+	vendor_set_free(set);
+}
+
 static void an_acknowledgement_can_refuse(void **state)
 {
 	struct vendor_set *set = one_vendor("async", "'response':{'verdicts':[{'where':'/ok','equals':false,'verdict':'fail'},"
@@ -245,9 +272,9 @@ static const struct { const char *members, *message; } bad_rules[] = {
 	{ "'response':{'verdicts':[5]}", "response/verdicts/0: must be an object" },
 	{ "'response':{'verdicts':[{}]}", "response/verdicts/0/verdict: is missing" },
 	{ "'response':{'verdicts':[{'verdict':'success'},{'verdict':'maybe'}]}",
-	  "response/verdicts/1/verdict: must be \"success\", \"retry\", \"fail\" or \"no_data\"" },
+	  "response/verdicts/1/verdict: must be \"success\", \"retry\", \"limited\", \"fail\" or \"no_data\"" },
 	{ "'response':{'verdicts':[{'verdict':1}]}",
-	  "response/verdicts/0/verdict: must be \"success\", \"retry\", \"fail\" or \"no_data\"" },
+	  "response/verdicts/0/verdict: must be \"success\", \"retry\", \"limited\", \"fail\" or \"no_data\"" },
 	{ "'response':{'verdicts':[{'verdict':'fail','status':[1]}]}",
 	  "response/verdicts/0/status: unknown member, did you mean callback/status?" },
 	{ "'response':{'verdicts':[{'verdict':'fail','statuses':404}]}",
@@ -284,7 +311,7 @@ static const struct { const char *members, *message; } bad_rules[] = {
 	{ "'callback':{'verdicts':[{'verdict':'fail','statuses':[200]}]}", 
 	  "callback/verdicts/0/statuses: unknown member, did you mean response/verdicts/*/statuses?" },
 	{ "'callback':{'verdicts':[{'verdict':'fail'},{'verdict':'retry'}]}",
-	  "callback/verdicts/1/verdict: must be \"success\", \"fail\" or \"no_data\"" },
+	  "callback/verdicts/1/verdict: must be \"success\", \"fail\", \"no_data\" or \"ignore\"" },
 	{ "'callback':{'verdicts':[{'verdict':'fail','where':'/a'}]}", "callback/verdicts/0/where: needs one of equals, in and exists" },
 };
 
@@ -312,6 +339,7 @@ int main(void)
 		cmocka_unit_test(each_rule_holds_for_what_it_says),
 		cmocka_unit_test(a_file_says_what_answers_mean),
 		cmocka_unit_test(retry_after_is_kept_whatever_a_rule_says),
+		cmocka_unit_test(a_limit_that_the_body_tells_holds_the_vendor),
 		cmocka_unit_test(an_acknowledgement_can_refuse),
 		cmocka_unit_test(callbacks_are_judged_by_rules_of_their_own),
 		cmocka_unit_test(a_success_without_a_result_is_refused),
