@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "conn.h"
+#include "form.h"
 
 enum { LIST_DEFAULT = 1000, LIST_MAX = 100000, LIST_ID_MAX = 10000 };
 
@@ -55,24 +56,16 @@ static void reset(struct conn *conn)
 	health(conn);
 }
 
+static void revoke_tokens(struct conn *conn)
+{
+	tokens_revoke(conn->vendor->tokens);
+	health(conn);
+}
+
 /* The raw value of a query parameter, NULL if missing. */
 static const char *parameter(const struct conn *conn, const char *name, size_t *len)
 {
-	const char *at = conn->in.data + conn->msg.query.at, *end = at + conn->msg.query.len;
-	size_t name_len = strlen(name);
-
-	while (at < end) {
-		const char *stop = memchr(at, '&', (size_t)(end - at));
-
-		if (!stop)
-			stop = end;
-		if ((size_t)(stop - at) > name_len && memcmp(at, name, name_len) == 0 && at[name_len] == '=') {
-			*len = (size_t)(stop - at) - name_len - 1;
-			return at + name_len + 1;
-		}
-		at = stop + 1;
-	}
-	return NULL;
+	return form_field(conn->in.data + conn->msg.query.at, conn->msg.query.len, name, len);
 }
 
 /* False: not a whole number. A missing parameter keeps *value. */
@@ -93,29 +86,6 @@ static bool number_parameter(const struct conn *conn, const char *name, uint64_t
 	return len > 0;
 }
 
-static int hex_digit(char c)
-{
-	static const char digits[] = "0123456789abcdef";
-	const char *at = c ? strchr(digits, c >= 'A' && c <= 'F' ? c + 32 : c) : NULL;
-
-	return at ? (int)(at - digits) : -1;
-}
-
-static size_t percent_decode(const char *text, size_t len, char *out, size_t size)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < len && count < size; i++) {
-		if (text[i] == '%' && i + 2 < len && hex_digit(text[i + 1]) >= 0 && hex_digit(text[i + 2]) >= 0) {
-			out[count++] = (char)(hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2]));
-			i += 2;
-		} else {
-			out[count++] = text[i] == '+' ? ' ' : text[i];
-		}
-	}
-	return count;
-}
-
 static void list_calls(struct conn *conn)
 {
 	struct vendor *vendor = conn->vendor;
@@ -129,7 +99,7 @@ static void list_calls(struct conn *conn)
 		return;
 	}
 	if (raw)
-		calls_list_id(vendor->calls, id, percent_decode(raw, len, id, sizeof(id)),
+		calls_list_id(vendor->calls, id, form_decode(raw, len, id, sizeof(id)),
 		              limit < LIST_ID_MAX ? limit : LIST_ID_MAX, &vendor->text);
 	else
 		calls_list(vendor->calls, offset, limit < LIST_MAX ? limit : LIST_MAX, &vendor->text);
@@ -146,6 +116,8 @@ static const struct endpoint {
 	{ "/calls", list_calls, NULL },
 	{ "/config", get_config, set_config },
 	{ "/reset", NULL, reset },
+	{ "/token", NULL, vendor_call_begin_token },
+	{ "/revoke", NULL, revoke_tokens },
 };
 
 bool control_is_meant(const char *start, size_t len)

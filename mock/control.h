@@ -1,4 +1,4 @@
-/* The endpoints that are no vendor calls: /health, /stats, /calls, /config, /reset. */
+/* The endpoints that are no vendor calls: /health, /stats, /calls, /config, /reset, /token, /revoke. */
 #ifndef VF_MOCK_CONTROL_H
 #define VF_MOCK_CONTROL_H
 

@@ -32,6 +32,9 @@ static bool header_text(const char *text)
 	return true;
 }
 
+/* An id and a secret, or nothing. */
+static bool client_text(const char *text) { return !*text || strchr(text, ':'); }
+
 #define INT(name, initial, min, max, help) \
 	{ #name, KNOB_INT, offsetof(struct knobs, name), initial, min, max, NULL, false, help }
 #define REAL(name, initial, min, max, help) \
@@ -81,6 +84,11 @@ static const struct knob table[] = {
 	RATIO(poll_loss_ratio, "part of the submitted jobs that nobody knows when they are asked for"),
 	RATIO(poll_too_many_ratio, "part of the polls that are answered 429"),
 	RATIO(poll_error_ratio, "part of the polls that fail with fail_status"),
+	BOOL(token_required, "false", "answer 401 to calls that show no token that POST /token has given"),
+	TEXT(token_client, "", client_text, true, "id:secret of the one client that gets tokens; empty: anybody"),
+	INT(token_expires_in, "3600", 0, 2678400, "seconds that a token is good; 0: always, and nothing is said of it"),
+	INT(token_latency_ms, "0", 0, 3600000, "wait before every answer to POST /token"),
+	INT(token_fail_status, "0", 0, 599, "HTTP status with which POST /token fails; 0: it does not"),
 };
 
 static void *place_of(struct knobs *knobs, const struct knob *knob)

@@ -37,6 +37,9 @@ struct knobs {
 	int64_t poll_pending, poll_pending_ms;
 	double poll_fail_ratio, poll_loss_ratio;      /* of the jobs */
 	double poll_too_many_ratio, poll_error_ratio; /* of the polls */
+	bool token_required;
+	char token_client[KNOB_TEXT_MAX];
+	int64_t token_expires_in, token_latency_ms, token_fail_status;
 };
 
 /* Sets every knob to its default. */

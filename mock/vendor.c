@@ -9,6 +9,7 @@ void vendor_init(struct vendor *vendor, const char *name, bool async)
 	vendor->async = async;
 	vendor->calls = calls_new();
 	vendor->asked = asked_new();
+	vendor->tokens = tokens_new();
 	vendor->next_job = (uint64_t)(clock_real_ns() / 1000);
 	vendor_apply_limits(vendor);
 }
@@ -17,6 +18,7 @@ void vendor_deinit(struct vendor *vendor)
 {
 	calls_free(vendor->calls);
 	asked_free(vendor->asked);
+	tokens_free(vendor->tokens);
 	window_deinit(&vendor->window);
 	buf_deinit(&vendor->text);
 }
@@ -84,6 +86,9 @@ void vendor_stats_json(const struct vendor *vendor, struct buf *out)
 	const struct number numbers[] = {
 		{ "calls", s->calls },
 		{ "polls", s->polls },
+		{ "token_requests", s->token_requests },
+		{ "tokens_given", s->tokens_given },
+		{ "unauthorized", s->unauthorized },
 		{ "answered", s->answered },
 		{ "violations", vendor->window.violations },
 		{ "max_in_window", vendor->window.max_in_window },

@@ -10,6 +10,7 @@
 #include "calls.h"
 #include "knobs.h"
 #include "loop.h"
+#include "tokens.h"
 #include "util.h"
 #include "webhook.h"
 #include "window.h"
@@ -26,6 +27,8 @@ struct vendor_stats {
 	uint64_t in_flight, max_in_flight_seen, in_flight_violations;
 	uint64_t no_callback_url;
 	uint64_t polls;                                 /* of the calls; they count as calls, but have no id */
+	uint64_t token_requests, tokens_given;          /* requests to POST /token are no calls */
+	uint64_t unauthorized;                          /* calls without the token that is required */
 	uint64_t stamped_by_kernel;                     /* calls whose time is the kernel's receive timestamp */
 	int64_t first_call_at_us, last_call_at_us;
 };
@@ -37,6 +40,7 @@ struct vendor {
 	struct window window;                           /* set by vendor_apply_limits() */
 	struct calls *calls;                            /* owned, like */
 	struct asked *asked;
+	struct tokens *tokens;
 	struct vendor_stats stats;
 	struct webhook_counts webhooks;
 	uint64_t next_job;                              /* never goes back, not even over restarts: see vendor_init() */

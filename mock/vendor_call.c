@@ -424,6 +424,28 @@ static void do_short_length(struct conn *conn)
 #undef STRAY
 }
 
+static void do_unauthorized(struct conn *conn)
+{
+	conn->vendor->stats.unauthorized++;
+	answer_failure(conn, 401, "no access token, or one that is not good", NULL);
+}
+
+/* No call: it does not count as answered. */
+static void do_token(struct conn *conn)
+{
+	struct vendor *vendor = conn->vendor;
+	size_t body_len, len = 0;
+	const char *body = body_of(conn, &body_len), *authorization = field(conn, "authorization", &len);
+	int status;
+
+	vendor->text.len = 0;
+	status = tokens_answer(vendor->tokens, body, body_len, authorization, len, vendor->loop->now_us, &vendor->knobs,
+	                       &vendor->text);
+	vendor->stats.tokens_given += status == 200;
+	conn_answer(conn, &(struct answer){ .status = status, .body = vendor->text.data, .len = vendor->text.len,
+	                                    .header_name = "Cache-Control", .header_value = "no-store" });
+}
+
 static const struct {
 	void (*run)(struct conn *conn);
 	size_t ratio_at;                /* offset of its ratio in struct knobs; 0: not by chance */
@@ -443,6 +465,8 @@ static const struct {
 	[FATE_GZIP_BOMB] = { do_gzip_bomb, offsetof(struct knobs, gzip_bomb_ratio), false },
 	[FATE_WRONG_LENGTH] = { do_wrong_length, offsetof(struct knobs, wrong_length_ratio), false },
 	[FATE_SHORT_LENGTH] = { do_short_length, offsetof(struct knobs, short_length_ratio), false },
+	[FATE_UNAUTHORIZED] = { do_unauthorized, 0, false },
+	[FATE_TOKEN] = { do_token, 0, false },
 };
 
 /* One draw for all: ratios of 0.1 and 0.2 mean a tenth and a fifth of all calls, not a fifth of the rest. */
@@ -471,6 +495,14 @@ bool vendor_call_resets_early(struct conn *conn)
 	return true;
 }
 
+static bool shows_token(const struct conn *conn)
+{
+	size_t len = 0;
+	const char *authorization = field(conn, "authorization", &len);
+
+	return tokens_is_shown(conn->vendor->tokens, authorization, len, conn->vendor->loop->now_us);
+}
+
 static enum fate choose_fate(struct conn *conn, uint32_t attempt, bool over_limit)
 {
 	struct vendor *vendor = conn->vendor;
@@ -479,6 +511,8 @@ static enum fate choose_fate(struct conn *conn, uint32_t attempt, bool over_limi
 	conn->next_fate = FATE_UNDRAWN;
 	if (over_limit && vendor->knobs.limit_enforce)
 		return FATE_OVER_LIMIT;
+	if (vendor->knobs.token_required && !shows_token(conn))
+		return FATE_UNAUTHORIZED;
 	if (vendor_call_is_poll(conn))
 		return FATE_ANSWER;
 	if (attempt && attempt <= vendor->knobs.fail_first)
@@ -509,6 +543,19 @@ void vendor_call_begin(struct conn *conn)
 	wait_us = fates[conn->call.fate].at_once ? 0 : latency_us(vendor);
 	if (wait_us)
 		loop_timer_set(vendor->loop, &conn->timer, vendor->loop->now_us + wait_us);
+	else
+		vendor_call_continue(conn);
+}
+
+void vendor_call_begin_token(struct conn *conn)
+{
+	struct vendor *vendor = conn->vendor;
+
+	vendor->stats.token_requests++;
+	conn->call = (struct call){ .fate = FATE_TOKEN };
+	conn->state = CONN_BUSY;
+	if (vendor->knobs.token_latency_ms)
+		loop_timer_set(vendor->loop, &conn->timer, vendor->loop->now_us + 1000 * vendor->knobs.token_latency_ms);
 	else
 		vendor_call_continue(conn);
 }

@@ -12,7 +12,8 @@ struct webhook;
 
 enum fate {
 	FATE_UNDRAWN, FATE_ANSWER, FATE_OVER_LIMIT, FATE_TOO_MANY, FATE_FAIL, FATE_HANG, FATE_RESET, FATE_RESET_EARLY,
-	FATE_CLOSE, FATE_GARBAGE, FATE_TRICKLE, FATE_ENDLESS, FATE_GZIP_BOMB, FATE_WRONG_LENGTH, FATE_SHORT_LENGTH, FATES
+	FATE_CLOSE, FATE_GARBAGE, FATE_TRICKLE, FATE_ENDLESS, FATE_GZIP_BOMB, FATE_WRONG_LENGTH, FATE_SHORT_LENGTH,
+	FATE_UNAUTHORIZED, FATE_TOKEN, FATES
 };
 
 struct call {
@@ -33,6 +34,9 @@ bool vendor_call_is_poll(const struct conn *conn);
 
 /* Begins the call whose request has been read. Then it is answered, waits (state BUSY), or its connection is closed. */
 void vendor_call_begin(struct conn *conn);
+
+/* The same of a request for a token, which is no call. */
+void vendor_call_begin_token(struct conn *conn);
 
 /* The latency is over: does what was decided. */
 void vendor_call_continue(struct conn *conn);
