@@ -73,7 +73,7 @@ static bool look(struct health *health, struct health_facts *facts)
 	for (size_t i = 0; i < health->n_states; i++) {
 		const struct queue_state *state = &health->states[i];
 
-		if (state->breaker == BREAKER_CLOSED && state->hold_ms == 0)
+		if (state->breaker == BREAKER_CLOSED && state->hold_ms == 0 && !state->no_token)
 			continue;
 		if (facts->n_held < HEALTH_HELD_MAX)
 			facts->held[facts->n_held] = *state;

@@ -12,7 +12,7 @@
 
 enum { HEALTH_MAX_BYTES = 16 << 10 };
 
-/* Why its jobs wait. */
+/* Why its jobs wait: what lasts longest. */
 static void add_held(struct buffer *out, const struct queue_state *state)
 {
 	static const char *const reasons[] = {
@@ -21,9 +21,10 @@ static void add_held(struct buffer *out, const struct queue_state *state)
 		[BREAKER_HALF_OPEN] = "breaker_half_open",
 	};
 	int64_t ms = state->open_ms > state->hold_ms ? state->open_ms : state->hold_ms;
+	bool token_first = state->no_token && state->token_ms >= ms;
 
-	buffer_printf(out, "{\"vendor\":\"%s\",\"why\":\"%s\",\"ms\":%lld}", state->vendor->name, reasons[state->breaker],
-	              (long long)ms);
+	buffer_printf(out, "{\"vendor\":\"%s\",\"why\":\"%s\",\"ms\":%lld}", state->vendor->name,
+	              token_first ? "no_access_token" : reasons[state->breaker], (long long)(token_first ? state->token_ms : ms));
 }
 
 static void add_vendors(struct buffer *out, const struct api *api, const struct health_facts *facts)

@@ -23,7 +23,7 @@ struct job {
 	char *error;              /* plain text, once failed */
 	char *history;            /* JSON array of attempts, or NULL */
 	char *vendor_job_id;      /* the vendor's own id of it, once known */
-	char *poll;               /* JSON object: what is kept between polls (polling.h), or NULL */
+	char *poll;               /* JSON object: what is kept between calls and polls (polling.h), or NULL */
 	enum phase phase;
 	enum status status;
 	int64_t fence;            /* grows at every claim, never goes back */

@@ -79,6 +79,11 @@ bool transport_is_unsent(enum transport transport)
 	return transport == TRANSPORT_NOT_SENT || transport == TRANSPORT_NOT_MADE;
 }
 
+bool answer_refuses_token(const struct answer *answer)
+{
+	return answer->token_id && answer->transport == TRANSPORT_ANSWERED && answer->http_status == 401;
+}
+
 static struct rule rule_of_status(int http_status)
 {
 	for (size_t i = 0; i < sizeof(status_rules) / sizeof(status_rules[0]); i++)
@@ -341,6 +346,9 @@ static void put_off(const struct vendor *vendor, const struct job *job, const st
 
 	outcome->kind = rule->verdict == VERDICT_RETRY ? OUTCOME_RETRY : OUTCOME_RETURNED;
 	outcome->retry_at = now + wait_ms(rules, tries, rule, answer, random);
+	/* A 401 to another attempt may be another token's end. */
+	if (outcome->kind == OUTCOME_RETRY && job->poll)
+		outcome->poll = mem_strdup("{}");
 	if (outcome->kind == OUTCOME_RETRY && !retry_allowed(rules, attempts)) {
 		snprintf(words, sizeof(words), " (attempt %d of %d)", attempts, rules->max_attempts);
 		add_words(outcome, words);
@@ -457,6 +465,7 @@ static void outcome_of_poll(const struct vendor *vendor, const struct job *job, 
 	}
 	if (answer->transport != TRANSPORT_NOT_SENT) {
 		memory.polls++;
+		memory.refused_token[0] = '\0';
 		memory.unusable = says == POLL_UNUSABLE ? memory.unusable + 1 : 0;
 	}
 	if (says == POLL_WORKING || (says == POLL_UNUSABLE && memory.unusable < POLL_UNUSABLE_MAX)) {
@@ -470,6 +479,41 @@ static void outcome_of_poll(const struct vendor *vendor, const struct job *job, 
 	polling_memory_deinit(&memory);
 }
 
+/* ---- A token that is not good any more ---- */
+
+/* It costs no attempt, and no rule of the vendor file is asked. */
+static void try_another_token(const struct vendor *vendor, const struct job *job, const struct answer *answer,
+                              struct polling_memory *memory, int64_t now, struct outcome *outcome)
+{
+	bool is_poll = job->phase == PHASE_POLLING;
+
+	*outcome = (struct outcome){ .kind = is_poll ? OUTCOME_POLL_AGAIN : OUTCOME_RETURNED, .health = HEALTH_SUCCESS,
+	                             .retry_at = now };
+	outcome->error = describe(vendor, answer, &transport_rules[TRANSPORT_ANSWERED]);
+	add_words(outcome, "; once more with another access token");
+	memory->polls += is_poll;
+	snprintf(memory->refused_token, sizeof(memory->refused_token), "%s", answer->token_id);
+	outcome->poll = polling_memory_text(memory);
+}
+
+/* The first 401 to a job may mean that the token was revoked, or is over early: another one is fetched, and the call made
+ * once more. The same token again is that of a worker that did not know. False: it says what any 401 says. */
+static bool token_was_over(const struct vendor *vendor, const struct job *job, const struct answer *answer, int64_t now,
+                           struct outcome *outcome)
+{
+	struct polling_memory memory;
+	bool first;
+
+	if (!answer_refuses_token(answer))
+		return false;
+	polling_memory_read(job->poll, &memory);
+	first = !memory.refused_token[0] || strcmp(memory.refused_token, answer->token_id) == 0;
+	if (first)
+		try_another_token(vendor, job, answer, &memory, now, outcome);
+	polling_memory_deinit(&memory);
+	return first;
+}
+
 /* ---- Answers ---- */
 
 static int costs_attempt(enum verdict verdict) { return verdict != VERDICT_RETURN && verdict != VERDICT_REFUSE; }
@@ -478,8 +522,11 @@ void outcome_of_answer(const struct vendor *vendor, const struct job *job, const
                        uint32_t random, struct outcome *outcome)
 {
 	size_t by;
-	struct rule rule = rule_of_body(vendor, job, answer, &by);
+	struct rule rule;
 
+	if (token_was_over(vendor, job, answer, now, outcome))
+		return;
+	rule = rule_of_body(vendor, job, answer, &by);
 	*outcome = (struct outcome){ .attempts_add = costs_attempt(rule.verdict), .health = rule.health,
 	                             .hold_ms = outcome_hold_ms(vendor, answer) };
 	if (rule.verdict == VERDICT_RETURN)

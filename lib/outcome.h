@@ -37,10 +37,14 @@ struct answer {
 	size_t body_len;
 	int64_t retry_after_ms;    /* from retry_after_parse(), or -1 */
 	const char *location;      /* the Location header, or NULL; borrowed */
+	const char *token_id;      /* of the access token that the call has shown, or NULL; borrowed */
 	int64_t sent_at;           /* clock_now_ms() when the request left, 0 if it did not */
 	int64_t latency_ms;
 	const char *detail;        /* the transport's own words for a failure, or NULL; no secrets */
 };
+
+/* Does it say that the access token is not good (401)? */
+bool answer_refuses_token(const struct answer *answer);
 
 /* What a call says about its vendor, for the circuit breaker. */
 enum vendor_health {

@@ -29,15 +29,18 @@ static int number_of(struct json_object *memory, const char *name)
 void polling_memory_read(const char *text, struct polling_memory *memory)
 {
 	struct json_object *kept = NULL;
-	const char *url;
+	const char *url, *token;
 
 	*memory = (struct polling_memory){ 0 };
 	if (!text || json_strict_parse(text, strlen(text), &JSON_LIMITS_DEFAULT, &kept, NULL, 0, NULL) != ERR_OK)
 		return;
 	url = json_string_at(kept, "/url");
+	token = json_string_at(kept, "/refused_token");
 	memory->url = url ? mem_strdup(url) : NULL;
 	memory->polls = number_of(kept, "polls");
 	memory->unusable = number_of(kept, "unusable");
+	if (token && strlen(token) < sizeof(memory->refused_token))
+		strcpy(memory->refused_token, token);
 	json_object_put(kept);
 }
 
@@ -49,6 +52,8 @@ char *polling_memory_text(const struct polling_memory *memory)
 	buffer_printf(&text, "{\"polls\":%d", memory->polls);
 	if (memory->unusable)
 		buffer_printf(&text, ",\"unusable\":%d", memory->unusable);
+	if (memory->refused_token[0])
+		buffer_printf(&text, ",\"refused_token\":\"%s\"", memory->refused_token);
 	if (memory->url) {
 		buffer_append_str(&text, ",\"url\":");
 		buffer_append_json_string(&text, memory->url, strlen(memory->url));

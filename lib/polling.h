@@ -6,6 +6,7 @@
 #define VF_POLLING_H
 
 #include "err.h"
+#include "token_seal.h"
 
 #include <json-c/json.h>
 #include <stdbool.h>
@@ -34,12 +35,13 @@ struct polling_rules {
 	int64_t timeout_ms;        /* from the acknowledgement on */
 };
 
-/* ---- What is kept of a job between its polls ---- */
+/* ---- What is kept of a job between its calls and polls ---- */
 
 struct polling_memory {
 	char *url;                 /* as the acknowledgement said; NULL: it is made of poll/url. Owned */
 	int polls;                 /* so far */
 	int unusable;              /* the last so many of them said nothing */
+	char refused_token[TOKEN_ID_SIZE];   /* the access token that its last call or poll was refused with, or "" */
 };
 
 /* Of struct job's `poll`; all zero of NULL, like members that are not there, or not as polling_memory_text() writes

@@ -7,6 +7,7 @@
  *   rate_limit:{vendor}  hash: the limiter (queue_take.lua says how), hold-until, the run_id it was written under
  *   in_flight:{vendor}   zset: entry ids of open calls by the end of their lease
  *   breaker:{vendor}     hash: the circuit breaker (queue_breaker.lua says how)
+ *   token:{vendor}       hash: its access token (queue_token.h)
  *   workers              hash: worker name -> time of its last heartbeat
  * Scripts are lib/queue_*.lua, embedded by make (queue_scripts.h), run with EVALSHA, EVAL after NOSCRIPT. Time
  * in scripts is Redis TIME.
@@ -27,7 +28,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { QUEUE_ENTRY_ID_SIZE = 48, QUEUE_BATCH_MAX = 1000, QUEUE_TICKET_SIZE = 96, QUEUE_LEFT_MAX = 16 };
+enum { QUEUE_ENTRY_ID_SIZE = 48, QUEUE_BATCH_MAX = 1000, QUEUE_TICKET_SIZE = 96, QUEUE_LEFT_MAX = 16,
+       QUEUE_TOKEN_REASON_SIZE = 200 };
 
 struct queue;
 
@@ -82,7 +84,8 @@ struct queue_left {
 
 struct queue_take {
 	const struct vendor *vendor;  /* in, borrowed */
-	int want;                     /* in: room for so many calls, 1 .. QUEUE_BATCH_MAX */
+	int want;                     /* in: room for so many calls, up to QUEUE_BATCH_MAX. 0: only tells by wait_ms when
+	                                 there is a job that the breaker lets go: 0 = now, limits aside */
 	int guard_ms;                 /* in: a call granted here leaves within so many ms after this function was called, or not at all */
 	int64_t lease_ms;             /* in: how long a call counts as in flight if nobody releases it */
 	const struct queue_left *left; /* in, borrowed: n_left <= QUEUE_LEFT_MAX reports. Each call is told of at most once,
@@ -196,9 +199,12 @@ struct queue_state {
 	enum breaker_state breaker;    /* out */
 	int64_t open_ms;               /* out: left while the breaker is open */
 	int64_t hold_ms;               /* out: left while the vendor wants to be left alone; 0 = it does not */
+	bool no_token;                 /* out: there is no access token, and the last one could not be fetched */
+	int64_t token_ms;              /* out: then, until the next try */
+	char token_reason[QUEUE_TOKEN_REASON_SIZE];   /* out: and why */
 };
 
-/* All in one pipeline. After an error the states say nothing of use, but that all is well. */
+/* After an error the states say nothing of use, but that all is well. */
 enum err queue_states(struct queue *queue, struct queue_state *states, size_t n, struct err_text *why)
 	__attribute__((warn_unused_result));
 

@@ -31,6 +31,7 @@ enum queue_script_id {
 	QUEUE_SCRIPT_DELIVERED,
 	QUEUE_SCRIPT_RECLAIM,
 	QUEUE_SCRIPT_HEARTBEAT,
+	QUEUE_SCRIPT_TOKEN,
 	QUEUE_SCRIPT_COUNT,
 };
 
@@ -88,6 +89,10 @@ struct queue_pipeline {
  * after one that was refused are carried out nevertheless. An error that is the server's own (read-only,
  * full, loading...) drops the connection, so that the next call asks anew who is there. */
 enum err queue__run(struct queue *queue, const struct queue_pipeline *pipeline, size_t n, struct err_text *why)
+	__attribute__((warn_unused_result));
+
+/* The part of queue_states() that is about access tokens. */
+enum err queue__token_states(struct queue *queue, struct queue_state *states, size_t n, struct err_text *why)
 	__attribute__((warn_unused_result));
 
 /* May another line about one vendor's trouble go to the log? Not more often than people read. */

@@ -26,6 +26,7 @@ static const struct { const char *limiter, *breaker, *text; } sources[QUEUE_SCRI
 	[QUEUE_SCRIPT_DELIVERED] = { "", "", queue_delivered_lua },
 	[QUEUE_SCRIPT_RECLAIM] = { "", "", queue_reclaim_lua },
 	[QUEUE_SCRIPT_HEARTBEAT] = { "", "", queue_heartbeat_lua },
+	[QUEUE_SCRIPT_TOKEN] = { "", "", queue_token_lua },
 };
 
 static struct { char *text; char sha[QUEUE_SHA_SIZE]; } scripts[QUEUE_SCRIPT_COUNT];

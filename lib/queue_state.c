@@ -1,4 +1,5 @@
-/* Why the jobs of a vendor wait, as far as Redis knows it: the breaker, and a hold. */
+/* Why the jobs of a vendor wait, as far as Redis knows it: the breaker, and a hold. What is about access tokens is in
+ * queue_token.c. */
 #include "queue.h"
 #include "queue_priv.h"
 
@@ -67,8 +68,10 @@ enum err queue_states(struct queue *queue, struct queue_state *states, size_t n,
 {
 	struct asked asked = { .states = states };
 	struct queue_pipeline pipeline = { .make = make_state, .take = take_state, .arg = &asked };
+	enum err err;
 
 	for (size_t i = 0; i < n; i++)
 		states[i] = (struct queue_state){ .vendor = states[i].vendor };
-	return queue__run(queue, &pipeline, 1 + COMMANDS_A_VENDOR * n, why);
+	err = queue__run(queue, &pipeline, 1 + COMMANDS_A_VENDOR * n, why);
+	return err ? err : queue__token_states(queue, states, n, why);
 }

@@ -67,6 +67,7 @@ static void set_known(struct making *m, const struct call_context *context, int6
 {
 	m->values.payload = m->job->payload;
 	set_text(m, REFER_REQUEST_ID, m->job->request_id);
+	set_text(m, REFER_ACCESS_TOKEN, context->access_token ? context->access_token : "");
 	if (m->refers & (REFER_BIT(REFER_TIME_S) | REFER_BIT(REFER_TIME_MS) | REFER_BIT(REFER_TIME_RFC3339)))
 		set_times(m, now);
 	if (m->refers & REFER_BIT(REFER_CALLBACK_URL))

@@ -28,10 +28,11 @@ struct request {
 	char *own_body;        /* NULL if body is the job's payload */
 };
 
-/* What it needs to know of the program. */
+/* What it needs to know of the program, and of a call whose vendor wants an access token. */
 struct call_context {
 	const char *api_base_url;
 	const unsigned char *callback_key;   /* STORE_SECRET_SIZE bytes */
+	const char *access_token;            /* NULL: none is wanted */
 };
 
 /* Fills a request that is all zero, of a call or (job->phase) a poll; request_deinit() frees it either way. It borrows the job's payload. now: what

@@ -22,6 +22,7 @@ static const struct { const char *name; enum refer refer; } names[] = {
 	{ "request:body", REFER_BODY },
 	{ "request:body_sha256", REFER_BODY_SHA256 },
 	{ "request:signature", REFER_SIGNATURE },
+	{ "auth:access_token", REFER_ACCESS_TOKEN },
 };
 
 /* ---- Segments ---- */

@@ -10,6 +10,7 @@
  *   ${job:request_id}  ${job:callback_url}  ${time:s}  ${time:ms}  ${time:rfc3339}
  *   ${request:method}  ${request:host}  ${request:path}  ${request:query}  ${request:body}  ${request:body_sha256}
  *   ${request:signature}   of the finished request
+ *   ${auth:access_token}   that a token endpoint gave
  *
  * An entry of a list (a query parameter, a form's field, a header, a member or item of a JSON body) that is exactly one
  * ${payload:...|} with an empty text is left out when the payload has nothing there.
@@ -43,6 +44,7 @@ enum refer {
 	REFER_NOTHING,
 	REFER_PAYLOAD, REFER_REQUEST_ID, REFER_CALLBACK_URL, REFER_TIME_S, REFER_TIME_MS, REFER_TIME_RFC3339,
 	REFER_METHOD, REFER_HOST, REFER_PATH, REFER_QUERY, REFER_BODY, REFER_BODY_SHA256, REFER_SIGNATURE,
+	REFER_ACCESS_TOKEN,
 	REFER_COUNT
 };
 
@@ -52,6 +54,7 @@ enum refer {
 /* What is known once it is made, and once it is signed. */
 #define REFERS_TO_REQUEST (REFER_BIT(REFER_SIGNATURE) - REFER_BIT(REFER_METHOD))
 #define REFERS_TO_SIGNATURE REFER_BIT(REFER_SIGNATURE)
+#define REFERS_TO_TOKEN REFER_BIT(REFER_ACCESS_TOKEN)
 
 /* All zero is an empty one. */
 struct template {

@@ -13,7 +13,7 @@
 enum {
 	ALIASES_MAX = 16, HEADERS_MAX = 64, QUERY_MAX = 64, STATUSES_MAX = 64, REMOVE_MAX = 256, POLL_VALUES_MAX = 32,
 	RANGES_MAX = 16, VALUES_MAX = 64, NO_DATA_BYTES_MAX = 4096, PLACES_MAX = 16, WORDS_MAX = 32, RENAMES_MAX = 64,
-	NAMES_MAX = 64,
+	NAMES_MAX = 64, PARAMETERS_MAX = 32,
 	FAR = 1000
 };
 
@@ -52,19 +52,32 @@ static const struct member members[] = {
 	  "A longer answer, after decompression, fails the job." },
 
 	{ "auth", TYPE_AUTH, 0, NULL, 0, 0, "How calls show who we are; see [authentication](#authentication)." },
-	{ "auth/type", TYPE_AUTH_KIND, AUTH_AT(type), MEMBER_REQUIRED, 0, 0, "`bearer`, `basic`, `api_key` or `hmac`." },
+	{ "auth/type", TYPE_AUTH_KIND, AUTH_AT(type), MEMBER_REQUIRED, 0, 0, "`bearer`, `basic`, `api_key`, `hmac` or `oauth2`." },
 	{ "auth/token", TYPE_SECRET_TEXT, AUTH_AT(token), NULL, 1, 0, "bearer: the token." },
 	{ "auth/user", TYPE_SECRET_TEXT, AUTH_AT(user), NULL, 1, 0, "basic: the user's name." },
 	{ "auth/password", TYPE_SECRET_TEXT, AUTH_AT(password), "\"\"", 0, 0, "basic: the password." },
-	{ "auth/in", TYPE_AUTH_PLACE, AUTH_AT(in), "\"header\"", 0, 0, "api_key, hmac: `header` or `query`." },
-	{ "auth/name", TYPE_TEXT, AUTH_AT(name), NULL, 1, 0, "api_key, hmac: the header's or parameter's name." },
+	{ "auth/in", TYPE_AUTH_PLACE, AUTH_AT(in), "\"header\"", 0, 0, "api_key, hmac, oauth2: `header` or `query`." },
+	{ "auth/name", TYPE_TEXT, AUTH_AT(name), NULL, 1, 0,
+	  "api_key, hmac: the header's or parameter's name. oauth2: `Authorization`, or `access_token` in the query." },
 	{ "auth/value", TYPE_SECRET_TEXT, AUTH_AT(value), NULL, 1, 0,
-	  "api_key: the key. hmac: what goes there; `${request:signature}` unless it says more." },
+	  "api_key: the key. hmac: what goes there; `${request:signature}` unless it says more. "
+	  "oauth2: the same; `Bearer ${auth:access_token}`, in the query without `Bearer`." },
 	{ "auth/secret", TYPE_SECRET_TEXT, AUTH_AT(secret), NULL, 1, 0, "hmac: the key of the HMAC." },
 	{ "auth/secret_encoding", TYPE_KEY_ENCODING, AUTH_AT(secret_encoding), "\"text\"", 0, 0, "hmac: `text`, `base64` or `hex`." },
 	{ "auth/algorithm", TYPE_DIGEST, AUTH_AT(algorithm), "\"sha256\"", 0, 0, "hmac: `sha256` or `sha512`." },
 	{ "auth/encoding", TYPE_SIGNATURE_ENCODING, AUTH_AT(encoding), "\"hex\"", 0, 0, "hmac: of the signature, `hex` or `base64`." },
 	{ "auth/message", TYPE_TEXT, AUTH_AT(message), "\"${request:body}\"", 1, 0, "hmac: what is signed, with references." },
+	{ "auth/token_url", TYPE_TOKEN_URL, AUTH_AT(token_url), NULL, 0, 0, "oauth2: the token endpoint, http or https." },
+	{ "auth/client_id", TYPE_TEXT, AUTH_AT(client_id), NULL, 1, 0, "oauth2: who we are there." },
+	{ "auth/client_secret", TYPE_SECRET_TEXT, AUTH_AT(client_secret), NULL, 1, 0, "oauth2: what shows it." },
+	{ "auth/client_auth", TYPE_CLIENT_AUTH, AUTH_AT(client_auth), "\"basic\"", 0, 0,
+	  "oauth2: how both are sent: HTTP Basic, or `body`, as `client_id` and `client_secret`." },
+	{ "auth/scope", TYPE_TEXT, AUTH_AT(scope), NULL, 1, 0, "oauth2: what the token is for, if the endpoint has to be told." },
+	{ "auth/audience", TYPE_TEXT, AUTH_AT(audience), NULL, 1, 0, "oauth2: likewise." },
+	{ "auth/parameters", TYPE_PARAMETERS, AUTH_AT(parameters), NULL, 0, PARAMETERS_MAX,
+	  "oauth2: what else the endpoint wants to have, names and values." },
+	{ "auth/expires_seconds", TYPE_SECONDS, AUTH_AT(life_ms), "300", SECOND_MS, 366 * DAY_MS,
+	  "oauth2: how long a token is good whose answer has no `expires_in`." },
 
 	{ "limits", TYPE_LIMITS, 0, "[]", 0, VENDOR_LIMITS_MAX, "Rate limits; all hold together. None: no limit." },
 	{ "limits/*/calls", TYPE_INT64, LIMIT_AT(calls), MEMBER_REQUIRED, 1, 1000000000, "Never more calls than this ..." },

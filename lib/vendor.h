@@ -8,6 +8,7 @@
 
 #include "breaker.h"
 #include "err.h"
+#include "oauth2.h"
 #include "personal.h"
 #include "polling.h"
 #include "retry.h"
@@ -72,6 +73,7 @@ struct vendor {
 	bool is_form;               /* the body is application/x-www-form-urlencoded, not JSON */
 	struct template body;       /* with BODY_TEMPLATE */
 	struct vendor_signing signing;
+	struct oauth2_rules oauth2; /* where the access token of its calls is from */
 	bool has_auth;              /* calls and polls show who we are */
 	int64_t timeout_ms;         /* of the whole call */
 	int64_t connect_timeout_ms;

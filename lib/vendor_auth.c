@@ -1,6 +1,6 @@
 /* The reader of auth: how our calls show who we are.
  *
- * All kinds but hmac are known at load and become a header or a query parameter like any other. */
+ * All kinds but hmac and oauth2 are known at load and become a header or a query parameter like any other. */
 #include "mem.h"
 #include "signature.h"
 #include "vendor_priv.h"
@@ -41,7 +41,7 @@ static enum err resolve(const struct reader *r, const char *member, const char *
 	return ERR_OK;
 }
 
-static char *basic_credentials(const char *user, const char *password)
+char *vendor__basic_credentials(const char *user, const char *password)
 {
 	char *pair = mem_printf("%s:%s", user, password);
 	size_t len = strlen(pair);
@@ -64,7 +64,7 @@ static enum err use_basic(const struct reader *r, const struct auth_texts *texts
 	if (err == ERR_OK)
 		err = resolve(r, "auth/password", texts->password, &password);
 	if (err == ERR_OK && user) {
-		value = basic_credentials(user, password);
+		value = vendor__basic_credentials(user, password);
 		err = add_header(r, "auth/user", "Authorization", value);
 		vendor__wipe(value);
 	}
@@ -73,8 +73,8 @@ static enum err use_basic(const struct reader *r, const struct auth_texts *texts
 	return err;
 }
 
-/* In the header or the query, as auth/in says. */
-static enum err place(const struct reader *r, const struct auth_texts *texts, const char *value, unsigned allowed)
+enum err vendor__place_auth(const struct reader *r, const struct auth_texts *texts, const char *name, const char *value,
+                            unsigned allowed)
 {
 	const struct member name_member = { .path = "auth/name" }, value_member = { .path = "auth/value" };
 	struct template_rules rules = vendor__rules(r, allowed);
@@ -82,15 +82,15 @@ static enum err place(const struct reader *r, const struct auth_texts *texts, co
 
 	vendor__at(r, &value_member);
 	if (texts->in == PLACE_HEADER)
-		return vendor__add_header(r, &name_member, &value_member, texts->name, value, allowed);
-	if (template_add_pair(&r->vendor->credentials, texts->name, value, ESCAPE_QUERY, &rules, &reason) != ERR_OK)
+		return vendor__add_header(r, &name_member, &value_member, name, value, allowed);
+	if (template_add_pair(&r->vendor->credentials, name, value, ESCAPE_QUERY, &rules, &reason) != ERR_OK)
 		return vendor__fail(r, &value_member, "%s", reason.text);
 	return ERR_OK;
 }
 
 static enum err use_api_key(const struct reader *r, const struct auth_texts *texts)
 {
-	return place(r, texts, texts->value, 0);
+	return vendor__place_auth(r, texts, texts->name, texts->value, 0);
 }
 
 static enum err read_key(const struct reader *r, const struct auth_texts *texts, struct vendor_signing *signing)
@@ -135,7 +135,7 @@ static enum err use_hmac(const struct reader *r, const struct auth_texts *texts)
 	if (err == ERR_OK && !strstr(value, signature))
 		err = vendor__fail(r, &value_member, "does not hold %s", signature);
 	if (err == ERR_OK)
-		err = place(r, texts, value, REFERS_TO_JOB | REFERS_TO_SIGNATURE);
+		err = vendor__place_auth(r, texts, texts->name, value, REFERS_TO_JOB | REFERS_TO_SIGNATURE);
 	return err;
 }
 
@@ -148,6 +148,8 @@ static const struct kind {
 	{ { "user" }, { "password" }, use_basic },
 	{ { "name", "value" }, { "in" }, use_api_key },
 	{ { "name", "secret" }, { "in", "value", "secret_encoding", "algorithm", "encoding", "message" }, use_hmac },
+	{ { "token_url", "client_id", "client_secret" },
+	  { "client_auth", "scope", "audience", "parameters", "expires_seconds", "in", "name", "value" }, vendor__use_oauth2 },
 };
 static const char *const kind_names[] = { AUTH_KINDS };
 
@@ -212,10 +214,12 @@ static enum err refuse_others(const struct reader *r, struct json_object *object
 static void free_texts(struct auth_texts *texts)
 {
 	char *const all[] = { texts->token, texts->user, texts->password, texts->name, texts->value, texts->secret,
-	                      texts->message };
+	                      texts->message, texts->token_url, texts->client_id, texts->client_secret, texts->scope,
+	                      texts->audience };
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		vendor__wipe(all[i]);
+	template_deinit(&texts->parameters);
 }
 
 enum err vendor__read_auth(const struct reader *r, const struct member *m, struct json_object *value, void *field)

@@ -13,7 +13,7 @@
 #define MODES "sync", "async", "poll"   /* enum vendor_mode */
 
 enum { PATH_SIZE = 256, REASON_SIZE = 256, SECOND_MS = 1000 };
-enum { CHOICES_MAX = 4, STATUS_FIRST = 300, STATUS_LAST = 599, TOO_MANY_REQUESTS = 429 };
+enum { CHOICES_MAX = 5, STATUS_FIRST = 300, STATUS_LAST = 599, TOO_MANY_REQUESTS = 429 };
 
 const char *vendor__string(struct json_object *value)
 {
@@ -148,6 +148,7 @@ static enum err read_choice(const struct reader *r, const struct member *m, stru
 		[TYPE_KEY_ENCODING] = { KEY_ENCODINGS },
 		[TYPE_DIGEST] = { DIGESTS },
 		[TYPE_SIGNATURE_ENCODING] = { SIGNATURE_ENCODINGS },
+		[TYPE_CLIENT_AUTH] = { CLIENT_AUTHS },
 	};
 	size_t n = 0, which;
 	enum err err;
@@ -392,6 +393,9 @@ static const struct type types[TYPE_COUNT] = {
 	                              vendor__show_all },
 	[TYPE_TEXT] = { "text", read_text, BOUNDS_OF_BYTES, ROWS_OF_NOTHING, TEXT_SCHEMA, vendor__show_all },
 	[TYPE_SECRET_TEXT] = { "secret", read_text, BOUNDS_OF_BYTES, ROWS_OF_NOTHING, TEXT_SCHEMA, vendor__show_secret },
+	[TYPE_TOKEN_URL] = { "URL", vendor__read_token_url, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING, URL_SCHEMA("!\\\"%-~"), vendor__show_url },
+	[TYPE_PARAMETERS] = { "object", vendor__read_parameters, BOUNDS_OF_MEMBERS, ROWS_OF_NOTHING, QUERY_SCHEMA, vendor__show_named },
+	[TYPE_CLIENT_AUTH] = { "word", read_choice, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING, WORDS_SCHEMA(CLIENT_AUTHS), vendor__show_all },
 	[TYPE_VERDICTS] = { "array of objects", vendor__read_verdicts, BOUNDS_OF_ENTRIES, ROWS_OF_ENTRIES, "{\"type\":\"array\"}",
 	                    vendor__show_all },
 	[TYPE_RANGES] = { "array of integers and ranges", vendor__read_ranges, BOUNDS_OF_ENTRIES, ROWS_OF_NOTHING,

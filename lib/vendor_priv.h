@@ -4,6 +4,7 @@
  *   vendor_member.c  a reader for each type of member
  *   vendor_request.c the readers of what makes the request
  *   vendor_auth.c    the reader of auth
+ *   vendor_oauth2.c  the same of auth/type oauth2
  *   vendor_clean.c   the readers of the rules by which results are cleaned
  *   vendor_verdict.c the readers of the rules that say what an answer means
  *   vendor_poll.c    the reader of poll/url, and checks of the group poll
@@ -40,7 +41,7 @@ enum member_type {
 	TYPE_NAME, TYPE_NAMES, TYPE_MODE, TYPE_METHOD, TYPE_URL, TYPE_HEADERS, TYPE_SECRET, TYPE_POINTER, TYPE_POINTERS,
 	TYPE_BOOL, TYPE_INT, TYPE_INT64, TYPE_SECONDS, TYPE_RATIO, TYPE_STATUSES, TYPE_LIMITS, TYPE_GROUP,
 	TYPE_QUERY, TYPE_BODY_FORMAT, TYPE_BODY, TYPE_AUTH, TYPE_AUTH_KIND, TYPE_AUTH_PLACE, TYPE_KEY_ENCODING, TYPE_DIGEST,
-	TYPE_SIGNATURE_ENCODING, TYPE_TEXT, TYPE_SECRET_TEXT,
+	TYPE_SIGNATURE_ENCODING, TYPE_TEXT, TYPE_SECRET_TEXT, TYPE_TOKEN_URL, TYPE_PARAMETERS, TYPE_CLIENT_AUTH,
 	TYPE_VERDICTS, TYPE_RANGES, TYPE_EQUALS, TYPE_VALUES, TYPE_EXISTS, TYPE_VERDICT, TYPE_CALLBACK_VERDICT, TYPE_JSON,
 	TYPE_PLACES, TYPE_HEADER_NAME, TYPE_WORDS,
 	TYPE_RENAMES, TYPE_PARTS, TYPE_KINDS, TYPE_COUNTRY,
@@ -139,6 +140,7 @@ vendor_reader_fn vendor__read_method, vendor__read_url, vendor__read_query, vend
 vendor_reader_fn vendor__read_body_format, vendor__read_body, vendor__read_auth;
 vendor_reader_fn vendor__read_verdicts, vendor__read_ranges, vendor__read_equals, vendor__read_values, vendor__read_exists;
 vendor_reader_fn vendor__read_verdict, vendor__read_callback_verdict, vendor__read_json;
+vendor_reader_fn vendor__read_token_url, vendor__read_parameters;
 vendor_reader_fn vendor__read_renames, vendor__read_parts, vendor__read_kinds, vendor__read_country;
 
 /* ---- Types ---- */
@@ -188,21 +190,40 @@ struct json_object *vendor__show_auth(struct json_object *value);
 /* Words that its members may be. */
 #define METHODS "POST", "PUT", "PATCH", "GET", "DELETE"      /* methods in vendor_request.c */
 #define BODY_FORMATS "json", "form"
-#define AUTH_KINDS "bearer", "basic", "api_key", "hmac"      /* kinds in vendor_auth.c */
+#define AUTH_KINDS "bearer", "basic", "api_key", "hmac", "oauth2"   /* kinds in vendor_auth.c */
 #define AUTH_PLACES "header", "query"                        /* enum auth_place */
 #define KEY_ENCODINGS "text", "base64", "hex"                /* enum key_encoding */
 #define DIGESTS "sha256", "sha512"                           /* enum signature_algorithm */
 #define SIGNATURE_ENCODINGS "hex", "base64"                  /* enum signature_encoding */
+#define CLIENT_AUTHS "basic", "body"                          /* enum client_auth */
 #define RESPONSE_VERDICTS "success", "retry", "limited", "fail", "no_data"     /* names in verdict.c */
 #define CALLBACK_VERDICTS "success", "fail", "no_data", "ignore"
 
 enum auth_place { PLACE_HEADER, PLACE_QUERY };
+enum client_auth { CLIENT_AUTH_BASIC, CLIENT_AUTH_BODY };
 
 /* auth as the file has it: which of the words, and texts, each owned or NULL. */
 struct auth_texts {
-	int type, in, secret_encoding, algorithm, encoding;
+	int type, in, secret_encoding, algorithm, encoding, client_auth;
 	char *token, *user, *password, *name, *value, *secret, *message;
+	char *token_url, *client_id, *client_secret, *scope, *audience;
+	struct template parameters;
+	int64_t life_ms;
 };
+
+/* Of a vendor whose calls show what a token endpoint gives. */
+enum err vendor__use_oauth2(const struct reader *r, const struct auth_texts *texts);
+/* A header or a query parameter, as auth/in says, with the references that are allowed in its value. */
+enum err vendor__place_auth(const struct reader *r, const struct auth_texts *texts, const char *name, const char *value,
+                            unsigned allowed);
+/* A value of HTTP Basic; the caller owns it (vendor__wipe). */
+char *vendor__basic_credentials(const char *user, const char *password);
+
+typedef enum err vendor_add_pair_fn(const struct reader *r, const struct member *m, const char *name, const char *text,
+                                    void *arg);
+/* Calls add for each pair of a member's value, an object of names and texts, as a member of its own. */
+enum err vendor__add_pairs(const struct reader *r, const struct member *m, struct json_object *object,
+                           vendor_add_pair_fn *add, void *arg);
 
 /* Appends a header whose value may hold the references that are allowed. Errors name the member that name or value is
  * from. */

@@ -41,12 +41,8 @@ enum err vendor__read_method(const struct reader *r, const struct member *m, str
 
 /* ---- Objects of names and texts ---- */
 
-typedef enum err add_pair_fn(const struct reader *r, const struct member *m, const char *name, const char *text,
-                             void *arg);
-
-/* Calls add for each pair of a member's value, as a member of its own. */
-static enum err add_pairs(const struct reader *r, const struct member *m, struct json_object *object, add_pair_fn *add,
-                          void *arg)
+enum err vendor__add_pairs(const struct reader *r, const struct member *m, struct json_object *object,
+                           vendor_add_pair_fn *add, void *arg)
 {
 	struct member pair = *m;
 	struct buffer path;
@@ -118,7 +114,7 @@ static enum err add_to_list(const struct reader *r, const struct member *m, cons
 enum err vendor__read_query(const struct reader *r, const struct member *m, struct json_object *value, void *field)
 {
 	(void)field;
-	return add_pairs(r, m, value, add_to_list, &(struct list){ ESCAPE_QUERY, &r->vendor->call_url });
+	return vendor__add_pairs(r, m, value, add_to_list, &(struct list){ ESCAPE_QUERY, &r->vendor->call_url });
 }
 
 /* ---- Headers ---- */
@@ -164,7 +160,7 @@ static enum err add_own_header(const struct reader *r, const struct member *m, c
 enum err vendor__read_headers(const struct reader *r, const struct member *m, struct json_object *value, void *field)
 {
 	(void)field;
-	return add_pairs(r, m, value, add_own_header, NULL);
+	return vendor__add_pairs(r, m, value, add_own_header, NULL);
 }
 
 enum err vendor__complete_request(const struct reader *r)
@@ -215,7 +211,7 @@ enum err vendor__read_body(const struct reader *r, const struct member *m, struc
 		return vendor__fail(r, m, "a %s has none", vendor->method);
 	vendor->body_kind = BODY_TEMPLATE;
 	if (vendor->is_form)
-		return add_pairs(r, m, value, add_to_list, &(struct list){ ESCAPE_FORM, &vendor->body });
+		return vendor__add_pairs(r, m, value, add_to_list, &(struct list){ ESCAPE_FORM, &vendor->body });
 	if (template_add_json(&vendor->body, value, &rules, &reason) != ERR_OK)
 		return vendor__fail(r, m, "%s", reason.text);
 	return ERR_OK;
@@ -234,6 +230,7 @@ void vendor__deinit_request(struct vendor *vendor)
 	template_deinit(&vendor->credentials);
 	template_deinit(&vendor->body);
 	template_deinit(&vendor->signing.message);
+	oauth2_rules_deinit(&vendor->oauth2);
 	if (vendor->signing.key)
 		explicit_bzero(vendor->signing.key, vendor->signing.key_len);
 	free(vendor->signing.key);

@@ -2,19 +2,16 @@
 #include "call.h"
 
 #include "clock.h"
+#include "http.h"
 #include "mem.h"
+#include "polling.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-enum {
-	CONNECTION_MAX_IDLE_SECONDS = 25,   /* below the keep-alive of common servers (60 s and more, but some 30) */
-	HEADER_VALUE_MAX = 128,
-	LATE_US = 2000,                     /* of the limiter's travel time: what writing may take beyond the grant */
-	HEADERS_BYTES_MAX = 256 << 10,      /* of an answer; curl 7.88 keeps them all and has no limit of its own */
-};
+enum { LATE_US = 2000 };   /* of the limiter's travel time: what writing may take beyond the grant */
 
 /* Within the guard, where there is a limit to break; always early enough for it to end, and be committed,
  * within its lease: a worker that was stopped for long must not call for a job that another has by now. */
@@ -134,35 +131,19 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *arg)
 	return call->body.overflowed ? 0 : size * n;
 }
 
-/* The value of a header line of this name (with its colon), the caller owns it; NULL if it is another one's, or the value
- * is longer than `most`. */
-static char *header_value(const char *line, size_t len, const char *name, size_t most)
-{
-	size_t start = strlen(name);
-
-	if (len <= start || strncasecmp(line, name, start) != 0)
-		return NULL;
-	while (start < len && (line[start] == ' ' || line[start] == '\t'))
-		start++;
-	while (len > start && strchr("\r\n \t", line[len - 1]))
-		len--;
-	return len - start <= most ? mem_strndup(line + start, len - start) : NULL;
-}
-
 static size_t on_header(char *line, size_t size, size_t n, void *arg)
 {
 	struct call *call = arg;
 	size_t len = size * n;
+	int64_t retry_after_ms = http_retry_after_ms(line, len);
 	char *value;
 
 	call->header_bytes += len;
-	if (call->header_bytes > HEADERS_BYTES_MAX)
+	if (call->header_bytes > HTTP_HEADERS_BYTES_MAX)
 		return 0;
-	value = header_value(line, len, "retry-after:", HEADER_VALUE_MAX);
-	if (value)
-		call->answer.retry_after_ms = retry_after_parse(value, clock_now_ms());
-	free(value);
-	value = call->lane->vendor->mode == VENDOR_POLL ? header_value(line, len, "location:", POLL_URL_BYTES_MAX) : NULL;
+	if (retry_after_ms >= 0)
+		call->answer.retry_after_ms = retry_after_ms;
+	value = call->lane->vendor->mode == VENDOR_POLL ? http_header_value(line, len, "location:", POLL_URL_BYTES_MAX) : NULL;
 	if (value) {
 		free(call->location);
 		call->location = value;
@@ -172,15 +153,6 @@ static size_t on_header(char *line, size_t size, size_t n, void *arg)
 
 /* ---- Setting up ---- */
 
-static void add_header(struct call *call, const char *line)
-{
-	struct curl_slist *longer = curl_slist_append(call->headers, line);
-
-	if (!longer)
-		abort();   /* out of memory, as in lib/mem.h */
-	call->headers = longer;
-}
-
 /* To curl "Name:" means to leave a header of its own out; what is sent empty is "Name;". */
 static void add_vendor_header(struct call *call, char *line)
 {
@@ -188,12 +160,12 @@ static void add_vendor_header(struct call *call, char *line)
 
 	if (colon[1 + strspn(colon + 1, " \t")] == '\0')
 		memcpy(colon, ";", sizeof(";"));
-	add_header(call, line);
+	call->headers = http_add_header(call->headers, line);
 }
 
 static void add_headers(struct call *call)
 {
-	add_header(call, "Expect:");   /* no 100-continue: it costs a round trip and its time-out a second */
+	call->headers = http_add_header(call->headers, "Expect:");   /* no 100-continue: it costs a round trip and its time-out a second */
 	for (size_t i = 0; i < call->request.n_headers; i++)
 		add_vendor_header(call, call->request.headers[i]);
 }
@@ -213,22 +185,6 @@ static void set_request(struct call *call, CURL *easy)
 	curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
 }
 
-static void set_bounds(struct call *call, CURL *easy)
-{
-	const struct vendor *vendor = call->lane->vendor;
-
-	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-	curl_easy_setopt(easy, CURLOPT_PROXY, "");
-	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)vendor->timeout_ms);
-	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)vendor->connect_timeout_ms);
-	curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, (long)CONNECTION_MAX_IDLE_SECONDS);
-	curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
-	curl_easy_setopt(easy, CURLOPT_USERAGENT, "vendorfetch");
-}
-
 void call_prepare(struct call *call, CURL *easy, struct call **just_left)
 {
 	call->easy = easy;
@@ -236,7 +192,7 @@ void call_prepare(struct call *call, CURL *easy, struct call **just_left)
 	call->answer.retry_after_ms = -1;
 	add_headers(call);
 	set_request(call, easy);
-	set_bounds(call, easy);
+	http_set_bounds(easy, call->lane->vendor);
 	curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->curl_text);
 	curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request_ready);
@@ -258,7 +214,7 @@ static enum transport transport_of(const struct call *call, CURLcode code)
 	/* What a refusal says beside its status is of little interest. */
 	if (call->body.overflowed && call->answer.http_status >= 300)
 		return TRANSPORT_ANSWERED;
-	if (call->body.overflowed || call->header_bytes > HEADERS_BYTES_MAX)
+	if (call->body.overflowed || call->header_bytes > HTTP_HEADERS_BYTES_MAX)
 		return TRANSPORT_TOO_BIG;
 	if (call->asked)
 		return code == CURLE_OPERATION_TIMEDOUT ? TRANSPORT_TIMEOUT : TRANSPORT_CONNECTION_LOST;
@@ -282,14 +238,39 @@ static void fill_answer(struct call *call, enum transport transport, const char 
 	answer->body = call->body.data ? call->body.data : "";
 	answer->body_len = call->body.len;
 	answer->location = call->location;
+	answer->token_id = call->token_id[0] ? call->token_id : NULL;
 	answer->latency_ms = call->asked ? (clock_mono_us() - call->left_mono_us) / 1000 : 0;
+}
+
+/* Not this one, if the job has been refused with it before (by another worker, perhaps): nobody may use it any more. */
+static char *token_for(struct call *call)
+{
+	struct token_slot *slot = &call->lane->token;
+	struct polling_memory memory;
+
+	polling_memory_read(call->job->poll, &memory);
+	if (memory.refused_token[0])
+		token_slot_refuse(slot, memory.refused_token);
+	polling_memory_deinit(&memory);
+	return token_slot_copy(slot, call->lane->vendor->oauth2.key, clock_mono_ms(), call->token_id);
 }
 
 bool call_make_request(struct call *call, const struct call_context *context)
 {
+	const struct vendor *vendor = call->lane->vendor;
+	struct call_context with_token = *context;
+	char *token = vendor->oauth2.url ? token_for(call) : NULL;
 	struct err_text why = { "" };
+	enum err err;
 
-	if (request_make(call->lane->vendor, call->job, context, clock_now_ms(), &call->request, &why) == ERR_OK)
+	if (vendor->oauth2.url && !token) {
+		fill_answer(call, TRANSPORT_NOT_SENT, "its access token is over");
+		return false;
+	}
+	with_token.access_token = token;
+	err = request_make(vendor, call->job, &with_token, clock_now_ms(), &call->request, &why);
+	token_wipe(token);
+	if (err == ERR_OK)
 		return true;
 	snprintf(call->curl_text, sizeof(call->curl_text), "%.*s", (int)sizeof(call->curl_text) - 1, why.text);
 	/* A poll may find another file tomorrow. */
@@ -310,12 +291,15 @@ void call_finish(struct call *call, CURLcode code)
 		detail = "its grant was over, or the vendor is on hold";
 	else if (call->body.overflowed)
 		detail = "over request/max_response_bytes";
-	else if (call->header_bytes > HEADERS_BYTES_MAX)
+	else if (call->header_bytes > HTTP_HEADERS_BYTES_MAX)
 		detail = "its headers alone are over 256 KiB";
 	else if (code != CURLE_OK)
 		detail = call->curl_text[0] ? call->curl_text : curl_easy_strerror(code);
 	fill_answer(call, transport_of(call, code), detail);
 	call->easy = NULL;
+	/* At once: other calls are made meanwhile. */
+	if (answer_refuses_token(&call->answer))
+		token_slot_refuse(&call->lane->token, call->token_id);
 }
 
 void call_abandon(struct call *call)

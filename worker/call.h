@@ -33,6 +33,7 @@ struct call {
 	int64_t quota_until;        /* the slot in which it is counted, if its vendor has a quota */
 	int64_t leave_by_mono_us;   /* the request is not written after this */
 	struct request request;     /* made by call_make_request() */
+	char token_id[TOKEN_ID_SIZE];   /* of the access token that it shows, or "" */
 
 	/* Filled by the loop. */
 	CURL *easy;                 /* while it runs, in this */
@@ -58,8 +59,8 @@ struct call *call_new(struct lane *lane, struct job *job, const struct queue_tak
                       const struct queue_grant *grant);
 void call_free(struct call *call);
 
-/* Makes the request that goes to the vendor. False: that is not possible with this job; call->answer says so, and the
- * call is done. */
+/* Makes the request that goes to the vendor. False: that is not possible with this job, or the lane's access token is gone
+ * since the grant; call->answer says so, and the call is done. */
 bool call_make_request(struct call *call, const struct call_context *context) __attribute__((warn_unused_result));
 
 /* Makes the easy handle (fresh or reset) carry out this call, whose request is made. call keeps it in call->easy. The

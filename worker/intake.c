@@ -2,7 +2,7 @@
  *
  * One turn: find the lanes whose time has come, ask Redis for all of them in one pipeline, claim what was
  * granted, hear what has come in, sleep until the earliest next time, a wake-up message or a poke. It never calls a
- * vendor and never waits for one. While there is more than one lane with jobs a claim is kept short (pace.h).
+ * vendor and never waits for one. Of a vendor whose calls show an access token nothing is taken before there is one. While there is more than one lane with jobs a claim is kept short (pace.h).
  */
 #include "claim.h"
 #include "clock.h"
@@ -12,6 +12,7 @@
 #include "mem.h"
 #include "pace.h"
 #include "quota_count.h"
+#include "tokens.h"
 #include "worker.h"
 
 #include <limits.h>
@@ -124,6 +125,21 @@ static int find_due_lanes(struct intake *in, int64_t now)
 	return n;
 }
 
+static bool lacks_token(struct lane *lane)
+{
+	return lane->vendor->oauth2.url && token_slot_state(&lane->token, lane->vendor->oauth2.key, clock_mono_ms()) == TOKEN_MISSING;
+}
+
+/* No grant waits for a token: without one it is only asked whether there is a job that needs it. */
+static int wanted(const struct intake *in, struct lane *lane, int share)
+{
+	int room = lane_room(in, lane);
+
+	if (lacks_token(lane))
+		return 0;
+	return share < room ? share : room;
+}
+
 /* Shares the room among the due lanes; returns how many of them get some. */
 static int fill_takes(struct intake *in, int n_due)
 {
@@ -141,7 +157,7 @@ static int fill_takes(struct intake *in, int n_due)
 	for (int used = 0; n < n_due && used + share <= room; n++, used += share)
 		in->takes[n] = (struct queue_take){
 			.vendor = in->lanes[n]->vendor,
-			.want = share < lane_room(in, in->lanes[n]) ? share : lane_room(in, in->lanes[n]),
+			.want = wanted(in, in->lanes[n], share),
 			.guard_ms = atomic_load(&in->lanes[n]->guard_ms),
 			.lease_ms = in->worker->lease_ms,
 			.left = in->left[n],
@@ -157,6 +173,23 @@ static int64_t longest_wait_ms(const struct queue_take *take)
 	return take->n > 0 && take->vendor->n_limits > 0 ? take->guard_ms : SLOW_LOOK_MS;
 }
 
+/* Were there jobs, and nothing but a token to wait for? */
+static bool waits_for_token(const struct lane *lane, const struct queue_take *take)
+{
+	return lane->vendor->oauth2.url && take->want == 0 && take->wait_ms == 0;
+}
+
+/* There is to be one, and one that is old is renewed while it is used. The ms after which the lane is looked at again, if it
+ * waits; when its token comes, the tokens thread has us look before. */
+static int64_t want_token(struct intake *in, struct lane *lane)
+{
+	enum token_state state = token_slot_state(&lane->token, lane->vendor->oauth2.key, clock_mono_ms());
+
+	if (state != TOKEN_GOOD)
+		tokens_want(in->worker->tokens, lane);
+	return state == TOKEN_MISSING ? SLOW_LOOK_MS : 0;
+}
+
 /* answered_at: when the waits were told; the claim took its time since then. */
 static void set_next_take(struct intake *in, struct lane *lane, const struct queue_take *take, int64_t answered_at)
 {
@@ -170,8 +203,12 @@ static void set_next_take(struct intake *in, struct lane *lane, const struct que
 	}
 	if (take->outcome != ERR_OK)
 		wait = AWAY_WAIT_MS;
+	else if (waits_for_token(lane, take))
+		wait = want_token(in, lane);
 	else if (wait > longest_wait_ms(take))
 		wait = longest_wait_ms(take);
+	if (lane->vendor->oauth2.url && take->n > 0)
+		want_token(in, lane);
 	lane->gather_until_mono_ms = wait < 0 && take->n >= GATHER_AFTER ? clock_mono_ms() + GATHER_MS : 0;
 	lane->next_take_mono_ms = wait < 0 ? when_woken : wait ? answered_at + wait : 0;
 }

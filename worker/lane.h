@@ -10,6 +10,7 @@
 #include "guard.h"
 #include "left.h"
 #include "queue.h"
+#include "token_slot.h"
 #include "vendor.h"
 
 #include <stdatomic.h>
@@ -47,6 +48,7 @@ struct lane {
 	_Atomic int guard_ms;               /* loop writes, intake reads */
 	_Atomic int late;                   /* calls that left after their grants were over; intake tells Redis */
 	struct left left;                   /* loop adds, intake tells Redis */
+	struct token_slot token;            /* of a vendor that wants one */
 	_Atomic bool look;                  /* commit, repair: something changed, take again */
 	_Atomic int64_t hold_until_mono_us; /* a Retry-After came in: granted calls do not leave before this */
 };

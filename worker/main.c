@@ -1,6 +1,6 @@
 /* vendorfetch-worker: takes jobs from the queue, calls vendors within their limits, writes what came of it.
  *
- * One process, four threads (worker.h). Runs in the foreground; cron, systemd or scripts/stack keep it alive.
+ * One process, five threads (worker.h). Runs in the foreground; cron, systemd or scripts/stack keep it alive.
  * The first TERM or INT stops the intake and lets calls in flight end (drain_ms); the second leaves at once,
  * and leases bring the rest back.
  */
@@ -12,6 +12,7 @@
 #include "log.h"
 #include "mem.h"
 #include "queue.h"
+#include "tokens.h"
 #include "worker.h"
 
 #include <curl/curl.h>
@@ -84,6 +85,7 @@ static void make_lanes(struct worker *worker)
 		lane->vendor = vendor_at(worker->vendors, i);
 		lane->in_flight = &worker->in_flight;
 		left_init(&lane->left);
+		token_slot_init(&lane->token);
 		guard_init(&lane->guard, GUARD_MAX_MS + lane->vendor->connect_timeout_ms);
 		atomic_store(&lane->guard_ms, guard_ms(&lane->guard));
 	}
@@ -91,8 +93,10 @@ static void make_lanes(struct worker *worker)
 
 static void free_lanes(struct worker *worker)
 {
-	for (size_t i = 0; i < worker->n_lanes; i++)
+	for (size_t i = 0; i < worker->n_lanes; i++) {
 		left_deinit(&worker->lanes[i].left);
+		token_slot_deinit(&worker->lanes[i].token);
+	}
 	free(worker->lanes);
 }
 
@@ -183,6 +187,8 @@ static void make_threads_parts(struct worker *worker)
 	if (loop_new(worker->calls_max, &worker->done, &worker->intake_poke, &worker->loop,
 	             &why) != ERR_OK)
 		fatal("loop", why.text);
+	if (tokens_new(&worker->settings, worker->name, &worker->intake_poke, &worker->tokens, &why) != ERR_OK)
+		fatal("tokens", why.text);
 }
 
 /* ---- Running ---- */
@@ -203,6 +209,8 @@ static void start_threads(struct worker *worker, struct threads *threads)
 
 	if (loop_start(worker->loop, &why) != ERR_OK)
 		fatal("loop", why.text);
+	if (tokens_start(worker->tokens, &why) != ERR_OK)
+		fatal("tokens", why.text);
 	start(&threads->commit, commit_run, worker);
 	start(&threads->repair, repair_run, worker);
 	start(&threads->intake, intake_run, worker);
@@ -230,6 +238,7 @@ static void drain(struct worker *worker, struct threads *threads)
 	mailbox_poke(&worker->intake_poke);
 	mailbox_poke(&worker->repair_poke);
 	pthread_join(threads->intake, NULL);
+	tokens_stop(worker->tokens);
 	loop_stop(worker->loop, give_up);
 	atomic_store(&worker->commit_may_end, true);
 	mailbox_poke(&worker->done);
@@ -256,6 +265,7 @@ static void run(struct worker *worker, sigset_t *signals)
 static void worker_deinit(struct worker *worker)
 {
 	loop_free(worker->loop);
+	tokens_free(worker->tokens);
 	mailbox_deinit(&worker->done);
 	mailbox_deinit(&worker->intake_poke);
 	mailbox_deinit(&worker->repair_poke);

@@ -24,7 +24,7 @@ enum {
 	EXPIRE_PAGE = 2000,
 	HEARTBEAT_MS = 2000,
 	LEASE_DOUBT_MS = 2000,         /* an over lease is believed only after it was seen over for so long of our own time */
-	ERROR_SIZE = 800,
+	ERROR_SIZE = 1100,
 	LAST_ERROR_BYTES_MAX = 600,
 	STORE_BACK_DOUBT_MS = 5000,    /* and not right after the store came back: its owner may be about to commit, and a
 	                                  callback that got 503 may be about to come again */
@@ -141,7 +141,10 @@ static void say_why_it_waited(struct repair *r, const struct job_ref *ref, const
 
 	if (ref->attempts > 0)
 		snprintf(attempts, sizeof(attempts), " after %d attempt%s", ref->attempts, ref->attempts == 1 ? "" : "s");
-	if (state->breaker != BREAKER_CLOSED)
+	if (state->no_token)
+		snprintf(words->error, sizeof(words->error), "deadline passed%s while there was no access token: %s%s%s", attempts,
+		         state->token_reason, last ? "; last: " : "", last ? last : "");
+	else if (state->breaker != BREAKER_CLOSED)
 		snprintf(words->error, sizeof(words->error), "deadline passed%s while the vendor's circuit breaker was open%s%s",
 		         attempts, last ? ": " : "", last ? last : "");
 	else if (last)
@@ -154,13 +157,15 @@ static void say_why_it_waited(struct repair *r, const struct job_ref *ref, const
 }
 
 /* A job that was asked for. Its error is that of the last poll, if that failed. */
-static void say_why_never_done(const struct job_ref *ref, const struct lane *lane, struct words *words)
+static void say_why_never_done(struct repair *r, const struct job_ref *ref, const struct lane *lane, struct words *words)
 {
+	const struct queue_state *state = state_of(r, lane);
 	char *last = ref->error ? utf8_clean(ref->error, strlen(ref->error), LAST_ERROR_BYTES_MAX) : NULL;
 
 	snprintf(words->error, sizeof(words->error),
-	         "poll deadline passed: the vendor accepted the job, but its \"%.64s\" did not say in time that it is done%s%s",
-	         lane->vendor->poll.state, last ? "; last: " : "", last ? last : "");
+	         "poll deadline passed: the vendor accepted the job, but its \"%.64s\" did not say in time that it is done%s%s%s%s",
+	         lane->vendor->poll.state, last ? "; last: " : "", last ? last : "",
+	         state->no_token ? "; there is no access token: " : "", state->no_token ? state->token_reason : "");
 	free(last);
 }
 
@@ -175,7 +180,7 @@ static void say_why_expired(struct repair *r, const struct job_ref *ref, struct 
 		         "callback deadline passed: the vendor accepted the job but did not call back within %lld s",
 		         (long long)lane->vendor->callback_timeout_ms / 1000);
 	else if (ref->phase == PHASE_WAITING_POLL || ref->phase == PHASE_POLLING)
-		say_why_never_done(ref, lane, words);
+		say_why_never_done(r, ref, lane, words);
 	else
 		say_why_it_waited(r, ref, lane, words);
 }

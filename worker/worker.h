@@ -1,7 +1,7 @@
 /* What the threads of a worker share. Made by main.c before they start, freed after they have ended;
  * immutable but for the atomics, the mailboxes and what is thread-safe by itself.
  *
- *   intake --(loop inbox)--> loop --(done)--> commit --(poke)--> intake          repair, beside them
+ *   intake --(loop inbox)--> loop --(done)--> commit --(poke)--> intake          repair and tokens, beside them
  */
 #ifndef VF_WORKER_H
 #define VF_WORKER_H
@@ -17,6 +17,8 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+struct tokens;
+
 struct worker {
 	struct settings settings;
 	char consumer[16];             /* "w<slot>": consumer in every group */
@@ -31,6 +33,7 @@ struct worker {
 	int64_t lease_ms;              /* longer than any call and its commit can take */
 	int64_t retention_ms;
 	struct loop *loop;
+	struct tokens *tokens;
 	struct mailbox done;           /* loop -> commit */
 	struct mailbox intake_poke;    /* no calls, only pokes: room was freed, a lane wants a look, or it is time to leave */
 	struct mailbox repair_poke;    /* likewise: it is time to leave */

@@ -10,10 +10,10 @@ GOOD = [pytest.param(path, id=path.stem) for path in sorted((CORPUS / "good").it
 
 
 # What auth has defaults for, but not with each type.
-OTHER_AUTH = {"bearer": {"password", "in", "secret_encoding", "algorithm", "encoding", "message"},
-              "basic": {"in", "secret_encoding", "algorithm", "encoding", "message"},
-              "api_key": {"password", "secret_encoding", "algorithm", "encoding", "message"},
-              "hmac": {"password"}}
+HMAC = {"secret_encoding", "algorithm", "encoding", "message"}
+OAUTH2 = {"client_auth", "expires_seconds"}
+OTHER_AUTH = {"bearer": {"password", "in"} | HMAC | OAUTH2, "basic": {"in"} | HMAC | OAUTH2,
+              "api_key": {"password"} | HMAC | OAUTH2, "hmac": {"password"} | OAUTH2, "oauth2": {"password"} | HMAC}
 
 
 def show(folder, name, *arguments, env=None):
@@ -105,6 +105,13 @@ HIDDEN_AUTH = [
                  {"name": "X-S", "secret": "***", "value": "***${request:signature}"}, id="hmac"),
     pytest.param({"type": "hmac", "name": "X-S", "secret": "${env:TOKEN}", "message": "a.${request:body}"},
                  {"secret": "${env:TOKEN}", "message": "a.${request:body}"}, id="hmac-by-reference"),
+    pytest.param({"type": "oauth2", "token_url": "http://u:12345@h/t", "client_id": "me", "client_secret": "12345",
+                  "scope": "a b", "parameters": {"apikey": "12345", "resource": "x"}},
+                 {"token_url": "http://***@h/t", "client_id": "me", "client_secret": "***", "scope": "a b",
+                  "parameters": {"apikey": "***", "resource": "x"}}, id="oauth2"),
+    pytest.param({"type": "oauth2", "token_url": "http://h/${env:TOKEN}", "client_id": "${env:TOKEN}", "client_secret": "${env:TOKEN}"},
+                 {"token_url": "http://h/${env:TOKEN}", "client_id": "${env:TOKEN}", "client_secret": "${env:TOKEN}"},
+                 id="oauth2-by-reference"),
 ]
 
 

@@ -1,12 +1,12 @@
 """Personal data that the vendor file takes out is nowhere: not in answers, the store, kept early callbacks, Redis, logs."""
 
 import pytest
-import redis
 
-from early_store import kept_early, opened, vendor_job_id
+from early_store import kept_early, vendor_job_id
 from stack import QUICK_SETTINGS, Stack
 from vendor_files import as_files, async_vendor, own_id_vendor, sync_vendor
 from waiting import wait_for
+from written import all_written
 
 # What the mock puts into its data, and what the tests send: in any case of letters.
 PERSONAL = [b"@example.com", b"078-05-", b"lovelace", b"4111111111111111", b"4111 1111 1111 1111", b"5551234567", b"s3cret"]
@@ -39,32 +39,8 @@ def cleaning_stack(store):
     stack.down()
 
 
-def all_in_store(stack):
-    """Everything that the store holds, as text."""
-    with opened(stack) as db:
-        if stack.store == "mongodb":
-            return "\n".join(str(document) for name in db.list_collection_names() for document in db[name].find())
-        return "\n".join(db.iterdump())
-
-
-def all_in_redis(stack):
-    client = redis.Redis.from_url(stack.env["REDIS_URL"])
-    readers = {b"string": client.get, b"hash": client.hgetall, b"stream": client.xrange,
-               b"zset": lambda key: client.zrange(key, 0, -1), b"list": lambda key: client.lrange(key, 0, -1),
-               b"set": client.smembers}
-    keys = list(client.scan_iter())
-    assert keys
-    return "\n".join(f"{key} {readers[client.type(key)](key)}" for key in keys)
-
-
-def all_files(stack):
-    """{path: bytes} of all that the system has written: logs, databases, what Redis keeps."""
-    return {path: path.read_bytes() for path in stack.folder.rglob("*") if path.is_file() and path.parent != stack.vendors}
-
-
 def assert_nowhere(stack):
-    """In the logs too, and in files whatever is deleted in them."""
-    places = {"store": all_in_store(stack).encode(), "redis": all_in_redis(stack).encode(), **all_files(stack)}
+    places = all_written(stack)
     assert any(b"[email]" in text for text in places.values())
     for word in PERSONAL:
         found = [str(name) for name, text in places.items() if word in text.lower()]

@@ -102,6 +102,12 @@ static bool answer_later(int fd, int nth)
 	return put(fd, "HTTP/1.1 429 Later\r\nretry-after:  7 \r\nContent-Length: 0\r\n\r\n");
 }
 
+static bool answer_unauthorized(int fd, int nth)
+{
+	(void)nth;
+	return put(fd, "HTTP/1.1 401 Who\r\nContent-Length: 0\r\n\r\n");
+}
+
 static bool answer_submit(int fd, int nth)
 {
 	(void)nth;
@@ -117,7 +123,7 @@ static bool answer_bad(int fd, int nth)
 static const struct { const char *path; bool (*behave)(int fd, int nth); } behaviours[] = {
 	{ "/ok ", answer_ok }, { "/slow ", answer_slow }, { "/once ", answer_once }, { "/hang ", hang },
 	{ "/endless ", answer_endless }, { "/refuse ", refuse }, { "/headers ", answer_headers }, { "/later ", answer_later },
-	{ "/at/", answer_ok },
+	{ "/at/", answer_ok }, { "/unauthorized ", answer_unauthorized },
 	{ "/submit ", answer_submit }, { "/asked ", answer_ok },
 };
 
@@ -143,10 +149,21 @@ static bool read_request(int fd, char text[REQUEST_MAX])
 	}
 }
 
-static bool behave(const char *request, int fd, int nth)
+static bool answer_token(int fd, int requests)
+{
+	char body[128], answer[256];
+
+	snprintf(body, sizeof(body), "{\"access_token\":\"T%d\",\"token_type\":\"Bearer\",\"expires_in\":3600}", requests);
+	snprintf(answer, sizeof(answer), "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s", strlen(body), body);
+	return put(fd, answer);
+}
+
+static bool behave(struct tiny_http *http, const char *request, int fd, int nth)
 {
 	const char *path = strchr(request, '/');
 
+	if (path && strncmp(path, "/token ", 7) == 0)
+		return answer_token(fd, atomic_load(&http->requests));
 	if (path && strncmp(path, "/asked ", 7) == 0 &&
 	    (strncmp(request, "GET ", 4) != 0 || strstr(request, "Idempotency-Key") || strstr(request, "Content-Length")))
 		return answer_bad(fd, nth);
@@ -171,7 +188,7 @@ static void *serve(void *arg)
 	for (int nth = 1; read_request(connection->fd, request); nth++) {
 		keep_last(connection->http, request);
 		atomic_fetch_add(&connection->http->requests, 1);
-		if (!behave(request, connection->fd, nth))
+		if (!behave(connection->http, request, connection->fd, nth))
 			break;
 	}
 	shutdown(connection->fd, SHUT_RDWR);

@@ -9,9 +9,11 @@
  *   /refuse   500 and a body without end
  *   /headers  200 and headers without end
  *   /later    429 with Retry-After: 7
+ *   /unauthorized  401
  *   /at/...   as /ok, whatever follows
  *   /submit   202 with Location: /asked
  *   /asked    200, but 400 to anything but a GET without body and Idempotency-Key
+ *   /token    200 with the access token T<n>, n being the number of requests until then
  */
 #ifndef VF_TEST_TINY_HTTP_H
 #define VF_TEST_TINY_HTTP_H

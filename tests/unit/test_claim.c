@@ -20,7 +20,7 @@ static const struct vendor_limit ten_a_day[] = { { QUOTA, DAY_MS, 0 } };
 
 /* ---- The store does not answer, or gives jobs with this payload; the loop only counts ---- */
 
-static const char *payload;
+static const char *payload, *memory;
 
 static enum err fake_claim(struct store *store, struct store_claim *items, size_t n, int64_t now, int64_t lease_until,
                            struct err_text *why)
@@ -29,6 +29,8 @@ static enum err fake_claim(struct store *store, struct store_claim *items, size_
 	for (size_t i = 0; i < n; i++) {
 		items[i].outcome = payload ? ERR_OK : ERR_UNAVAILABLE;
 		items[i].job = payload ? job_new(1, "fit", mem_strdup(payload), INT64_MAX) : NULL;
+		if (payload)
+			items[i].job->poll = mem_strdup(memory);
 	}
 	return payload ? ERR_OK : err_set(why, ERR_UNAVAILABLE, "away");
 }
@@ -199,6 +201,64 @@ static void calls_do_not_wait_for_the_large_ones_behind_them(void **state)
 	free(large);
 }
 
+static void expect_all_unsent(struct worker *worker)
+{
+	struct call *call, *next;
+	int n = 0;
+
+	for (call = mailbox_take(&worker->done); call; call = next, n++) {
+		assert_int_equal(call->answer.transport, TRANSPORT_NOT_SENT);
+		assert_null(call->answer.token_id);
+		next = call->next;
+		call_free(call);
+	}
+	assert_int_equal(n, QUOTA);
+	assert_int_equal(submitted, 0);
+}
+
+/* It was refused, or is over, since the take; or the job has been refused with it, by a worker that knew before us. */
+static void calls_without_a_good_token_do_not_leave(void **state)
+{
+	static const struct template_rules rules = { .allowed = REFERS_TO_JOB };
+	struct vendor vendor = fixture_vendor("token", ten_a_day, 1);
+	struct queue *queue = fixture_queue(server);
+	struct worker worker = { .store = &store };
+	struct taken taken;
+
+	(void)state;
+	submitted = 0;
+	assert_int_equal(template_add(&vendor.call_url, "http://h/", ESCAPE_URL, &rules, NULL), ERR_OK);
+	assert_int_equal(mailbox_init(&worker.done), 0);
+	vendor.method = "POST";
+	vendor.oauth2.url = (char *)(uintptr_t)"http://h/token";
+	payload = "{}";
+	take_all(queue, &vendor, &taken);
+	taken.lane.in_flight = &worker.in_flight;
+	assert_int_equal(claim_and_call(&worker, queue, taken.items, QUOTA), ERR_OK);
+	expect_all_unsent(&worker);
+
+	take_all(queue, &vendor, &taken);
+	taken.lane.in_flight = &worker.in_flight;
+	token_slot_init(&taken.lane.token);
+	token_slot_fill(&taken.lane.token, vendor.oauth2.key, "T1", mem_strdup("t0ken"), INT64_MAX, INT64_MAX);
+	memory = "{\"refused_token\":\"T1\"}";
+	assert_int_equal(claim_and_call(&worker, queue, taken.items, QUOTA), ERR_OK);
+	expect_all_unsent(&worker);
+	assert_int_equal(token_slot_state(&taken.lane.token, vendor.oauth2.key, 0), TOKEN_MISSING);
+
+	take_all(queue, &vendor, &taken);
+	taken.lane.in_flight = &worker.in_flight;
+	token_slot_init(&taken.lane.token);
+	token_slot_fill(&taken.lane.token, vendor.oauth2.key, "T2", mem_strdup("t0ken"), INT64_MAX, INT64_MAX);
+	assert_int_equal(claim_and_call(&worker, queue, taken.items, QUOTA), ERR_OK);
+	assert_int_equal(submitted, QUOTA);
+	payload = memory = NULL;
+	token_slot_deinit(&taken.lane.token);
+	mailbox_deinit(&worker.done);
+	template_deinit(&vendor.call_url);
+	queue_free(queue);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -207,6 +267,7 @@ int main(void)
 		cmocka_unit_test(a_probe_without_a_claim_makes_room_for_another),
 		cmocka_unit_test(a_job_that_does_not_fit_goes_to_commit_without_a_call),
 		cmocka_unit_test(calls_do_not_wait_for_the_large_ones_behind_them),
+		cmocka_unit_test(calls_without_a_good_token_do_not_leave),
 	};
 	int failed;
 

@@ -5,9 +5,11 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include "../../worker/tokens.h"
 #include "../../worker/worker.h"
 #include "../support/queue_fixture.h"
 #include "clock.h"
+#include "mem.h"
 #include "store_engine.h"
 
 #include <pthread.h>
@@ -73,6 +75,15 @@ void loop_submit(struct loop *loop, struct call *list)
 {
 	(void)loop;
 	assert_null(list);
+}
+
+static _Atomic int wanted;   /* tokens, of the lane 0 */
+
+void tokens_want(struct tokens *tokens, struct lane *lane)
+{
+	(void)tokens;
+	assert_string_equal(lane->vendor->name, "v0");
+	atomic_fetch_add(&wanted, 1);
 }
 
 struct lane *worker_lane(struct worker *worker, const char *name)
@@ -165,11 +176,61 @@ static void a_backlog_of_one_lane_keeps_no_wake_up_of_another_waiting(void **sta
 	queue_free(pushes);
 }
 
+/* A grant would be over by the time that there is one. The lane beside it goes on. */
+static void without_a_token_nothing_is_taken(void **state)
+{
+	struct worker worker = new_worker();
+	int64_t give_up = clock_mono_ms() + WAIT_MS;
+	pthread_t thread;
+
+	(void)state;
+	private_redis_do(server, "FLUSHALL");
+	pushes = fixture_queue(server);
+	atomic_store(&claims, 2);   /* no lone job comes */
+	atomic_store(&claimed, 0);
+	for (int i = 0; i < 2; i++) {
+		vendors[i] = fixture_vendor(i ? "v1" : "v0", NULL, 0);
+		lanes[i] = (struct lane){ .vendor = &vendors[i], .in_flight = &worker.in_flight };
+	}
+	vendors[0].oauth2.url = (char *)(uintptr_t)"http://127.0.0.1:1/";
+	token_slot_init(&lanes[0].token);
+	worker.lanes = lanes;
+	worker.n_lanes = 2;
+	assert_int_equal(mailbox_init(&worker.intake_poke), 0);
+	assert_int_equal(pthread_create(&thread, NULL, intake_run, &worker), 0);
+	/* A vendor without jobs wants none. */
+	fixture_push(pushes, "v1", 1);
+	while (atomic_load(&claimed) < 1 && clock_mono_ms() < give_up)
+		fixture_nap_ms(1);
+	assert_int_equal(atomic_load(&wanted), 0);
+	fixture_push(pushes, "v0", 3);
+	while (atomic_load(&wanted) == 0 && clock_mono_ms() < give_up)
+		fixture_nap_ms(1);
+	fixture_push(pushes, "v1", 2);
+	while (atomic_load(&claimed) < 3 && clock_mono_ms() < give_up)
+		fixture_nap_ms(1);
+	assert_int_equal(private_redis_do(server, "XLEN t:job-queue:{v0}"), 3);
+	assert_int_equal(private_redis_do(server, "XPENDING t:job-queue:{v1} workers - + 10"), 0);
+	token_slot_fill(&lanes[0].token, vendors[0].oauth2.key, "T1", mem_strdup("t0ken"), INT64_MAX, INT64_MAX);
+	atomic_store(&lanes[0].look, true);
+	mailbox_poke(&worker.intake_poke);
+	while (atomic_load(&claimed) < 6 && clock_mono_ms() < give_up)
+		fixture_nap_ms(1);
+	atomic_store(&worker.leaving, true);
+	mailbox_poke(&worker.intake_poke);
+	pthread_join(thread, NULL);
+	assert_int_equal(atomic_load(&claimed), 6);
+	token_slot_deinit(&lanes[0].token);
+	mailbox_deinit(&worker.intake_poke);
+	queue_free(pushes);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_store_that_hangs_is_not_waited_for_once_a_vendor),
 		cmocka_unit_test(a_backlog_of_one_lane_keeps_no_wake_up_of_another_waiting),
+		cmocka_unit_test(without_a_token_nothing_is_taken),
 	};
 	int failed;
 

@@ -234,6 +234,27 @@ static void a_retry_after_is_read_and_holds_the_vendor_at_once(void **state)
 	assert_int_equal(tiny_http_requests(f->http), 1);
 }
 
+static void a_401_takes_the_token_that_was_shown_from_the_lane(void **state)
+{
+	static const struct template_rules of_the_token = { .allowed = REFERS_TO_TOKEN };
+	struct fixture *f = *state;
+	struct call *call;
+
+	f->vendor.oauth2.url = (char *)(uintptr_t)"http://127.0.0.1:1/";
+	f->vendor.headers = &f->header;
+	f->vendor.n_headers = 1;
+	assert_int_equal(template_add_pair(&f->header.line, "Authorization", "Bearer ${auth:access_token}", ESCAPE_HEADER,
+	                                   &of_the_token, NULL), ERR_OK);
+	token_slot_fill(&f->lane.token, f->vendor.oauth2.key, "T1", mem_strdup("t0ken"), INT64_MAX, INT64_MAX);
+	call = do_call(f, "/ok");
+	assert_non_null(strstr(tiny_http_last(f->http), "\r\nAuthorization: Bearer t0ken\r\n"));
+	assert_string_equal(call->answer.token_id, "T1");
+	assert_int_equal(token_slot_state(&f->lane.token, f->vendor.oauth2.key, 0), TOKEN_GOOD);
+	call = do_call(f, "/unauthorized");
+	assert_true(answer_refuses_token(&call->answer));
+	assert_int_equal(token_slot_state(&f->lane.token, f->vendor.oauth2.key, 0), TOKEN_MISSING);
+}
+
 static void a_connection_that_dies_before_the_answer_is_not_used_again_by_curl(void **state)
 {
 	struct fixture *f = *state;
@@ -721,6 +742,7 @@ int main(void)
 		LOOP_TEST(an_answer_comes_back_whole),
 		LOOP_TEST(connections_are_reused),
 		LOOP_TEST(a_retry_after_is_read_and_holds_the_vendor_at_once),
+		LOOP_TEST(a_401_takes_the_token_that_was_shown_from_the_lane),
 		LOOP_TEST(a_connection_that_dies_before_the_answer_is_not_used_again_by_curl),
 		LOOP_TEST(nobody_there_is_no_call),
 		LOOP_TEST(more_calls_than_handles_are_kept_end_at_once),

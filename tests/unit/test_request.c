@@ -20,7 +20,7 @@ enum { OUT_MAX = 64 << 20, PAYLOAD_MAX = 1 << 20 };
 
 static const int64_t NOW = INT64_C(1800000000123);   /* 2027-01-15T08:00:00.123Z */
 static const unsigned char callback_key[STORE_SECRET_SIZE] = { 1 };
-static const struct call_context context = { "http://api.example", callback_key };
+static const struct call_context context = { "http://api.example", callback_key, "t0ken" };
 
 static struct vendor_set *load(const char *file)
 {
@@ -182,6 +182,8 @@ static void every_part_is_bounded(void **state)
 
 /* ---- Authentication ---- */
 
+#define OAUTH2 "'type':'oauth2','token_url':'http://t/','client_id':'me','client_secret':'x'"
+
 /* Vendor files' auth, and the header or URL that comes of it (the rest is JSON_HEADERS and the body {"n":1}). */
 static const struct { const char *auth, *url, *header; } auths[] = {
 	{ "{'type':'bearer','token':'${env:TOKEN}'}", "http://h/x", "Authorization: Bearer s3cret\n" },
@@ -201,6 +203,10 @@ static const struct { const char *auth, *url, *header; } auths[] = {
 	{ "{'type':'hmac','name':'X-Sig','algorithm':'sha512','secret':'Jefe','message':'what do ya want for nothing?'}", "http://h/x",
 	  "X-Sig: 164b7a7bfcf819e2e395fbe73b56e0a387bd64222e831fd610270cd7ea2505549758bf75c05a994a6d034f65f8f0e6fdcaeab1a34d4a6b4b"
 	  "636e070a38bce737\n" },
+	{ "{" OAUTH2 "}", "http://h/x", "Authorization: Bearer t0ken\n" },
+	{ "{" OAUTH2 ",'name':'X-Access-Token','value':'Token ${auth:access_token};v=1'}", "http://h/x", "X-Access-Token: Token t0ken;v=1\n" },
+	{ "{" OAUTH2 ",'in':'query'}", "http://h/x?access_token=t0ken", "" },
+	{ "{" OAUTH2 ",'in':'query','name':'t'}", "http://h/x?t=t0ken", "" },
 };
 
 static void expect_auth(const char *request, const char *auth, const char *payload, const char *expected)
