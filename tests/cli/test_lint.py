@@ -1,9 +1,15 @@
 """vendorfetch vendor lint: every mistake of every file, with its place."""
 import os
+import re
 
 import pytest
 
 from cli import CORPUS, CORPUS_ENV, TOP, vendor, vendorfetch, write
+
+
+EXAMPLES = TOP / "etc" / "vendors.d" / "examples"
+# What the examples refer to.
+EXAMPLES_ENV = {name: "x" for path in EXAMPLES.glob("*.json") for name in re.findall(r"[$]{env:(\w+)}", path.read_text())}
 
 
 def lint(*arguments, **more):
@@ -40,6 +46,17 @@ def test_good_files_pass_without_a_word():
 def test_the_shipped_files_pass_with_the_defaults_of_the_settings():
     done = lint("--strict", TOP / "etc" / "vendors.d")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_the_examples_pass_with_the_keys_that_they_name():
+    done = lint("--strict", EXAMPLES, env=EXAMPLES_ENV)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_every_example_is_told_of():
+    readme = (EXAMPLES / "README.md").read_text()
+    for name in [path.name for path in EXAMPLES.glob("*.json")] + list(EXAMPLES_ENV):
+        assert f"`{name}`" in readme, name
 
 
 # ---- what this machine lacks ----
