@@ -17,7 +17,7 @@ REVIEWED = {"levelName": "basic-kyc-level", "createdAtMs": "2026-11-30 16:00:25.
 
 
 class Examples:
-    """A stack with the vendors, and the providers that they call, by name of the vendor."""
+    """A stack with the ten vendors, and the providers that they call, by name of the vendor."""
 
     def __init__(self, store):
         self.providers = {}
@@ -51,7 +51,7 @@ def examples(store):
 
 
 def test_every_example_has_a_provider():
-    assert {path.name for path in EXAMPLES.glob("*.json")} == {provider.file for provider in PROVIDERS}
+    assert {path.name for path in EXAMPLES.glob("*.json")} == {provider.file for provider in PROVIDERS} and len(PROVIDERS) == 10
 
 
 # ---- What there is: the cleaned result, and the last call that was made for it ----
@@ -76,6 +76,11 @@ FOUND = {
         "valid": True, "phone_number": "+14159929960", "country_code": "US",
         "line": {"type": "mobile", "carrier_name": "T-Mobile USA, Inc."}},
         "GET /v2/PhoneNumbers/%2B14159929960?Fields=line_type_intelligence"),
+    "dnb-company": ({"duns": "804735132"}, {
+        "duns": "804735132", "primaryName": "GORMAN MANUFACTURING COMPANY, INC.",
+        "primaryAddress": {"addressCountry": {"isoAlpha2Code": "US"}, "postalCode": "94110"},
+        "dunsControlStatus": {"operatingStatus": {"description": "Active", "dnbCode": 9074}}},
+        "GET /v1/data/duns/804735132?blockIDs=companyinfo_L2_v1&customerReference={request_id}"),
     "vies-vat": ({"country": "CZ", "number": "45274649"}, {
         "valid": True, "countryCode": "CZ", "vatNumber": "45274649", "name": "ČEZ, a. s.", "address": "Duhová 1444/2\nPRAHA 4",
         "requestDate": "2026-11-30T21:02:05.123Z"}, "POST /taxation_customs/vies/rest-api/check-vat-number"),
@@ -87,7 +92,7 @@ def test_what_there_is_comes_cleaned(examples, vendor):
     payload, result, request = FOUND[vendor]
     job, calls = examples.run(vendor, payload)
     assert job["status"] == "complete" and job["result"] == result and job["attempts"] == 1, job
-    assert f"{calls[-1].method} {calls[-1].target}" == request
+    assert f"{calls[-1].method} {calls[-1].target}" == request.format(request_id=job["request_id"])
 
 
 def test_a_body_is_made_of_the_payload(examples):
@@ -106,6 +111,7 @@ NO_DATA = {
     "twelve-data-exchange-rate": ({"from": "EUR", "to": "XXX"}, None),
     "google-address-validation": ({"lines": ["nowhere"]}, {"deliverable": False}),
     "twilio-lookup": ({"phone": "+14159929999"}, None),
+    "dnb-company": ({"duns": "000000000"}, None),
 }
 
 
@@ -139,6 +145,7 @@ FAILS = {
     "google-address-validation": ({**ADDRESS, "country": "ZZ"}, "vendor answered 400: Unsupported region code: ZZ", 1),
     "sumsub-identity": ({"level": "no-such", "last_name": "Good"}, "vendor answered 404: Level 'no-such' not found", 1),
     "checkr-report": ({"package": "driver_pro", "candidate_id": "nobody"}, "vendor answered 404: Candidate not found", 1),
+    "dnb-company": ({"duns": "many"}, "vendor answered 400: The given D-U-N-S Number is invalid.", 1),
     "vies-vat": ({"country": "XX", "number": "1"}, "vendor answered 400: INVALID_INPUT (response/verdicts/2)", 1),
 }
 
@@ -148,7 +155,7 @@ def test_what_never_will_be_fails_at_once_with_the_vendors_words(examples, vendo
     payload, error, attempts = FAILS[vendor]
     job, calls = examples.run(vendor, payload)
     assert job["status"] == "failed" and job["error"] == error and job["attempts"] == attempts, job
-    assert len(calls) == attempts
+    assert len([call for call in calls if call.path != "/v3/token"]) == attempts
 
 
 def test_an_account_without_money_fails(examples):
@@ -246,6 +253,17 @@ def test_a_report_that_is_canceled_fails(examples):
 
 
 # ---- Who we are ----
+
+def test_one_token_serves_until_it_is_refused(examples):
+    provider = examples.providers["dnb-company"]
+    for _ in range(3):
+        examples.run("dnb-company", {"duns": "804735132"})
+    assert provider.tokens == 1
+    provider.tokens += 1    # what was given is good no more
+    job, calls = examples.run("dnb-company", {"duns": "804735132"})
+    assert job["status"] == "complete" and job["attempts"] == 1, job
+    assert [call.path for call in calls].count("/v3/token") == 1 and provider.tokens == 3
+
 
 REFUSED = {
     "companies-house": ({"company_number": "1"}, "vendor answered 401: Invalid Authorization"),

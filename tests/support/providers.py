@@ -327,6 +327,44 @@ class Checkr(Provider):
                 "candidate_id": self.candidates[report], "ssn_trace_id": "539fd88c101897f7cd000001", **state}
 
 
+class DunBradstreet(Provider):
+    """directplus.documentation.dnb.com: OAuth 2 client credentials; errors have a code of five digits."""
+    file, real = "dnb-company.json", "https://plus.dnb.com"
+    settings = {"DNB_KEY": "dnb-key", "DNB_SECRET": HUSH + "dnb"}
+    company = {"duns": "804735132", "primaryName": "GORMAN MANUFACTURING COMPANY, INC.",
+               "primaryAddress": {"addressCountry": {"isoAlpha2Code": "US"}, "postalCode": "94110"},
+               "dunsControlStatus": {"operatingStatus": {"description": "Active", "dnbCode": 9074}, "isMarketable": True},
+               "telephone": [{"telephoneNumber": "6505550000", "isdCode": "1"}]}
+
+    def __init__(self):
+        super().__init__()
+        self.tokens = 0         # so many were given; the last one is good
+
+    @staticmethod
+    def error(status, code, message):
+        return status, {"error": {"errorMessage": message, "errorCode": code}}
+
+    def token(self):
+        return f"{HUSH}token-{self.tokens}"
+
+    def answer(self, call):
+        if call.method == "POST" and call.path == "/v3/token":
+            if call.basic() != (self.settings["DNB_KEY"], self.settings["DNB_SECRET"]) or self.locked:
+                return self.error(401, "00041", "You are not currently authorised to access this product.")
+            assert call.form() == {"grant_type": "client_credentials"}, call.body
+            self.tokens += 1
+            return 200, {"access_token": self.token(), "expires_in": 86400, "token_type": "Bearer"}
+        if call.bearer() != self.token():
+            return self.error(401, "00040", "The token has expired.")
+        if call.segments[:-1] != ["v1", "data", "duns"] or call.query.get("blockIDs") != "companyinfo_L2_v1":
+            return self.error(400, "00003", "One or more parameters are invalid or missing.")
+        if call.segments[-1] == "804735132":
+            return 200, {"transactionDetail": {"transactionID": "rlh"}, "organization": self.company}
+        if call.segments[-1].isdigit():
+            return self.error(404, "10500", "DUNS not found")
+        return self.error(400, "10003", "The given D-U-N-S Number is invalid.")
+
+
 class Vies(Provider):
     """ec.europa.eu/taxation_customs/vies: open to all; a number that is not registered is a result, and each member state
     may be away on its own."""
@@ -351,7 +389,7 @@ class Vies(Provider):
                      "traderName": "---", "traderNameMatch": "NOT_PROCESSED"}
 
 
-PROVIDERS = (CompaniesHouse, MaxMind, Hunter, TwelveData, GoogleAddresses, TwilioLookup, Sumsub, Checkr, Vies)
+PROVIDERS = (CompaniesHouse, MaxMind, Hunter, TwelveData, GoogleAddresses, TwilioLookup, Sumsub, Checkr, DunBradstreet, Vies)
 
 
 def all_settings():
