@@ -9,6 +9,7 @@
 #include "group_commit.h"
 #include "group_read.h"
 #include "health.h"
+#include "json_strict.h"
 #include "queue_pusher.h"
 #include "result_cache.h"
 #include "route.h"
@@ -17,12 +18,10 @@
 #include "vendor.h"
 #include "vendor_routes.h"
 
-/* JSON values in one request: as json-c values they take up to a hundred times their text. */
-enum { REQUEST_VALUES_MAX = 100000 };
-
 struct api {
 	struct settings settings;
 	struct access *access;
+	struct json_limits body_limits;                 /* of the settings: what JSON of a request is held to */
 	struct vendor_set *vendors;
 	struct vendor_routes *routes;                   /* NULL: there are none */
 	struct extra_fields *extra_fields;

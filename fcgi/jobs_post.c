@@ -43,13 +43,10 @@ static bool is_good_key(const char *key)
 static bool read_job(const struct api *api, const struct request *request, const struct vendor **vendor, char **payload,
                      struct reply *reply)
 {
-	struct json_limits limits = JSON_LIMITS_DEFAULT;
 	struct job_body body = { .text = NULL };
 	bool read;
 
-	limits.max_bytes = (size_t)api->settings.max_body_bytes;
-	limits.max_members = REQUEST_VALUES_MAX;
-	read = job_body_read(&body, request, &limits, api->settings.other_names, reply) &&
+	read = job_body_read(&body, request, &api->body_limits, api->settings.other_names, reply) &&
 	       job_body_vendor(&body, request, api->vendors, vendor, reply);
 	if (read)
 		*payload = job_body_take_payload(&body);

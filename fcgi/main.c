@@ -78,6 +78,20 @@ static void load_vendors(struct api *api)
 		fatal("VENDORFETCH_ROUTES", why.text);
 }
 
+/* Payloads are parsed by others, too, so none of these is over JSON_LIMITS_DEFAULT. */
+static void load_limits(struct api *api)
+{
+	const struct settings *s = &api->settings;
+
+	api->body_limits = (struct json_limits){
+		.max_bytes = (size_t)s->max_body_bytes,
+		.max_depth = (int)s->json_max_depth,
+		.max_members = (size_t)s->json_max_members,
+		.max_string_bytes = (size_t)s->json_max_string_bytes,
+		.are_settings = true,
+	};
+}
+
 /* What stands before and in the answers. */
 static void load_names(struct api *api)
 {
@@ -223,6 +237,7 @@ int main(int argc, char **argv)
 	/* With a killed multiwatch its children leave, too, and the next one finds its lock free. */
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	block_signals();
+	load_limits(&api);
 	load_names(&api);
 	load_vendors(&api);
 	make_parts(&api);

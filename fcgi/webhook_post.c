@@ -122,14 +122,11 @@ static bool check_signature(struct callback *c)
 
 static bool parse_body(struct callback *c)
 {
-	struct json_limits limits = JSON_LIMITS_DEFAULT;
 	char pointer[POINTER_SIZE] = "";
 	struct err_text why;
 
-	limits.max_bytes = (size_t)c->api->settings.max_body_bytes;
-	limits.max_members = REQUEST_VALUES_MAX;
-	if (json_strict_parse(c->request->body, c->request->body_len, &limits, &c->body, pointer, sizeof(pointer),
-	                      &why) == ERR_OK)
+	if (json_strict_parse(c->request->body, c->request->body_len, &c->api->body_limits, &c->body, pointer,
+	                      sizeof(pointer), &why) == ERR_OK)
 		return true;
 	reply_problem_at(c->reply, 400, pointer, "%s", why.text);
 	return false;

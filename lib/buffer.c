@@ -93,11 +93,13 @@ void buffer_append_json_escaped(struct buffer *b, const char *s, size_t len)
 
 	for (size_t i = 0; i < len; i++) {
 		unsigned char c = (unsigned char)s[i];
+		bool nul = s[i] == NUL_IN_NAME[0] && i + 1 < len && s[i + 1] == NUL_IN_NAME[1];
 
-		if (c >= 0x20 && c != '"' && c != '\\')
+		if (c >= 0x20 && c != '"' && c != '\\' && !nul)
 			continue;
 		buffer_append(b, s + plain, i - plain);
-		append_escaped(b, c);
+		append_escaped(b, nul ? '\0' : c);
+		i += nul;
 		plain = i + 1;
 	}
 	buffer_append(b, s + plain, len - plain);

@@ -26,7 +26,9 @@ void buffer_reset(struct buffer *b);
 void buffer_append(struct buffer *b, const void *bytes, size_t len);
 void buffer_append_str(struct buffer *b, const char *s);
 void buffer_printf(struct buffer *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* What stands between the quotes of a JSON string; s must be UTF-8. */
+/* U+0000 where there is only room for C strings (json-c's names of members): bytes that are in no UTF-8. */
+#define NUL_IN_NAME "\xc0\x80"
+/* What stands between the quotes of a JSON string; s must be UTF-8, or have NUL_IN_NAME in it. */
 void buffer_append_json_escaped(struct buffer *b, const char *s, size_t len);
 /* The same with its quotes. */
 void buffer_append_json_string(struct buffer *b, const char *s, size_t len);

@@ -53,6 +53,12 @@ enum err json_parser__fail(struct json_parser *p, size_t at, const struct json_p
 /* "expected what", and whether that is because the text ends. */
 enum err json_parser__expected(struct json_parser *p, const struct json_place *place, const char *what);
 
+/* A text that names a setting, if the limits are settings, else "". */
+static inline const char *json_parser__setting(const struct json_parser *p, const char *text)
+{
+	return p->limits->are_settings ? text : "";
+}
+
 /* value, or the end of the process: json-c answers NULL only when memory is out. */
 struct json_object *json_parser__made(struct json_object *value);
 

@@ -64,9 +64,19 @@ static enum err parse_escape(struct json_parser *p, const struct json_place *pla
 	return json_parser__fail(p, p->at, place, ERR_INVALID, "unknown escape");
 }
 
+static enum err check_length(struct json_parser *p, size_t start, const struct json_place *place, size_t len,
+                             const char *what)
+{
+	if (len <= p->limits->max_string_bytes)
+		return ERR_OK;
+	return json_parser__fail(p, start, place, ERR_TOO_BIG, "%s longer than %zu bytes%s", what,
+	                         p->limits->max_string_bytes,
+	                         json_parser__setting(p, " (VENDORFETCH_JSON_MAX_STRING_BYTES)"));
+}
+
 enum err json_parser__string(struct json_parser *p, const struct json_place *place, struct json_span *string)
 {
-	size_t plain;
+	size_t start = p->at, plain;
 	bool escapes = false;
 	enum err err;
 
@@ -98,7 +108,7 @@ enum err json_parser__string(struct json_parser *p, const struct json_place *pla
 		buffer_append(&p->unescaped, string->bytes, string->len);
 		*string = (struct json_span){ p->unescaped.data, p->unescaped.len, true };
 	}
-	return ERR_OK;
+	return check_length(p, start, place, string->len, "string");
 }
 
 /* ---- Numbers ---- */
@@ -171,10 +181,14 @@ enum err json_parser__number(struct json_parser *p, const struct json_place *pla
 	uint64_t positive;
 	int64_t number;
 	bool integer;
+	enum err err;
 	char *text;
 
 	if (!scan_number(p, &integer))
 		return json_parser__fail(p, p->at, place, ERR_INVALID, "bad number");
+	err = check_length(p, start, place, p->at - start, "number");
+	if (err)
+		return err;
 	if (p->compact) {
 		buffer_append(p->compact, p->text + start, p->at - start);
 		return ERR_OK;

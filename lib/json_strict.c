@@ -12,7 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct json_limits JSON_LIMITS_DEFAULT = { .max_bytes = 16 << 20, .max_depth = 200, .max_members = 1000000 };
+const struct json_limits JSON_LIMITS_DEFAULT = { .max_bytes = 16 << 20, .max_depth = 200, .max_members = 1000000,
+                                                 .max_string_bytes = 16 << 20 };
 
 enum {
 	ARRAY_FIRST_ITEMS = 4,      /* json-c would make room for 32 */
@@ -124,6 +125,31 @@ static bool is_new_name(struct json_parser *p, const struct container *object, c
 	return json_names_add(&p->names, &object->names, p->compact->data, at, p->compact->len - at);
 }
 
+/* A name as a C string, as json-c keeps it. */
+static void keep_name(struct json_span *name, char **copy)
+{
+	struct buffer kept;
+
+	buffer_init(&kept, strlen(NUL_IN_NAME) * name->len);
+	buffer_append(&kept, "", 0);
+	for (size_t i = 0; i < name->len; i++) {
+		if (name->bytes[i])
+			buffer_append(&kept, &name->bytes[i], 1);
+		else
+			buffer_append_str(&kept, NUL_IN_NAME);
+	}
+	name->bytes = *copy = buffer_take(&kept, &name->len);
+}
+
+/* What stays of it when the next string is read; *copy is what the caller frees. */
+static void hold_name(const struct json_parser *p, struct json_span *name, char **copy)
+{
+	if (!p->compact && name->escaped && memchr(name->bytes, '\0', name->len))
+		keep_name(name, copy);
+	else if (!p->compact || name->escaped)
+		name->bytes = *copy = mem_strndup(name->bytes, name->len);
+}
+
 /* Fills in the name; *copy is what the caller frees after it. */
 static enum err parse_name(struct json_parser *p, const struct json_place *place, const struct container *object,
                            struct json_span *name, char **copy)
@@ -137,11 +163,7 @@ static enum err parse_name(struct json_parser *p, const struct json_place *place
 	err = json_parser__string(p, place, name);
 	if (err)
 		return err;
-	/* json-c's names are C strings, so this one cannot be kept as it is. */
-	if (name->escaped && memchr(name->bytes, '\0', name->len))
-		return json_parser__fail(p, start, place, ERR_INVALID, "member name with a \\u0000 in it");
-	if (!p->compact || name->escaped)
-		name->bytes = *copy = mem_strndup(name->bytes, name->len);
+	hold_name(p, name, copy);
 	inside.name = *name;
 	if (!is_new_name(p, object, name))
 		return json_parser__fail(p, start, &inside, ERR_INVALID, "member name that was there before");
@@ -236,7 +258,8 @@ static enum err parse_container(struct json_parser *p, const struct json_place *
 	enum err err = ERR_OK;
 
 	if (p->depth >= p->limits->max_depth)
-		return json_parser__fail(p, p->at, place, ERR_TOO_BIG, "nested deeper than %d", p->limits->max_depth);
+		return json_parser__fail(p, p->at, place, ERR_TOO_BIG, "nested deeper than %d%s", p->limits->max_depth,
+		                         json_parser__setting(p, " (VENDORFETCH_JSON_MAX_DEPTH)"));
 	container = open_container(p, object);
 	if (take_mark(p, close))
 		goto out;
@@ -321,7 +344,8 @@ static enum err parse_value(struct json_parser *p, const struct json_place *plac
 	*value = NULL;
 	json_parser__skip_space(p);
 	if (p->n_values >= p->limits->max_members)
-		return json_parser__fail(p, p->at, place, ERR_TOO_BIG, "more than %zu values", p->limits->max_members);
+		return json_parser__fail(p, p->at, place, ERR_TOO_BIG, "more than %zu values%s", p->limits->max_members,
+		                         json_parser__setting(p, " (VENDORFETCH_JSON_MAX_MEMBERS)"));
 	p->n_values++;
 	err = parse_value_here(p, place, value);
 	if (err == ERR_OK)
@@ -339,8 +363,8 @@ static enum err parse_text(struct json_parser *p, struct json_object **value)
 	if (p->pointer && p->pointer_size > 0)
 		p->pointer[0] = '\0';
 	if (p->len > p->limits->max_bytes)
-		return json_parser__fail(p, p->limits->max_bytes, NULL, ERR_TOO_BIG, "longer than %zu bytes",
-		                         p->limits->max_bytes);
+		return json_parser__fail(p, p->limits->max_bytes, NULL, ERR_TOO_BIG, "longer than %zu bytes%s",
+		                         p->limits->max_bytes, json_parser__setting(p, " (VENDORFETCH_MAX_BODY_BYTES)"));
 	buffer_init(&p->unescaped, p->len);
 	err = parse_value(p, &whole, value);
 	if (err == ERR_OK && p->at < p->len) {
@@ -392,6 +416,27 @@ enum err json_strict_compact(const char *text, size_t len, const struct json_lim
 
 /* ---- Reading and printing ---- */
 
+/* The first U+0000 of a name in what json-c has printed, or NULL: nothing else has these bytes. */
+static const char *find_nul(const char *text, size_t n)
+{
+	return memmem(text, n, NUL_IN_NAME, strlen(NUL_IN_NAME));
+}
+
+static char *print_nuls(const char *text, size_t n, size_t *len)
+{
+	struct buffer out;
+	const char *nul;
+
+	buffer_init(&out, strlen("\\u0000") * n);
+	for (; (nul = find_nul(text, n)); text = nul + strlen(NUL_IN_NAME)) {
+		buffer_append(&out, text, (size_t)(nul - text));
+		buffer_append_str(&out, "\\u0000");
+		n -= (size_t)(nul - text) + strlen(NUL_IN_NAME);
+	}
+	buffer_append(&out, text, n);
+	return buffer_take(&out, len);
+}
+
 char *json_text(struct json_object *value, size_t *len)
 {
 	size_t n = 0;
@@ -400,6 +445,8 @@ char *json_text(struct json_object *value, size_t *len)
 
 	if (!text)
 		json_parser__made(NULL);
+	if (find_nul(text, n))
+		return print_nuls(text, n, len);
 	if (len)
 		*len = n;
 	return mem_strndup(text, n);
@@ -456,6 +503,8 @@ void json_pointer_put(struct buffer *out, const char *token, size_t len)
 			buffer_append(out, "~0", 2);
 		else if (*c == '/')
 			buffer_append(out, "~1", 2);
+		else if (*c == '\0')
+			buffer_append_str(out, NUL_IN_NAME);
 		else
 			buffer_append(out, c, 1);
 	}

@@ -17,16 +17,19 @@
 
 struct json_limits {
 	size_t max_bytes;
-	int max_depth;         /* nesting of arrays and objects */
-	size_t max_members;    /* values in all, names not counted */
+	int max_depth;             /* nesting of arrays and objects */
+	size_t max_members;        /* values in all, names not counted */
+	size_t max_string_bytes;   /* of one string, its escapes resolved, of one name, or of one number */
+	bool are_settings;         /* they are VENDORFETCH_JSON_MAX_..., and errors say so */
 };
 
 /* What requests, callbacks and vendor answers are held to unless said otherwise. */
 extern const struct json_limits JSON_LIMITS_DEFAULT;
 
 /* Parses one JSON text with nothing but white space around it. *value is owned by the caller (json_object_put);
- * the JSON text `null` gives *value == NULL with ERR_OK. ERR_INVALID or ERR_TOO_BIG: why names the byte offset,
- * and the JSON Pointer (RFC 6901) of the place in `pointer` (cut to its size; may be NULL). */
+ * the JSON text `null` gives *value == NULL with ERR_OK. U+0000 in a name of a member is NUL_IN_NAME in json-c, and
+ * json_text() prints it as it came. ERR_INVALID or ERR_TOO_BIG: why names the byte offset, and the JSON Pointer
+ * (RFC 6901) of the place in `pointer` (cut to its size; may be NULL). */
 enum err json_strict_parse(const char *text, size_t len, const struct json_limits *limits, struct json_object **value,
                            char *pointer, size_t pointer_size, struct err_text *why) __attribute__((warn_unused_result));
 
@@ -63,7 +66,7 @@ bool json_at(struct json_object *value, const char *pointer, struct json_object 
 const char *json_pointer_next(const char *pointer, char *token);
 bool json_step(struct json_object *value, const char *token, struct json_object **found);
 
-/* The other way: appends a token with what has to be escaped in a pointer escaped. */
+/* The other way: appends a token with what has to be escaped in a pointer escaped, and U+0000 as NUL_IN_NAME. */
 void json_pointer_put(struct buffer *out, const char *token, size_t len);
 
 /* The string (or the number's text) at a pointer, borrowed until value goes or is printed again; NULL if it is

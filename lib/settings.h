@@ -33,6 +33,9 @@ struct settings {
 	int64_t other_names;         /* 1: bodies of POST /jobs may use the other names of vendor and payload, too */
 	int64_t api_threads;
 	int64_t max_body_bytes;
+	int64_t json_max_depth;      /* these three bound JSON in request bodies; lib/json_strict.h says what they count */
+	int64_t json_max_members;
+	int64_t json_max_string_bytes;
 	int64_t store_timeout_ms;
 	int64_t redis_timeout_ms;
 	int64_t accept_timeout_ms;   /* how long a POST waits for its batch */

@@ -127,6 +127,9 @@ static void json_strings_are_escaped(void **state)
 	buffer_reset(&b);
 	buffer_append_json_string(&b, "", 0);
 	assert_string_equal(b.data, "\"\"");
+	buffer_reset(&b);
+	buffer_append_json_string(&b, "a" NUL_IN_NAME NUL_IN_NAME "b\xc0", 7);
+	assert_string_equal(b.data, "\"a\\u0000\\u0000b\xc0\"");
 	buffer_deinit(&b);
 }
 

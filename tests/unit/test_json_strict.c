@@ -32,7 +32,7 @@ static const struct text kept[] = {
 	TEXT("\"\\u001f\""), TEXT("\"\xc2\x80\""), TEXT("\"\xdf\xbf\""), TEXT("\"\xe0\xa0\x80\""), TEXT("\"\xed\x9f\xbf\""),
 	TEXT("\"\xee\x80\x80\""), TEXT("\"\xef\xbf\xbf\""), TEXT("\"\xf0\x90\x80\x80\""), TEXT("\"\xf4\x8f\xbf\xbf\""),
 	TEXT("\"\xe2\x80\xa8\xe2\x80\xa9\""), TEXT("\"\xef\xbb\xbf\""), TEXT("{\"\xc3\xa9\":1}"), TEXT("{\"a/b~c\":1}"),
-	TEXT("{\"__proto__\":1}"),
+	TEXT("{\"__proto__\":1}"), TEXT("{\"a\\u0000b\":1}"), TEXT("{\"a\\u0000\":1,\"a\":2,\"\\u0000\\u0000\":{\"\\u0000\":3}}"),
 };
 
 /* Valid, and printed in its one compact form. */
@@ -85,8 +85,8 @@ static const struct text refused[] = {
 	TEXT("{"), TEXT("}"), TEXT("{\"a\""), TEXT("{\"a\":"), TEXT("{\"a\":1"), TEXT("{\"a\":1,"), TEXT("{\"a\":1,}"), TEXT("{,}"),
 	TEXT("{a:1}"), TEXT("{'a':1}"), TEXT("{1:1}"), TEXT("{null:1}"), TEXT("{\"a\" 1}"), TEXT("{\"a\"=1}"), TEXT("{\"a\":1 \"b\":2}"),
 	TEXT("{\"a\":1]"), TEXT("{\"a\":}"), TEXT("{\"a\",1}"), TEXT("{\"a\":1,,\"b\":2}"), TEXT("{[]:1}"), TEXT("{\"a\":1:2}"),
-	TEXT("{\"a\":1,\"a\":2}"), TEXT("{\"a\":1,\"\\u0061\":2}"), TEXT("{\"\":1,\"\":1}"), TEXT("{\"a\\u0000b\":1}"),
-	TEXT("{\"a\\u0000\":1,\"a\":1}"),
+	TEXT("{\"a\":1,\"a\":2}"), TEXT("{\"a\":1,\"\\u0061\":2}"), TEXT("{\"\":1,\"\":1}"),
+	TEXT("{\"a\\u0000\":1,\"a\\u0000\":1}"),
 	/* comments */
 	TEXT("// x\n1"), TEXT("/* x */1"), TEXT("1//"), TEXT("1 /* x */"), TEXT("# x\n1"), TEXT("{\"a\":1/**/}"),
 };
@@ -219,6 +219,7 @@ static void errors_name_byte_and_place(void **state)
 	assert_fails("{\"\\u00e9\":{\"\\n\":\"\\t\",\"z\":-}}", any, ERR_INVALID, "byte 26: bad number at /\xc3\xa9/z", "/\xc3\xa9/z");
 	assert_fails("{\"k\":\"\xff\"}", any, ERR_INVALID, "byte 6: not UTF-8 at /k", "/k");
 	assert_fails("1 1", any, ERR_INVALID, "byte 2: expected the end after the value", "");
+	assert_fails("{\"a\\u0000b\":x}", any, ERR_INVALID, "byte 12: expected a value at /a" NUL_IN_NAME "b", "/a" NUL_IN_NAME "b");
 }
 
 static void long_pointers_are_cut_between_characters(void **state)
@@ -241,15 +242,33 @@ static void long_pointers_are_cut_between_characters(void **state)
 
 static void limits_hold_and_are_reached_exactly(void **state)
 {
-	const struct json_limits small = { .max_bytes = 20, .max_depth = 3, .max_members = 5 };
+	const struct json_limits small = { .max_bytes = 20, .max_depth = 3, .max_members = 5, .max_string_bytes = 4 };
 	struct json_object *value;
 
 	(void)state;
 	assert_fails("[[[[]]]]", &small, ERR_TOO_BIG, "byte 3: nested deeper than 3 at /0/0/0", "/0/0/0");
 	assert_fails("[0,1,2,3,4]", &small, ERR_TOO_BIG, "byte 9: more than 5 values at /4", "/4");
 	assert_fails("\"0123456789012345678\"", &small, ERR_TOO_BIG, "byte 20: longer than 20 bytes", "");
+	assert_fails("\"01234\"", &small, ERR_TOO_BIG, "byte 0: string longer than 4 bytes", "");
+	assert_fails("[\"\\u00e9\\n\", 12345]", &small, ERR_TOO_BIG, "byte 13: number longer than 4 bytes at /1", "/1");
+	assert_fails("{\"01234\":1}", &small, ERR_TOO_BIG, "byte 1: string longer than 4 bytes", "");
+	assert_int_equal(json_strict_parse("{\"0123\":\"0123\"}", 15, &small, &value, NULL, 0, NULL), ERR_OK);
+	json_object_put(value);
 	assert_int_equal(json_strict_parse("[[[1]],2]           ", 20, &small, &value, NULL, 0, NULL), ERR_OK);
 	json_object_put(value);
+}
+
+static void limits_that_are_settings_are_named(void **state)
+{
+	const struct json_limits small = { .max_bytes = 20, .max_depth = 1, .max_members = 2, .max_string_bytes = 4,
+	                                   .are_settings = true };
+
+	(void)state;
+	assert_fails("[[]]", &small, ERR_TOO_BIG, "byte 1: nested deeper than 1 (VENDORFETCH_JSON_MAX_DEPTH) at /0", "/0");
+	assert_fails("[1,2]", &small, ERR_TOO_BIG, "byte 3: more than 2 values (VENDORFETCH_JSON_MAX_MEMBERS) at /1", "/1");
+	assert_fails("[\"01234\"]", &small, ERR_TOO_BIG,
+	             "byte 1: string longer than 4 bytes (VENDORFETCH_JSON_MAX_STRING_BYTES) at /0", "/0");
+	assert_fails("                     ", &small, ERR_TOO_BIG, "byte 20: longer than 20 bytes (VENDORFETCH_MAX_BODY_BYTES)", "");
 }
 
 static void compact_finds_members_of_the_outermost_object(void **state)
@@ -496,6 +515,7 @@ int main(void)
 		cmocka_unit_test(errors_name_byte_and_place),
 		cmocka_unit_test(long_pointers_are_cut_between_characters),
 		cmocka_unit_test(limits_hold_and_are_reached_exactly),
+		cmocka_unit_test(limits_that_are_settings_are_named),
 		cmocka_unit_test(compact_finds_members_of_the_outermost_object),
 		cmocka_unit_test(a_name_may_come_once_in_each_object),
 		cmocka_unit_test(the_greatest_depth_fits_a_small_stack),
