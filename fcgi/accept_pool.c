@@ -16,6 +16,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -44,22 +45,37 @@ static void pause_ms(int ms)
 
 /* ---- One request ---- */
 
-static void reply_bad_request(enum err err, const struct err_text *why, struct reply *reply)
+static bool is_compressed(const struct request *request)
 {
-	reply_problem(reply, err == ERR_TOO_BIG ? 413 : 400, "%s", why->text);
+	const char *coding = request_header(request, "HTTP_CONTENT_ENCODING");
+
+	return coding && *coding && strcasecmp(coding, "identity") != 0;
+}
+
+static void read_and_handle(struct api *api, const struct route *route, struct request *request, struct reply *reply)
+{
+	struct err_text why;
+	enum err err;
+
+	if (is_compressed(request)) {
+		reply_problem(reply, 415, "the body must come as it is, without Content-Encoding");
+		return;
+	}
+	err = request_read_body(request, (size_t)api->settings.max_body_bytes, &why);
+	if (err)
+		reply_problem(reply, err == ERR_TOO_BIG ? 413 : 400, "%s", why.text);
+	else
+		route->handle(api, request, reply);
 }
 
 static void answer(struct api *api, struct request *request, struct reply *reply)
 {
 	const struct route *route = route_find(api_routes, api->settings.path_prefix, request, reply);
-	struct err_text why;
-	enum err err;
 
 	if (!route || !access_enter(api->access, route, request, reply))
 		return;
-	err = route->takes_body ? request_read_body(request, (size_t)api->settings.max_body_bytes, &why) : ERR_OK;
-	if (err)
-		reply_bad_request(err, &why, reply);
+	if (route->takes_body)
+		read_and_handle(api, route, request, reply);
 	else
 		route->handle(api, request, reply);
 }
@@ -73,7 +89,7 @@ static void serve(struct api *api, FCGX_Request *fcgx)
 
 	reply_init(&reply);
 	if (err)
-		reply_bad_request(err, &why, &reply);
+		reply_problem(&reply, err == ERR_TOO_BIG ? 414 : 400, "%s", why.text);
 	else
 		answer(api, &request, &reply);
 	if (!reply_send(&reply, fcgx, strcmp(request.method, "HEAD") == 0))

@@ -75,7 +75,7 @@ static bool find_in_query(const struct request *request, const struct vendor_set
 		return true;
 	*vendor = err ? NULL : vendor_find(vendors, name);
 	if (!*vendor)
-		reply_problem(reply, 422, "the query names an unknown vendor");
+		reply_problem(reply, 422, "the query names an unknown vendor%s", err ? ": it is there twice, too long or badly encoded" : "");
 	return *vendor != NULL;
 }
 

@@ -2,6 +2,7 @@
 #include "api.h"
 
 #include "clock.h"
+#include "content_type.h"
 #include "job_body.h"
 #include "mem.h"
 #include "signature.h"
@@ -13,20 +14,6 @@
 enum { KEY_MAX_LEN = 255, LOCATION_SIZE = 256, ACCEPTED_MAX_BYTES = 512, TENANT_KEY_SIZE = SIGNATURE_TEXT_SIZE + 1, HOUR_MS = 3600 * 1000 };
 
 #define IDEMPOTENCY_KEY "HTTP_IDEMPOTENCY_KEY"
-
-/* application/json or any .../...+json, with charset utf-8 if it names one; none at all is taken as JSON. */
-static bool is_json_type(const char *type)
-{
-	size_t len = type ? strcspn(type, "; \t") : 0;
-	const char *charset = type ? strcasestr(type + len, "charset=") : NULL;
-
-	if (!type)
-		return true;
-	if (charset && strncasecmp(charset + 8 + (charset[8] == '"'), "utf-8", 5) != 0)
-		return false;
-	return (len == 16 && strncasecmp(type, "application/json", len) == 0) ||
-	       (len > 5 && strncasecmp(type + len - 5, "+json", 5) == 0);
-}
 
 static bool is_good_key(const char *key)
 {
@@ -141,11 +128,11 @@ static void store_job(struct api *api, const struct request *request, const stru
 
 static void handle(struct api *api, const struct request *request, struct reply *reply)
 {
-	const char *key = request_header(request, IDEMPOTENCY_KEY);
+	const char *key = request_header(request, IDEMPOTENCY_KEY), *type = request_header(request, "CONTENT_TYPE");
 	const struct vendor *vendor;
 	char *payload;
 
-	if (!is_json_type(request_header(request, "CONTENT_TYPE"))) {
+	if (type && !content_type_is_json(type)) {
 		reply_problem(reply, 415, "Content-Type must be application/json, in UTF-8 "
 		              "(curl: -H 'Content-Type: application/json')");
 		return;

@@ -25,7 +25,7 @@ static enum err percent_decode(const char *in, size_t len, char *out, size_t siz
 		if (c < 0x20 || c == 0x7f)
 			return err_set(why, ERR_INVALID, "control character at byte %zu of the URL", i);
 		if (n + 1 >= size)
-			return err_set(why, ERR_INVALID, "a part of the URL is longer than %zu bytes", size - 1);
+			return err_set(why, ERR_TOO_BIG, "a part of the URL is longer than %zu bytes", size - 1);
 		out[n++] = (char)c;
 	}
 	out[n] = '\0';
@@ -96,7 +96,8 @@ enum err request_read_body(struct request *request, size_t max_bytes, struct err
 			return err_set(why, ERR_INVALID, "Content-Length is not a number");
 	}
 	if (len > max_bytes || errno == ERANGE)
-		return err_set(why, ERR_TOO_BIG, "the body has %s bytes, at most %zu are taken", text, max_bytes);
+		return err_set(why, ERR_TOO_BIG, "the body has %.20s bytes, at most %zu are taken (VENDORFETCH_MAX_BODY_BYTES)",
+		               text, max_bytes);
 	request->body = mem_alloc((size_t)len + 1);
 	/* FCGX_GetStr() tells a short body from a complete one by nothing but its count. */
 	request->body_len = len ? (size_t)FCGX_GetStr(request->body, (int)len, request->fcgx->in) : 0;
@@ -108,16 +109,22 @@ enum err request_read_body(struct request *request, size_t max_bytes, struct err
 
 enum err request_query(const struct request *request, const char *name, char value[REQUEST_QUERY_VALUE_SIZE])
 {
-	size_t name_len = strlen(name);
+	size_t name_len = strlen(name), found_len = 0;
+	const char *found = NULL;
 
 	for (const char *p = request->query; *p;) {
 		size_t len = strcspn(p, "&");
 
-		if (len > name_len && strncmp(p, name, name_len) == 0 && p[name_len] == '=')
-			return percent_decode(p + name_len + 1, len - name_len - 1, value, REQUEST_QUERY_VALUE_SIZE,
-			                      NULL);
+		if (len > name_len && strncmp(p, name, name_len) == 0 && p[name_len] == '=') {
+			if (found)
+				return ERR_INVALID;
+			found = p + name_len + 1;
+			found_len = len - name_len - 1;
+		}
 		p += len;
 		p += *p == '&';
 	}
-	return ERR_NOT_FOUND;
+	if (!found)
+		return ERR_NOT_FOUND;
+	return percent_decode(found, found_len, value, REQUEST_QUERY_VALUE_SIZE, NULL) ? ERR_INVALID : ERR_OK;
 }

@@ -31,8 +31,8 @@ struct request {
 };
 
 /* Fills all but the body from the parameters of a FastCGI request. ERR_INVALID: the path is not one (bad
- * percent-encoding, an encoded slash, a control character, over REQUEST_PATH_MAX). request_deinit() is due
- * in any case. */
+ * percent-encoding, an encoded slash, a control character). ERR_TOO_BIG: it is over REQUEST_PATH_MAX.
+ * request_deinit() is due in any case. */
 enum err request_init(struct request *request, FCGX_Request *fcgx, struct err_text *why)
 	__attribute__((warn_unused_result));
 void request_deinit(struct request *request);
@@ -51,8 +51,8 @@ enum err request_read_body(struct request *request, size_t max_bytes, struct err
  * CONTENT_TYPE counts as not sent. */
 const char *request_header(const struct request *request, const char *cgi_name);
 
-/* The first value of this name in the query, percent-decoded. ERR_NOT_FOUND; ERR_INVALID if it is badly
- * encoded or does not fit. */
+/* The value of this name in the query, percent-decoded. ERR_NOT_FOUND; ERR_INVALID if it is badly encoded, is there
+ * twice (those before us may have looked at the other), or does not fit. */
 enum err request_query(const struct request *request, const char *name, char value[REQUEST_QUERY_VALUE_SIZE])
 	__attribute__((warn_unused_result));
 

@@ -176,6 +176,7 @@ static void a_name_of_no_vendor_is_refused_where_it_stands(void **state)
 	assert_refused("/jobs?vendor=", "{}", 422, "the query names an unknown vendor");
 	assert_refused("/jobs?vendor=%ff", "{}", 422, "the query names an unknown vendor");
 	assert_refused("/jobs?vendor=%", "{}", 422, "the query names an unknown vendor");
+	assert_refused("/jobs?vendor=sync&vendor=sync", "{}", 422, "the query names an unknown vendor: it is there twice");
 }
 
 static void the_query_may_name_the_vendor(void **state)

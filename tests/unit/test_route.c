@@ -179,7 +179,7 @@ static void refuses_a_path_that_is_too_long(void **state)
 	memset(target, 'a', sizeof(target));
 	target[0] = '/';
 	target[REQUEST_PATH_MAX + 1] = '\0';
-	assert_int_equal(set_target(target), ERR_INVALID);
+	assert_int_equal(set_target(target), ERR_TOO_BIG);
 	target[REQUEST_PATH_MAX] = '\0';
 	assert_int_equal(set_target(target), ERR_OK);
 }
@@ -192,12 +192,36 @@ static void reads_query_values(void **state)
 	assert_int_equal(set_target("/x?a=1&token=3.ab%2Dcd&&id=&a=2&bad=%"), ERR_OK);
 	assert_int_equal(request_query(&request, "token", value), ERR_OK);
 	assert_string_equal(value, "3.ab-cd");
-	assert_int_equal(request_query(&request, "a", value), ERR_OK);
-	assert_string_equal(value, "1");
 	assert_int_equal(request_query(&request, "id", value), ERR_OK);
 	assert_string_equal(value, "");
 	assert_int_equal(request_query(&request, "tok", value), ERR_NOT_FOUND);
 	assert_int_equal(request_query(&request, "bad", value), ERR_INVALID);
+}
+
+static void a_query_value_that_is_there_twice_is_none(void **state)
+{
+	char value[REQUEST_QUERY_VALUE_SIZE];
+
+	(void)state;
+	assert_int_equal(set_target("/x?a=1&b=2&a=2&c=3&c=3"), ERR_OK);
+	assert_int_equal(request_query(&request, "a", value), ERR_INVALID);
+	assert_int_equal(request_query(&request, "b", value), ERR_OK);
+	assert_int_equal(request_query(&request, "c", value), ERR_INVALID);
+}
+
+static void a_query_value_that_is_too_long_is_none(void **state)
+{
+	char target[REQUEST_QUERY_VALUE_SIZE + 5], value[REQUEST_QUERY_VALUE_SIZE];
+
+	(void)state;
+	memset(target, 'a', sizeof(target));
+	memcpy(target, "/?b=", 4);
+	target[REQUEST_QUERY_VALUE_SIZE + 4] = '\0';
+	assert_int_equal(set_target(target), ERR_OK);
+	assert_int_equal(request_query(&request, "b", value), ERR_INVALID);
+	target[REQUEST_QUERY_VALUE_SIZE + 3] = '\0';
+	assert_int_equal(set_target(target), ERR_OK);
+	assert_int_equal(request_query(&request, "b", value), ERR_OK);
 }
 
 /* ---- Problems ---- */
@@ -242,6 +266,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(refuses_what_is_no_path, begin, end),
 		cmocka_unit_test_setup_teardown(refuses_a_path_that_is_too_long, begin, end),
 		cmocka_unit_test_setup_teardown(reads_query_values, begin, end),
+		cmocka_unit_test_setup_teardown(a_query_value_that_is_there_twice_is_none, begin, end),
+		cmocka_unit_test_setup_teardown(a_query_value_that_is_too_long_is_none, begin, end),
 		cmocka_unit_test_setup_teardown(a_problem_names_the_place, begin, end),
 		cmocka_unit_test_setup_teardown(a_long_detail_is_not_cut_within_a_character, begin, end),
 	};
