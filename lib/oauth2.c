@@ -11,6 +11,14 @@
 static const int64_t MARGIN_MAX_MS = 60 * 1000;
 static const double LIFE_MAX_SECONDS = 366.0 * 86400;
 
+void oauth2_rules_copy(struct oauth2_rules *copy, const struct oauth2_rules *rules)
+{
+	*copy = *rules;
+	copy->url = mem_strdup(rules->url);
+	copy->authorization = mem_strdup(rules->authorization);
+	copy->form = mem_strdup(rules->form);
+}
+
 void oauth2_rules_deinit(struct oauth2_rules *rules)
 {
 	token_wipe(rules->url);

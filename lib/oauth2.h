@@ -19,13 +19,15 @@ enum {
 
 /* All zero: no token is needed. */
 struct oauth2_rules {
-	char *url;                 /* of the token endpoint. All texts are owned by the vendor */
+	char *url;                 /* of the token endpoint; all texts are owned */
 	char *authorization;       /* a header line; NULL: what shows who we are is in the form */
 	char *form;                /* the body of the request, application/x-www-form-urlencoded */
 	int64_t life_ms;           /* of a token whose answer does not say how long it is good */
 	unsigned char key[TOKEN_KEY_SIZE];   /* for tokens that lie in Redis */
 };
 
+/* A copy of its own. */
+void oauth2_rules_copy(struct oauth2_rules *copy, const struct oauth2_rules *rules);
 /* Wipes what is secret. */
 void oauth2_rules_deinit(struct oauth2_rules *rules);
 

@@ -25,7 +25,9 @@ enum {
 struct seeker {
 	struct seeker *next;
 	struct lane *lane;
-	const struct vendor *vendor;
+	struct vendor *vendor;           /* by whose rules it is fetched: a copy, as the lane may have other rules tomorrow */
+	_Atomic(struct vendor *) given;  /* by intake, and not looked at yet; or NULL */
+	struct vendor latest;            /* intake's: what it has given last, without its texts */
 	struct token_fetch *fetch;       /* or NULL */
 	int64_t next_ask_mono_ms;
 	int failures;                    /* in a row, before this fetch */
@@ -44,6 +46,8 @@ struct tokens {
 	_Atomic(struct seeker *) seekers;   /* intake adds, at the front */
 };
 
+/* ---- Who seeks ---- */
+
 static struct seeker *find(struct tokens *t, const struct lane *lane)
 {
 	struct seeker *s = atomic_load(&t->seekers);
@@ -53,17 +57,83 @@ static struct seeker *find(struct tokens *t, const struct lane *lane)
 	return s;
 }
 
+static struct seeker *add(struct tokens *t, struct lane *lane)
+{
+	struct seeker *s = mem_calloc(1, sizeof(*s));
+
+	s->lane = lane;
+	s->next = atomic_load(&t->seekers);
+	return s;
+}
+
+/* ---- What is needed of a vendor ---- */
+
+static struct vendor needed_of(const struct vendor *vendor)
+{
+	struct vendor needed = { .timeout_ms = vendor->timeout_ms, .connect_timeout_ms = vendor->connect_timeout_ms,
+	                         .retry.max_hold_ms = vendor->retry.max_hold_ms };
+
+	memcpy(needed.oauth2.key, vendor->oauth2.key, sizeof(needed.oauth2.key));
+	return needed;
+}
+
+static struct vendor *copy_of(const struct vendor *vendor)
+{
+	struct vendor *copy = mem_alloc(sizeof(*copy));
+
+	*copy = needed_of(vendor);
+	copy->name = mem_strdup(vendor->name);
+	oauth2_rules_copy(&copy->oauth2, &vendor->oauth2);
+	return copy;
+}
+
+static void free_copy(struct vendor *copy)
+{
+	if (!copy)
+		return;
+	oauth2_rules_deinit(&copy->oauth2);
+	free(copy->name);
+	free(copy);
+}
+
+static bool is_as_before(const struct vendor *a, const struct vendor *b)
+{
+	return a->timeout_ms == b->timeout_ms && a->connect_timeout_ms == b->connect_timeout_ms &&
+	       a->retry.max_hold_ms == b->retry.max_hold_ms &&
+	       memcmp(a->oauth2.key, b->oauth2.key, sizeof(a->oauth2.key)) == 0;
+}
+
+/* Intake's side. */
+static void give(struct seeker *s, const struct vendor *vendor)
+{
+	if (is_as_before(&s->latest, vendor))
+		return;
+	s->latest = needed_of(vendor);
+	free_copy(atomic_exchange(&s->given, copy_of(vendor)));
+}
+
+/* The thread's. */
+static void take_given(struct seeker *s)
+{
+	struct vendor *given = atomic_exchange(&s->given, NULL);
+
+	if (!given)
+		return;
+	free_copy(s->vendor);
+	s->vendor = given;
+	s->next_ask_mono_ms = 0;
+}
+
 void tokens_want(struct tokens *t, struct lane *lane)
 {
-	bool is_new = token_slot_want(&lane->token, clock_mono_ms());
-	struct seeker *s;
+	struct seeker *s = find(t, lane), *known = s;
 
-	if (is_new && !find(t, lane)) {
-		s = mem_calloc(1, sizeof(*s));
-		*s = (struct seeker){ .next = atomic_load(&t->seekers), .lane = lane, .vendor = lane->vendor };
+	if (!known)
+		s = add(t, lane);
+	give(s, lane->vendor);
+	if (!known)
 		atomic_store(&t->seekers, s);
-	}
-	if (is_new)
+	if (token_slot_want(&lane->token, clock_mono_ms()))
 		mailbox_poke(&t->poke);
 }
 
@@ -215,6 +285,7 @@ static int seek_all(struct tokens *t)
 	for (struct seeker *s = atomic_load(&t->seekers); s; s = s->next) {
 		if (!is_seeking(s, now))
 			continue;
+		take_given(s);
 		if (token_slot_state(&s->lane->token, s->vendor->oauth2.key, now) == TOKEN_GOOD)
 			satisfied(t, s);   /* it came between the want and now */
 		else if (now >= s->next_ask_mono_ms)
@@ -299,6 +370,8 @@ void tokens_free(struct tokens *t)
 	for (s = atomic_load(&t->seekers); s; s = next) {
 		next = s->next;
 		token_fetch_free(s->fetch);
+		free_copy(atomic_load(&s->given));
+		free_copy(s->vendor);
 		free(s);
 	}
 	curl_multi_cleanup(t->multi);

@@ -24,7 +24,7 @@ enum err tokens_new(const struct settings *settings, const char *worker, struct 
 enum err tokens_start(struct tokens *tokens, struct err_text *why) __attribute__((warn_unused_result));
 
 /* The lane has jobs and no token, or an old one. To be said again while that is so (TOKEN_WANTED_MS). Cheap. Intake's thread
- * only; the lane and its vendor stay until tokens_free(). */
+ * only. The lane stays until tokens_free(); of its vendor is copied what is needed, each time that it is another. */
 void tokens_want(struct tokens *tokens, struct lane *lane);
 
 /* Nobody wants any more. Returns when the thread has ended. */

@@ -271,6 +271,25 @@ static void a_token_that_cannot_be_opened_is_replaced(void **state)
 	expect_token(&f->all[0], 0, "T2");
 }
 
+/* The vendor files are read again: what the lane wants then is fetched by other rules, and those before are gone. */
+static void a_lane_may_have_other_rules_meanwhile(void **state)
+{
+	struct fixture *f = *state;
+	struct vendor before = f->vendors[0], *now = mem_alloc(sizeof(*now));
+
+	start_worker(f);
+	expect_token(&f->all[0], 0, "T1");
+	private_redis_do(server, "HSET t:token:{v0} next_at 0");
+	*now = before;
+	now->oauth2.url = mem_strdup(before.oauth2.url);
+	now->oauth2.key[0] = 1;
+	memset(f->vendors[0].oauth2.url, 'x', strlen(f->vendors[0].oauth2.url));
+	f->all[0].lanes[0].vendor = now;
+	expect_token(&f->all[0], 0, "T2");
+	free(now->oauth2.url);
+	free(now);
+}
+
 static void in_redis_it_is_not_readable(void **state)
 {
 	struct fixture *f = *state;
@@ -292,6 +311,7 @@ int main(void)
 		TEST(bad_answers_are_failures_with_a_reason),
 		TEST(it_is_not_asked_again_at_once),
 		TEST(a_token_that_cannot_be_opened_is_replaced),
+		TEST(a_lane_may_have_other_rules_meanwhile),
 		TEST(in_redis_it_is_not_readable),
 	};
 	int failed;
