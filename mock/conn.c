@@ -234,6 +234,8 @@ void conn_answer(struct conn *conn, const struct answer *answer)
 	         answer->len + answer->pad + (answer->tail ? strlen(answer->tail) : 0) + (size_t)answer->length_lie);
 	if (answer->header_name)
 		buf_addf(&conn->out, "%s: %s\r\n", answer->header_name, answer->header_value);
+	if (answer->headers)
+		buf_add_str(&conn->out, answer->headers);
 	buf_add_str(&conn->out, conn->close_after ? "Connection: close\r\n\r\n" : "Connection: keep-alive\r\n\r\n");
 	if (!is_head)
 		buf_add(&conn->out, answer->body, answer->len);

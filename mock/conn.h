@@ -47,6 +47,7 @@ struct answer {
 	int status;
 	const char *type;                /* of the body; NULL: application/json */
 	const char *header_name, *header_value; /* one more header, or NULL */
+	const char *headers;             /* more header lines, each with its end, or NULL */
 	const char *body;                /* copied; may be vendor->text */
 	size_t len;
 	size_t pad;                      /* this many 'x' follow the body */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "limit_headers.h"
 #include "sign.h"
 #include "util.h"
 #include "window.h"
@@ -56,6 +57,8 @@ static const struct knob table[] = {
 	INT(limit_calls, "0", 0, 1000000, "calls allowed in any window of limit_seconds; 0: no limit"),
 	REAL(limit_seconds, "1", 0, 2678400, "length of that window; 0: no limit"),
 	BOOL(limit_enforce, "true", "answer 429 to calls over a limit (else only count them)"),
+	TEXT(limit_headers, "", limit_headers_valid, false,
+	     "headers that say what is left of limit_calls: draft, structured, seconds, epoch or epoch_ms; empty: none"),
 	INT(max_in_flight, "0", 0, 1000000, "calls allowed at the same time; 0: no limit"),
 	RATIO(hang_ratio, "part of the calls that are never answered"),
 	RATIO(reset_ratio, "part of the calls whose connection is reset after reading them"),

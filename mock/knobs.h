@@ -25,6 +25,7 @@ struct knobs {
 	int64_t limit_calls;
 	double limit_seconds;
 	bool limit_enforce;
+	char limit_headers[KNOB_TEXT_MAX];
 	int64_t max_in_flight;
 	double hang_ratio, reset_ratio, close_before_answer, garbage_ratio;
 	double reset_early_ratio, trickle_ratio, endless_ratio, gzip_bomb_ratio, wrong_length_ratio, short_length_ratio;

@@ -6,6 +6,7 @@
 #include "conn.h"
 #include "data.h"
 #include "endless.h"
+#include "limit_headers.h"
 #include "util.h"
 
 enum {
@@ -98,13 +99,18 @@ static void leave(struct conn *conn)
 
 static void answer(struct conn *conn, const struct answer *answer)
 {
-	struct vendor_stats *stats = &conn->vendor->stats;
+	struct vendor *vendor = conn->vendor;
+	struct vendor_stats *stats = &vendor->stats;
+	struct answer whole = *answer;
+	char headers[LIMIT_HEADERS_MAX];
 
 	leave(conn);
 	stats->answered++;
 	stats->by_status[answer->status]++;
-	calls_set_status(conn->vendor->calls, conn->call.ref, answer->status);
-	conn_answer(conn, answer);
+	calls_set_status(vendor->calls, conn->call.ref, answer->status);
+	limit_headers_write(vendor->knobs.limit_headers, &vendor->window, vendor->loop->now_real_ns, headers);
+	whole.headers = headers;
+	conn_answer(conn, &whole);
 }
 
 /* --- answers ----------------------------------------------------------------------------------------------------- */

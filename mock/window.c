@@ -108,6 +108,21 @@ static uint64_t calls_in_window(const struct window *w, uint64_t i)
 	return i - low + 1;
 }
 
+uint64_t window_left(const struct window *window, int64_t at_ns, int64_t *free_at_ns)
+{
+	uint64_t n = 0;
+
+	*free_at_ns = at_ns;
+	if (!has_limit(window))
+		return UINT64_MAX;
+	while (n < window->len && *time_at(window, window->len - 1 - n) > at_ns - window->span_ns)
+		n++;
+	if (n < window->limit)
+		return window->limit - n;
+	*free_at_ns = *time_at(window, window->len - window->limit) + window->span_ns;
+	return 0;
+}
+
 bool window_add(struct window *window, int64_t at_ns)
 {
 	uint64_t place, before;

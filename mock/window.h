@@ -38,6 +38,9 @@ void window_set(struct window *window, uint64_t limit, int64_t span_ns);
 /* Frees the times; the window has no limit afterwards. */
 void window_deinit(struct window *window);
 
+/* How many more calls may come at this moment. 0: *free_at_ns is when the next one may. Without a limit: UINT64_MAX. */
+uint64_t window_left(const struct window *window, int64_t at_ns, int64_t *free_at_ns);
+
 /* Counts a call that came at at_ns. True if this call breaks the limit. A time that lies further back than
  * span + WINDOW_LATE_NS means that the clock was set back: the window starts anew from it. */
 bool window_add(struct window *window, int64_t at_ns);

@@ -203,6 +203,29 @@ static void a_flood_stays_exact_when_the_ring_is_full(void **state)
 	window_deinit(&window);
 }
 
+static void it_says_how_many_more_may_come_and_from_when_on(void **state)
+{
+	struct window window = { 0 };
+	int64_t free_at;
+
+	(void)state;
+	assert_true(window_left(&window, 5, &free_at) == UINT64_MAX);
+	window_set(&window, 2, SECOND);
+	assert_int_equal(window_left(&window, 0, &free_at), 2);
+	window_add(&window, 100);
+	assert_int_equal(window_left(&window, 200, &free_at), 1);
+	window_add(&window, 300);
+	assert_int_equal(window_left(&window, 400, &free_at), 0);
+	assert_int_equal(free_at, SECOND + 100);
+	assert_int_equal(window_left(&window, SECOND + 99, &free_at), 0);
+	assert_int_equal(window_left(&window, SECOND + 100, &free_at), 1);
+	/* A call too many is there, too: two have to leave. */
+	window_add(&window, 500);
+	assert_int_equal(window_left(&window, 600, &free_at), 0);
+	assert_int_equal(free_at, SECOND + 300);
+	window_deinit(&window);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -212,6 +235,7 @@ int main(void)
 		cmocka_unit_test(a_late_call_makes_violations_of_later_ones),
 		cmocka_unit_test(a_clock_that_was_set_back_starts_anew),
 		cmocka_unit_test(setting_a_limit_forgets_the_past),
+		cmocka_unit_test(it_says_how_many_more_may_come_and_from_when_on),
 		cmocka_unit_test(in_order_calls_match_brute_force),
 		cmocka_unit_test(out_of_order_calls_match_brute_force),
 		cmocka_unit_test(dropping_old_calls_changes_nothing),
