@@ -368,6 +368,11 @@ int64_t outcome_hold_ms(const struct vendor *vendor, const struct answer *answer
 	return rule.verdict == VERDICT_FAIL ? 0 : hold_ms(&vendor->retry, &rule, answer);
 }
 
+bool outcome_holds_account(const struct answer *answer)
+{
+	return answer->transport == TRANSPORT_ANSWERED && rule_of_status(answer->http_status).pace == PACE_HOLD;
+}
+
 /* ---- Polls ---- */
 
 /* When to ask next. A last time comes early rather than not at all; but what the vendor wishes is kept. */
@@ -528,7 +533,7 @@ void outcome_of_answer(const struct vendor *vendor, const struct job *job, const
 		return;
 	rule = rule_of_body(vendor, job, answer, &by);
 	*outcome = (struct outcome){ .attempts_add = costs_attempt(rule.verdict), .health = rule.health,
-	                             .hold_ms = outcome_hold_ms(vendor, answer) };
+	                             .hold_ms = outcome_hold_ms(vendor, answer), .hold_of_account = rule.pace == PACE_HOLD };
 	if (rule.verdict == VERDICT_RETURN)
 		outcome->hold_ms = hold_ms(&vendor->retry, &rule, answer);
 	if (job->phase == PHASE_POLLING) {

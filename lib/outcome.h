@@ -75,6 +75,7 @@ struct outcome {
 	enum vendor_health health;
 	int64_t hold_ms;           /* > 0: the whole vendor is to be left alone for so long (429, 503 with Retry-After, and
 	                              what its file calls limited) */
+	bool hold_of_account;      /* ... and all that share its account */
 	char *result;              /* JSON text, cleaned */
 	char *error;               /* plain text */
 	char *vendor_job_id;
@@ -86,6 +87,9 @@ struct outcome {
 /* How long the whole vendor is to be left alone after this answer, ms; 0: not at all. The same as the outcome's hold_ms,
  * for whoever cannot wait for the outcome; but without what the vendor file says of bodies. */
 int64_t outcome_hold_ms(const struct vendor *vendor, const struct answer *answer);
+/* Does such a hold go for all that share the vendor's account? A 429 speaks of the account, a 503 of the vendor. The same as
+ * the outcome's hold_of_account. */
+bool outcome_holds_account(const struct answer *answer);
 
 /* Of a call or, if the job's phase says so, a poll. random: any 32 random bits, for jitter. */
 void outcome_of_answer(const struct vendor *vendor, const struct job *job, const struct answer *answer, int64_t now,

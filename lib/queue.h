@@ -9,6 +9,8 @@
  *   breaker:{vendor}     hash: the circuit breaker (queue_breaker.lua says how)
  *   token:{vendor}       hash: its access token (queue_token.h)
  *   workers              hash: worker name -> time of its last heartbeat
+ * All of a group (struct vendor_group) are counted in the one rate_limit:{@group}; queue_group.lua says what is there
+ * besides. (So their keys are in several slots of a cluster.)
  * Scripts are lib/queue_*.lua, embedded by make (queue_scripts.h), run with EVALSHA, EVAL after NOSCRIPT. Time
  * in scripts is Redis TIME.
  *
@@ -99,8 +101,8 @@ struct queue_take {
 	int64_t breaker_since;        /* out: the breaker's spell, for QUEUE_REPORT */
 	bool probes;                  /* out: the vendor's breaker is half-open and the grants are its probes: each is to be
 	                                 reported by its entry id, whatever becomes of it */
-	enum err outcome;             /* out: ERR_OK; ERR_STALE: the limiter is not there, was written under another run_id, or lacks
-	                                 a quota: call queue_limits_begin() first; ERR_UNAVAILABLE */
+	enum err outcome;             /* out: ERR_OK; ERR_STALE: the limiter is not there, was written under another run_id, lacks
+	                                 a quota, or does not count this vendor yet: call queue_limits_begin() first; ERR_UNAVAILABLE */
 };
 
 /* Atomically per vendor (one script, all vendors in one pipeline): moves due delayed jobs into the stream,
@@ -115,10 +117,10 @@ enum err queue_take(struct queue *queue, const char *consumer, struct queue_take
  * earlier grant is a call or void, reads what the store counts, and comes back with it. */
 struct queue_begin {
 	const struct vendor *vendor;            /* borrowed, like the slots */
-	bool fresh;                             /* never called before: its limits start unused. Else they start used up, but
-	                                           quotas with what the slots say */
-	int64_t guard_max_ms;                   /* no grant of this vendor is good for longer */
-	const struct quota_slot *slots;         /* of any of its windows, in any order */
+	bool fresh;                             /* nobody of its account was ever called before: its limits start unused. Else they
+	                                           start used up, but quotas with what the slots say */
+	int64_t guard_max_ms;                   /* no grant of its account is good for longer */
+	const struct quota_slot *slots;         /* of any of its windows, in any order; of its account, and of each vendor in it */
 	size_t n_slots;
 	char ticket[QUEUE_TICKET_SIZE];
 	char next_ticket[QUEUE_TICKET_SIZE];    /* out: "" it is started, by this call or by somebody else. Else not: the ticket
@@ -135,7 +137,7 @@ enum queue_op_kind {
 	QUEUE_REFUND,    /* at = n: so many calls that were granted at granted_us did not leave and never will */
 	QUEUE_LATE,      /* at = n: so many calls left just now, after their grants were over: the limits count them anew */
 	QUEUE_DELAY,     /* request_id: into the delayed set until at */
-	QUEUE_HOLD,      /* the vendor is left alone for at = n ms from now */
+	QUEUE_HOLD,      /* the vendor, or all of its account, is left alone for at = n ms from now */
 	QUEUE_REPORT,    /* report: how calls ended, for the breaker; entry_id: that of a probe, NULL for others. To be told
 	                    once at most, unless it is a probe's */
 };
@@ -152,7 +154,8 @@ struct queue_report {
 
 struct queue_op {
 	enum queue_op_kind kind;
-	const char *vendor;       /* the vendor's name; borrowed, like the others */
+	const char *vendor;       /* the vendor's name; QUEUE_REFUND, QUEUE_LATE: vendor_account(); QUEUE_HOLD: which of them is
+	                             held. Borrowed, like the others */
 	const char *entry_id;
 	const char *request_id;
 	int64_t at;

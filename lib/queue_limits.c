@@ -21,7 +21,7 @@ static void make_begin(struct queue *queue, void *arg, size_t i, struct queue_co
 
 	(void)i;
 	queue__script(command, QUEUE_SCRIPT_LIMITS, 1);
-	queue__arg_key(command, queue, "rate_limit", begin->vendor->name);
+	queue__arg_key(command, queue, "rate_limit", vendor_account(begin->vendor));
 	queue__arg(command, redis_run_id(queue->redis));
 	queue__arg(command, begin->ticket);
 	queue__arg_number(command, begin->fresh);
@@ -29,6 +29,7 @@ static void make_begin(struct queue *queue, void *arg, size_t i, struct queue_co
 	queue__arg_limits(command, begin->vendor);
 	for (size_t k = 0; k < begin->vendor->n_limits; k++)
 		queue__arg(command, all->counts[k]);
+	queue__arg_group(command, begin->vendor);
 }
 
 static bool take_ticket(struct queue *queue, void *arg, size_t i, const redisReply *reply)

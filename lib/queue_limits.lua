@@ -3,7 +3,8 @@
 --
 -- KEYS  rate_limit
 -- ARGV  run_id, ticket or '', fresh (1: the vendor was never called before), longest guard (ms), number of limits,
---       then calls, per_ms, burst of each, then of each what the store counts of it: 'until:count until:count ...'
+--       then calls, per_ms, burst of each, then of each what the store counts of it: 'until:count until:count ...', then
+--       the group (queue_group.lua)
 -- Gives '' when it is started, by us or by somebody else; or the ticket.
 --
 -- Not fresh: what was called lately is not known (Redis restarted, was wiped, restored or failed over), so every
@@ -11,6 +12,9 @@
 -- read so late that no grant from before the ticket could still become a call. The ticket says that nothing was
 -- granted since: who was given one waits for the longest guard, reads, and comes back. If Redis was lost once more in
 -- between, or somebody else has started the limiter, the ticket is gone with what it stood for.
+--
+-- A vendor whose calls were counted elsewhere in this Redis until now (it enters or leaves a group) is new to this
+-- limiter, which does not know them: it stops, and starts as after a loss.
 
 local hash, run_id, ticket, fresh, guard = KEYS[1], ARGV[1], ARGV[2], ARGV[3] == '1', tonumber(ARGV[4])
 local LIMITS_AT = 5             -- of ARGV
@@ -20,6 +24,20 @@ local now = us / 1000
 local stored = hash_get(hash)
 local wanted = limits_wanted(ARGV, LIMITS_AT)
 local same_run = stored.run_id == run_id
+local group = group_given(ARGV, LIMITS_AT + 1 + 4 * tonumber(ARGV[LIMITS_AT]))
+
+-- Are all whose calls this limiter is to count counted here?
+local function all_are_here()
+	for _, member in ipairs(group and group.members or {}) do
+		if redis.call('HGET', key_of(hash, group.account, member), 'account') ~= group.account then return false end
+	end
+	return group ~= nil or not stored.account
+end
+
+if same_run and not all_are_here() then
+	same_run, stored.run_id, stored.ticket = false, nil, nil
+	redis.call('HDEL', hash, 'run_id', 'ticket')
+end
 
 if same_run and not quota_missing(stored, wanted) then return '' end
 
@@ -90,6 +108,10 @@ end
 
 if same_run then add_quotas() elseif fresh then start_fresh() else start_used_up() end
 limits_save(hash, limits, gone)
+for _, member in ipairs(group and group.members or {}) do
+	redis.call('HSET', key_of(hash, group.account, member), 'account', group.account)
+end
+if not group then redis.call('HDEL', hash, 'account') end
 redis.call('HDEL', hash, 'ticket')
 if not same_run then redis.call('HSET', hash, 'run_id', run_id, 'begun_at', string.format('%.3f', now)) end
 return ''

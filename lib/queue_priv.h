@@ -13,6 +13,7 @@
 
 enum {
 	QUEUE_PREFIX_MAX = 200,
+	QUEUE_TAG_MAX = VENDOR_NAME_MAX + 1,   /* a vendor's name or an account */
 	QUEUE_VARIADIC_MAX = 500,        /* ids in one XACK, XDEL or ZREM */
 	QUEUE_ARGS_MAX = QUEUE_VARIADIC_MAX + 8,
 	QUEUE_SHA_SIZE = 41,
@@ -35,7 +36,7 @@ enum queue_script_id {
 	QUEUE_SCRIPT_COUNT,
 };
 
-/* The whole text as Redis gets it (with the limiter's and the breaker's in front if it needs them), and its SHA-1 in
+/* The whole text as Redis gets it (with the limiter's, the breaker's and the group's in front if it needs them), and its SHA-1 in
  * hexadecimal. Made once. Thread-safe. */
 const char *queue__script_text(enum queue_script_id id);
 const char *queue__script_sha(enum queue_script_id id);
@@ -61,14 +62,16 @@ struct queue {
 
 void queue__arg(struct queue_command *command, const char *borrowed);
 void queue__arg_number(struct queue_command *command, int64_t number);
-/* <prefix><kind>:{vendor} */
-void queue__arg_key(struct queue_command *command, const struct queue *queue, const char *kind, const char *vendor);
+/* <prefix><kind>:{tag} */
+void queue__arg_key(struct queue_command *command, const struct queue *queue, const char *kind, const char *tag);
 /* <prefix><name> */
 void queue__arg_name(struct queue_command *command, const struct queue *queue, const char *name);
 /* The breaker's rules, as queue_breaker.lua reads them: six numbers. */
 void queue__arg_breaker(struct queue_command *command, const struct breaker_rules *rules);
 /* Their number, then calls, per_ms, burst of each: three numbers a limit. */
 void queue__arg_limits(struct queue_command *command, const struct vendor *vendor);
+/* With whom the vendor shares its account, as queue_group.lua reads it. */
+void queue__arg_group(struct queue_command *command, const struct vendor *vendor);
 /* EVALSHA <sha> <n_keys>; keys and arguments follow. */
 void queue__script(struct queue_command *command, enum queue_script_id id, int n_keys);
 

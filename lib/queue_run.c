@@ -15,18 +15,18 @@ enum { COMPLAIN_EVERY_MS = 10000 };
 
 /* ---- Scripts ---- */
 
-static const struct { const char *limiter, *breaker, *text; } sources[QUEUE_SCRIPT_COUNT] = {
-	[QUEUE_SCRIPT_TAKE] = { queue_limiter_lua, queue_breaker_lua, queue_take_lua },
-	[QUEUE_SCRIPT_LIMITS] = { queue_limiter_lua, "", queue_limits_lua },
-	[QUEUE_SCRIPT_LATE] = { queue_limiter_lua, "", queue_late_lua },
-	[QUEUE_SCRIPT_REFUND] = { queue_limiter_lua, "", queue_refund_lua },
-	[QUEUE_SCRIPT_REPORT] = { "", queue_breaker_lua, queue_report_lua },
-	[QUEUE_SCRIPT_HOLD] = { "", "", queue_hold_lua },
-	[QUEUE_SCRIPT_GLANCE] = { "", "", queue_glance_lua },
-	[QUEUE_SCRIPT_DELIVERED] = { "", "", queue_delivered_lua },
-	[QUEUE_SCRIPT_RECLAIM] = { "", "", queue_reclaim_lua },
-	[QUEUE_SCRIPT_HEARTBEAT] = { "", "", queue_heartbeat_lua },
-	[QUEUE_SCRIPT_TOKEN] = { "", "", queue_token_lua },
+static const struct { const char *limiter, *breaker, *group, *text; } sources[QUEUE_SCRIPT_COUNT] = {
+	[QUEUE_SCRIPT_TAKE] = { queue_limiter_lua, queue_breaker_lua, queue_group_lua, queue_take_lua },
+	[QUEUE_SCRIPT_LIMITS] = { queue_limiter_lua, "", queue_group_lua, queue_limits_lua },
+	[QUEUE_SCRIPT_LATE] = { queue_limiter_lua, "", "", queue_late_lua },
+	[QUEUE_SCRIPT_REFUND] = { queue_limiter_lua, "", "", queue_refund_lua },
+	[QUEUE_SCRIPT_REPORT] = { "", queue_breaker_lua, "", queue_report_lua },
+	[QUEUE_SCRIPT_HOLD] = { "", "", "", queue_hold_lua },
+	[QUEUE_SCRIPT_GLANCE] = { "", "", "", queue_glance_lua },
+	[QUEUE_SCRIPT_DELIVERED] = { "", "", "", queue_delivered_lua },
+	[QUEUE_SCRIPT_RECLAIM] = { "", "", "", queue_reclaim_lua },
+	[QUEUE_SCRIPT_HEARTBEAT] = { "", "", "", queue_heartbeat_lua },
+	[QUEUE_SCRIPT_TOKEN] = { "", "", "", queue_token_lua },
 };
 
 static struct { char *text; char sha[QUEUE_SHA_SIZE]; } scripts[QUEUE_SCRIPT_COUNT];
@@ -54,7 +54,7 @@ static void free_scripts(void)
 static void make_scripts(void)
 {
 	for (int i = 0; i < QUEUE_SCRIPT_COUNT; i++) {
-		scripts[i].text = mem_printf("%s%s%s", sources[i].limiter, sources[i].breaker, sources[i].text);
+		scripts[i].text = mem_printf("%s%s%s%s", sources[i].limiter, sources[i].breaker, sources[i].group, sources[i].text);
 		sha1_hex(scripts[i].text, scripts[i].sha);
 	}
 	atexit(free_scripts);
@@ -111,9 +111,9 @@ void queue__arg_number(struct queue_command *command, int64_t number)
 	add_formatted(command, "%lld", (long long)number);
 }
 
-void queue__arg_key(struct queue_command *command, const struct queue *queue, const char *kind, const char *vendor)
+void queue__arg_key(struct queue_command *command, const struct queue *queue, const char *kind, const char *tag)
 {
-	add_formatted(command, "%s%s:{%.*s}", queue->prefix, kind, VENDOR_NAME_MAX, vendor);
+	add_formatted(command, "%s%s:{%.*s}", queue->prefix, kind, QUEUE_TAG_MAX, tag);
 }
 
 void queue__arg_name(struct queue_command *command, const struct queue *queue, const char *name)
@@ -139,6 +139,19 @@ void queue__arg_limits(struct queue_command *command, const struct vendor *vendo
 		queue__arg_number(command, vendor->limits[i].per_ms);
 		queue__arg_number(command, vendor->limits[i].burst);
 	}
+}
+
+void queue__arg_group(struct queue_command *command, const struct vendor *vendor)
+{
+	const struct vendor_group *group = vendor->group;
+
+	queue__arg(command, group ? group->account : "");
+	if (!group)
+		return;
+	queue__arg(command, vendor->name);
+	queue__arg_number(command, (int64_t)group->n_members);
+	for (size_t i = 0; i < group->n_members; i++)
+		queue__arg(command, group->members[i]);
 }
 
 void queue__script(struct queue_command *command, enum queue_script_id id, int n_keys)

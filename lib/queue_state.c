@@ -5,29 +5,29 @@
 
 #include <string.h>
 
-enum { COMMANDS_A_VENDOR = 2 };   /* after the one that asks for the time */
-
 struct asked {
 	struct queue_state *states;
+	size_t commands;       /* a vendor, after the one that asks for the time: breaker, own hold, and where there are groups, theirs */
 	int64_t now;
 };
 
 static void make_state(struct queue *queue, void *arg, size_t i, struct queue_command *command)
 {
-	const char *name;
+	const struct asked *asked = arg;
+	const struct vendor *vendor;
 
 	if (i == 0) {
 		queue__arg(command, "TIME");
 		return;
 	}
-	name = ((struct asked *)arg)->states[(i - 1) / COMMANDS_A_VENDOR].vendor->name;
+	vendor = asked->states[(i - 1) / asked->commands].vendor;
 	queue__arg(command, "HMGET");
-	if (i % COMMANDS_A_VENDOR == 1) {
-		queue__arg_key(command, queue, "breaker", name);
+	if ((i - 1) % asked->commands == 0) {
+		queue__arg_key(command, queue, "breaker", vendor->name);
 		queue__arg(command, "state");
 		queue__arg(command, "open_until");
 	} else {
-		queue__arg_key(command, queue, "rate_limit", name);
+		queue__arg_key(command, queue, "rate_limit", (i - 1) % asked->commands == 1 ? vendor->name : vendor_account(vendor));
 		queue__arg(command, "hold_until");
 	}
 }
@@ -48,30 +48,37 @@ static void take_breaker(struct queue_state *state, const redisReply *name, cons
 
 static bool take_state(struct queue *queue, void *arg, size_t i, const redisReply *reply)
 {
-	static const size_t elements[] = { 1, 2 };   /* hold_until; state and open_until */
 	struct asked *asked = arg;
-	struct queue_state *state = &asked->states[i ? (i - 1) / COMMANDS_A_VENDOR : 0];
+	struct queue_state *state = &asked->states[i ? (i - 1) / asked->commands : 0];
+	bool of_breaker = i && (i - 1) % asked->commands == 0;
+	int64_t hold_ms;
 
 	(void)queue;
-	if (reply->type != REDIS_REPLY_ARRAY || reply->elements != (i ? elements[i % COMMANDS_A_VENDOR] : 2))
+	if (reply->type != REDIS_REPLY_ARRAY || reply->elements != (i == 0 || of_breaker ? 2 : 1))
 		return false;
 	if (i == 0)
 		asked->now = queue__integer(reply->element[0]) * 1000 + queue__integer(reply->element[1]) / 1000;
-	else if (i % COMMANDS_A_VENDOR == 1)
+	if (of_breaker)
 		take_breaker(state, reply->element[0], reply->element[1], asked->now);
-	else
-		state->hold_ms = left_ms(queue__integer(reply->element[0]), asked->now);
+	if (i == 0 || of_breaker)
+		return true;
+	hold_ms = left_ms(queue__integer(reply->element[0]), asked->now);
+	if (hold_ms > state->hold_ms)
+		state->hold_ms = hold_ms;
 	return true;
 }
 
 enum err queue_states(struct queue *queue, struct queue_state *states, size_t n, struct err_text *why)
 {
-	struct asked asked = { .states = states };
+	struct asked asked = { .states = states, .commands = 2 };
 	struct queue_pipeline pipeline = { .make = make_state, .take = take_state, .arg = &asked };
 	enum err err;
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		states[i] = (struct queue_state){ .vendor = states[i].vendor };
-	err = queue__run(queue, &pipeline, 1 + COMMANDS_A_VENDOR * n, why);
+		if (states[i].vendor->group)
+			asked.commands = 3;
+	}
+	err = queue__run(queue, &pipeline, 1 + asked.commands * n, why);
 	return err ? err : queue__token_states(queue, states, n, why);
 }

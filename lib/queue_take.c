@@ -35,13 +35,16 @@ static void make_take(struct queue *queue, void *arg, size_t i, struct queue_com
 	const struct takes *all = arg;
 	const struct queue_take *take = &all->takes[i];
 	const char *name = take->vendor->name;
+	bool grouped = take->vendor->group != NULL;
 
-	queue__script(command, QUEUE_SCRIPT_TAKE, 5);
+	queue__script(command, QUEUE_SCRIPT_TAKE, grouped ? 6 : 5);
 	queue__arg_key(command, queue, "job-queue", name);
 	queue__arg_key(command, queue, "job-delayed", name);
-	queue__arg_key(command, queue, "rate_limit", name);
+	queue__arg_key(command, queue, "rate_limit", vendor_account(take->vendor));
 	queue__arg_key(command, queue, "in_flight", name);
 	queue__arg_key(command, queue, "breaker", name);
+	if (grouped)
+		queue__arg_key(command, queue, "rate_limit", name);
 	queue__arg(command, all->consumer);
 	queue__arg_number(command, wanted(take));
 	queue__arg_number(command, take->guard_ms);
@@ -51,6 +54,7 @@ static void make_take(struct queue *queue, void *arg, size_t i, struct queue_com
 	queue__arg_breaker(command, &take->vendor->breaker);
 	queue__arg_limits(command, take->vendor);
 	arg_left(command, take);
+	queue__arg_group(command, take->vendor);
 }
 
 static bool take_grant(struct queue_grant *grant, const redisReply *entry_id, const redisReply *request_id)

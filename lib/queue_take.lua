@@ -1,10 +1,10 @@
 -- Takes from a vendor's queue as many jobs as may be called now. One script, so that no two workers spend the
 -- same call.
 --
--- KEYS  stream, delayed, rate_limit, in_flight, breaker
+-- KEYS  stream, delayed, rate_limit (of the account), in_flight, breaker; of a vendor in a group also its own rate_limit
 -- ARGV  consumer, want, guard_ms, lease_ms, max_in_flight, run_id, the breaker's rules (6), number of limits, then
 --       calls, per_ms, burst of each, then the number of reports of calls that have left, and granted (us), n, left (us)
---       of each
+--       of each, then the group (queue_group.lua)
 -- Gives {'stale'}, or
 --       {'ok', wait_ms, time of the grants in us, {ids of malformed entries}, {the breaker's since, 1 if the grants
 --       are its probes, its new state or ''}, entry id, request id, ...}
@@ -18,6 +18,7 @@ local stream, delayed, hash, in_flight, breaker_hash = KEYS[1], KEYS[2], KEYS[3]
 local consumer, want, guard, lease = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local max_in_flight, run_id, has_limits = tonumber(ARGV[5]), ARGV[6], ARGV[LIMITS_AT] ~= '0'
 local LEFT_AT = LIMITS_AT + 1 + 3 * tonumber(ARGV[LIMITS_AT])
+local group = group_given(ARGV, LEFT_AT + 1 + 3 * tonumber(ARGV[LEFT_AT]))
 local MOVE_MAX = 500            -- delayed jobs moved at a time: bounds the script's run and Lua's unpack
 local HEX4 = string.rep('[0-9a-f]', 4)
 local UUID = '^' .. HEX4 .. HEX4 .. string.rep('%-' .. HEX4, 4) .. HEX4 .. HEX4 .. '$'
@@ -25,6 +26,9 @@ local UUID = '^' .. HEX4 .. HEX4 .. string.rep('%-' .. HEX4, 4) .. HEX4 .. HEX4 
 local granted_us = now_us()
 local now = granted_us / 1000
 local stored = hash_get(hash)
+-- Where its calls are counted in this Redis, if not where its file says; and a hold of this vendor alone.
+local own = group and redis.call('HMGET', KEYS[6], 'account', 'hold_until') or { stored.account or false, false }
+local elsewhere = own[1] ~= (group and group.account or false)
 local rules = breaker_rules(ARGV, 7)
 -- A closed breaker, which most are, costs two fields.
 local glance = breaker_is_on(rules) and redis.call('HMGET', breaker_hash, 'state', 'since') or {}
@@ -63,8 +67,8 @@ for key in pairs(wanted) do unknown = unknown or not stored[key] end
 
 -- A vendor that Redis knows nothing of is asked about when there is something to call it for: only then is it
 -- on record as called, so that until then a new or wiped Redis costs it nothing.
-if has_limits and stored.run_id ~= run_id then
-	if stored.run_id or not nothing_to_do() then return { 'stale' } end
+if has_limits and (stored.run_id ~= run_id or elsewhere) then
+	if stored.run_id and stored.run_id ~= run_id or not nothing_to_do() then return { 'stale' } end
 	return answer(wait_for_first(delayed))
 end
 if unknown and quota_missing(stored, wanted) then return { 'stale' } end
@@ -105,24 +109,69 @@ if has_limits and (unknown or not empty or ARGV[LEFT_AT] ~= '0') then
 	limits_add_new(limits, wanted, now)
 end
 
-local hold, probes = tonumber(stored.hold_until or 0) - now, math.huge
+local hold, probes = math.max(tonumber(stored.hold_until or 0), tonumber(own[2] or 0)) - now, math.huge
 if breaker then
 	local wait
 	probes, wait = breaker_room(rules, breaker, now)
 	hold = math.max(hold, wait)
 end
+if group then
+	local most = max_in_flight > 0 and max_in_flight or math.huge
+	for _, l in pairs(limits or {}) do
+		if l.own then most = math.min(most, l.bucket and l.burst or l.calls) end
+	end
+	turns_load(group, stored, now, most)
+end
+
+-- It goes without what others could have had: they need not wait for it.
+local function leave_turn()
+	if group then turns_save(group, hash, now, 0, 0, 0, 0) end
+end
+
 if empty then
+	leave_turn()
 	local wait = wait_for_first(delayed)
 	return answer(wait >= 0 and math.max(wait, hold) or -1)
 end
-if hold > 0 then return answer(hold) end
-
-local n = math.min(want, probes)
-if max_in_flight > 0 then
-	redis.call('ZREMRANGEBYSCORE', in_flight, '-inf', math.floor(now))
-	n = math.min(n, max_in_flight - redis.call('ZCARD', in_flight))
+if hold > 0 then
+	leave_turn()
+	return answer(hold)
 end
-for _, l in pairs(limits or {}) do n = math.min(n, limit_free(l, guard)) end
+
+-- Calls in flight are each vendor's own; what counts is the sum of all of the group.
+local in_flight_keys = group and {} or { in_flight }
+for _, member in ipairs(group and group.members or {}) do
+	in_flight_keys[member] = key_of(in_flight, group.vendor, member)
+end
+
+local function open_calls()
+	local sum, open = 0, {}
+	for member, key in pairs(in_flight_keys) do
+		redis.call('ZREMRANGEBYSCORE', key, '-inf', math.floor(now))
+		open[member] = redis.call('ZCARD', key)
+		sum = sum + open[member]
+	end
+	return sum, open
+end
+
+local function wait_for_slot()
+	local least = math.huge
+	for _, key in pairs(in_flight_keys) do
+		local wait = wait_for_first(key)
+		if wait >= 0 then least = math.min(least, wait) end
+	end
+	return least
+end
+
+local room, slots, open = math.huge, math.huge, nil
+for _, l in pairs(limits or {}) do room = math.min(room, limit_free(l, guard)) end
+if max_in_flight > 0 then
+	slots, open = open_calls()
+	slots = max_in_flight - slots
+end
+local room_share = group and turns_of_limits(group, room) or room
+local slots_share = group and open and turns_of_slots(group, slots, open) or slots
+local n = math.min(want, probes, room_share, slots_share)
 
 local entries = n > 0 and read(n) or {}
 local grants, bad = sort_out(entries)
@@ -140,15 +189,23 @@ if breaker and spent > 0 then
 	breaker_save(breaker_hash, breaker)
 end
 
-if n > 0 and #entries < n then return answer(wait_for_first(delayed), bad, grants) end
+if n > 0 and #entries < n then
+	leave_turn()
+	return answer(wait_for_first(delayed), bad, grants)
+end
 local wait = 0
 if spent < want then
 	for _, l in pairs(limits or {}) do
 		if limit_free(l, guard) < 1 then wait = math.max(wait, limit_wait(l, now), 1) end
 	end
-	if max_in_flight > 0 and redis.call('ZCARD', in_flight) >= max_in_flight then
-		wait = math.max(wait, wait_for_first(in_flight))
-	end
+	if max_in_flight > 0 and open_calls() >= max_in_flight then wait = math.max(wait, wait_for_slot()) end
+	if n == room_share and n < room or n == slots_share and n < slots then wait = math.max(wait, TURN_WAIT_MS) end
 	if breaker then wait = math.max(wait, select(2, breaker_room(rules, breaker, now))) end
+end
+if group then
+	-- Entries that were taken and not acknowledged yet are in the stream, too: some more may seem to wait.
+	local left = breaker and 0 or math.max(0, redis.call('XLEN', stream) - spent)
+	turns_save(group, hash, now, spent, n == slots_share and n < room_share and 0 or left,
+		n == room_share and n < slots_share and 0 or left, wait)
 end
 return answer(wait, bad, grants)

@@ -23,7 +23,7 @@ enum {
 };
 
 struct quota_slot {
-	const char *vendor;         /* borrowed */
+	const char *vendor;         /* vendor_account(), borrowed */
 	int64_t per_ms;             /* the window */
 	int64_t until;              /* no call of the slot leaves later */
 	int64_t count;

@@ -181,7 +181,7 @@ enum err store_quota_read(struct store *store, const char *vendor, int64_t per_m
 
 /* ---- Small facts that outlive Redis ---- */
 
-/* ERR_OK: this vendor was never called before, and now is on record as called. ERR_EXISTS: it was on record.
+/* ERR_OK: this vendor (or account) was never called before, and now is on record as called. ERR_EXISTS: it was on record.
  * So a limiter that is not in Redis can tell a new system from a wiped one. */
 enum err store_mark_called(struct store *store, const char *vendor, struct err_text *why)
 	__attribute__((warn_unused_result));

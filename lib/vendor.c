@@ -79,6 +79,8 @@ static const struct member members[] = {
 	{ "auth/expires_seconds", TYPE_SECONDS, AUTH_AT(life_ms), "300", SECOND_MS, 366 * DAY_MS,
 	  "oauth2: how long a token is good whose answer has no `expires_in`." },
 
+	{ "group", TYPE_NAME, AT(group_name), NULL, 0, 0,
+	  "Vendors with the same one share `limits` and `max_in_flight`, which their files must state alike; see [vendors that share an account](#vendors-that-share-an-account)." },
 	{ "limits", TYPE_LIMITS, 0, "[]", 0, VENDOR_LIMITS_MAX, "Rate limits; all hold together. None: no limit." },
 	{ "limits/*/calls", TYPE_INT64, LIMIT_AT(calls), MEMBER_REQUIRED, 1, 1000000000, "Never more calls than this ..." },
 	{ "limits/*/per_seconds", TYPE_SECONDS, LIMIT_AT(per_ms), MEMBER_REQUIRED, 10, 31 * DAY_MS, "... in any span of this length." },
@@ -495,6 +497,7 @@ void vendor__deinit(struct vendor *vendor)
 	vendor__wipe(vendor->callback_secret);
 	free(vendor->name);
 	free_list(vendor->aliases);
+	free(vendor->group_name);
 	free(vendor->retry_also);
 	free(vendor->retry_never);
 	free_list(vendor->callback_job_id);

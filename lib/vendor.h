@@ -21,7 +21,7 @@
 
 enum vendor_mode { VENDOR_SYNC, VENDOR_ASYNC, VENDOR_POLL };
 
-enum { VENDOR_LIMITS_MAX = 8, VENDOR_NAME_MAX = 64 };
+enum { VENDOR_LIMITS_MAX = 8, VENDOR_NAME_MAX = 64, VENDOR_GROUP_MAX = 256 };
 
 /* burst 0: a window, never more than `calls` in any `per_ms`. Else a token bucket: rate calls/per_ms, capacity
  * burst. */
@@ -29,6 +29,13 @@ struct vendor_limit {
 	int64_t calls;
 	int64_t per_ms;
 	int64_t burst;
+};
+
+/* Vendors that share an account of the other side, and with it their limits and max_in_flight. */
+struct vendor_group {
+	char account[VENDOR_NAME_MAX + 2];   /* '@' and the group's name: no vendor is called so */
+	const char **members;       /* their names, in order of their files; NULL-terminated, borrowed from the vendors */
+	size_t n_members;           /* 1 .. VENDOR_GROUP_MAX */
 };
 
 struct vendor_header {
@@ -79,7 +86,9 @@ struct vendor {
 	int64_t connect_timeout_ms;
 	int64_t max_response_bytes; /* after decompression */
 
-	struct vendor_limit limits[VENDOR_LIMITS_MAX];
+	char *group_name;           /* as the file has it, or NULL */
+	const struct vendor_group *group;   /* of its set, or NULL: alone */
+	struct vendor_limit limits[VENDOR_LIMITS_MAX];   /* of all of the group together, like max_in_flight */
 	size_t n_limits;
 	int64_t max_in_flight;      /* of all workers together; 0 = no limit */
 	int64_t deadline_ms;        /* a job is failed when it is this old */
@@ -129,7 +138,8 @@ struct vendor_set;
 typedef const char *(*vendor_env_fn)(const char *name);
 
 /* Reads every *.json file of dir. ERR_INVALID with "file: member: reason" for the first bad one; also for a name
- * or an alias that two files claim. An empty directory is an error: nothing could ever be called. */
+ * or an alias that two files claim, and for limits of a group that are not the same in all its files. An empty directory
+ * is an error: nothing could ever be called. */
 enum err vendor_set_load(const char *dir, vendor_env_fn env, struct vendor_set **set, struct err_text *why)
 	__attribute__((warn_unused_result));
 /* NULL is fine. Secrets are wiped. */
@@ -140,6 +150,12 @@ const struct vendor *vendor_find(const struct vendor_set *set, const char *name)
 
 size_t vendor_count(const struct vendor_set *set);
 const struct vendor *vendor_at(const struct vendor_set *set, size_t i);
+
+/* What its calls are counted under, in Redis and in the store: its name or, in a group, the account that it shares. */
+static inline const char *vendor_account(const struct vendor *vendor)
+{
+	return vendor->group ? vendor->group->account : vendor->name;
+}
 
 /* Is it in a 0-terminated list? NULL is an empty one. */
 bool vendor_lists_status(const int *statuses, int status);

@@ -136,6 +136,8 @@ enum err vendor_set_load(const char *dir, vendor_env_fn env, struct vendor_set *
 		vendor__index_names(loaded);
 		err = refuse_same_names(loaded, why);
 	}
+	if (err == ERR_OK)
+		err = vendor__make_groups(loaded, why);
 	if (err) {
 		vendor_set_free(loaded);
 		return err;
@@ -152,6 +154,7 @@ void vendor_set_free(struct vendor_set *set)
 		vendor__deinit(&set->vendors[i]);
 		free(set->paths[i]);
 	}
+	vendor__free_groups(set);
 	free(set->vendors);
 	free(set->paths);
 	free(set->names);

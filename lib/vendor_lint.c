@@ -24,6 +24,8 @@ struct lint {
 	char *text;
 	size_t len;
 	size_t told;
+	/* what does not fit into its group */
+	const char *misfit_member, *misfit_text;
 };
 
 /* ---- Telling ---- */
@@ -80,6 +82,11 @@ static void check_members(struct lint *lint, struct json_object *file, struct ve
 	lint->told = 0;
 	vendor__read(vendor, file, lint->env, &mistakes, &why);
 	buffer_deinit(&mistakes.pointer);
+	/* What could not be read is not compared with other files. */
+	if (mistakes.errors > 0) {
+		free(vendor->group_name);
+		vendor->group_name = NULL;
+	}
 }
 
 /* Calls use with lint->text. */
@@ -139,6 +146,26 @@ static void check_names(struct lint *lint)
 			with_text(lint, set->names[i].vendor, tell_of_name, i);
 }
 
+/* ---- Groups ---- */
+
+static void tell_of_misfit(struct lint *lint, size_t unused)
+{
+	char pointer[POINTER_SIZE];
+
+	(void)unused;
+	snprintf(pointer, sizeof(pointer), "/%s", lint->misfit_member);
+	tell_at(lint, pointer, false, lint->misfit_text);
+}
+
+static void on_misfit(void *arg, size_t vendor, const char *member, const char *text)
+{
+	struct lint *lint = arg;
+
+	lint->misfit_member = member;
+	lint->misfit_text = text;
+	with_text(lint, vendor, tell_of_misfit, 0);
+}
+
 /* ---- Paths ---- */
 
 static void add_path(struct vendor_set *set, const char *path)
@@ -190,5 +217,6 @@ void vendor_lint(const char *const *paths, size_t n, vendor_env_fn env, vendor_m
 	for (size_t i = 0; i < set->n; i++)
 		with_text(&lint, i, check_text, i);
 	check_names(&lint);
+	vendor__find_misfits(set, on_misfit, &lint);
 	vendor_set_free(set);
 }

@@ -18,7 +18,8 @@ struct vendor_mistake {
 typedef void (*vendor_mistake_fn)(void *arg, const struct vendor_mistake *mistake);
 
 /* Checks files, and all vendor files of folders, as if they were one folder of vendors: each alone, and that no two
- * claim a name. Tells of all mistakes (some dozens a file at most), file by file, then of the names. env: see vendor.h.
+ * claim a name and that those of a group fit together. Tells of all mistakes (some dozens a file at most), file by file, then
+ * of the names and groups. env: see vendor.h.
  * Reentrant. */
 void vendor_lint(const char *const *paths, size_t n, vendor_env_fn env, vendor_mistake_fn on_mistake, void *arg);
 

@@ -5,6 +5,7 @@
  *   vendor_request.c the readers of what makes the request
  *   vendor_auth.c    the reader of auth
  *   vendor_oauth2.c  the same of auth/type oauth2
+ *   vendor_group.c   vendors that share an account
  *   vendor_clean.c   the readers of the rules by which results are cleaned
  *   vendor_verdict.c the readers of the rules that say what an answer means
  *   vendor_poll.c    the reader of poll/url, and checks of the group poll
@@ -260,6 +261,8 @@ struct vendor_set {
 	size_t n;
 	struct name_entry *names;
 	size_t n_names;
+	struct vendor_group *groups;
+	size_t n_groups;
 };
 
 /* Adds the vendor files of a folder to the set's paths, in order, without their vendors. */
@@ -267,6 +270,17 @@ enum err vendor__list_files(const char *dir, struct vendor_set *set, struct err_
 
 /* Fills the set's names from its vendors, also from one that was read in part, and sorts them. */
 void vendor__index_names(struct vendor_set *set);
+
+/* ---- Groups ---- */
+
+/* Tells of a vendor of the set that does not fit into its group, at which member. text is "member: reason". */
+typedef void (*vendor_misfit_fn)(void *arg, size_t vendor, const char *member, const char *text);
+
+/* Looks at all vendors that have a group_name. */
+void vendor__find_misfits(const struct vendor_set *set, vendor_misfit_fn on_misfit, void *arg);
+/* Makes the set's groups and tells its vendors. ERR_INVALID: one does not fit; why names both files. */
+enum err vendor__make_groups(struct vendor_set *set, struct err_text *why);
+void vendor__free_groups(struct vendor_set *set);
 
 /* ---- References ---- */
 

@@ -76,7 +76,7 @@ static int on_request_ready(void *arg, char *remote_ip, char *local_ip, int remo
 	}
 	guard_sample(&call->lane->guard, now, now - call->granted_mono_us);
 	atomic_store(&call->lane->guard_ms, guard_ms(&call->lane->guard));
-	if (now > call->leave_by_mono_us || now < atomic_load(&call->lane->hold_until_mono_us)) {
+	if (now > call->leave_by_mono_us || now < lane_held_until_mono_us(call->lane)) {
 		call->refused = true;
 		return CURL_PREREQFUNC_ABORT;
 	}
@@ -92,7 +92,7 @@ static int on_request_ready(void *arg, char *remote_ip, char *local_ip, int remo
 /* The grant was given after it was asked for, so in Redis TIME the call was written no later than this says. */
 static void tell_left(struct call *call, int64_t written_by_mono_us)
 {
-	left_add(&call->lane->left, call->granted_us, call->granted_us + written_by_mono_us - call->granted_mono_us);
+	left_add(lane_left(call->lane), call->granted_us, call->granted_us + written_by_mono_us - call->granted_mono_us);
 }
 
 static bool left_late(struct call *call, int64_t written_by_mono_us)

@@ -46,6 +46,7 @@ static void return_grant(struct op_list *list, const struct claim_item *item)
 	}
 	add(list, QUEUE_RELEASE, item, 0);
 	add(list, QUEUE_REFUND, item, 1);
+	list->ops[list->n - 1].vendor = vendor_account(item->lane->vendor);
 }
 
 /* Its grant was not used; the entry has done its duty (a job that is not due yet gets a delayed one first). */

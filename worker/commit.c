@@ -60,8 +60,16 @@ static bool tell_redis(struct commit *c) { return untold_tell(c->untold, c->queu
 
 /* ---- Outcome ---- */
 
+static const char *held_name(const struct commit_item *item)
+{
+	const struct vendor *vendor = item->call->lane->vendor;
+
+	return item->outcome.hold_of_account ? vendor_account(vendor) : vendor->name;
+}
+
 /* Decides what becomes of each call. That a vendor asked to be left alone (this worker's loop does so already, unless it
- * was the body that said so) or that it fails, Redis is told before anything else happens. That all went well can wait until Redis is told the rest. */
+ * was the body that said so) or that it fails, Redis is told before anything else happens. That all went well can wait until
+ * Redis is told the rest. */
 static void decide(struct commit *c)
 {
 	int64_t now = clock_now_ms();
@@ -78,9 +86,10 @@ static void decide(struct commit *c)
 		reports_add(&c->reports, call, item->outcome.health);
 		if (item->outcome.hold_ms <= 0)
 			continue;
-		lane_hold(call->lane, item->outcome.hold_ms);
+		lane_hold(call->lane, item->outcome.hold_of_account ? HOLD_OF_ACCOUNT : HOLD_OF_VENDOR,
+		          clock_mono_us() + item->outcome.hold_ms * 1000);
 		untold_add(c->untold, &(struct queue_op){
-			.kind = QUEUE_HOLD, .vendor = call->lane->vendor->name, .at = item->outcome.hold_ms });
+			.kind = QUEUE_HOLD, .vendor = held_name(item), .at = item->outcome.hold_ms });
 		any_hold = true;
 	}
 	reports_hand_over(&c->reports, c->untold);
@@ -201,7 +210,7 @@ static void add_ops(struct commit *c, const struct commit_item *item)
 	if (call->lane->vendor->max_in_flight > 0)
 		untold_add(c->untold, &(struct queue_op){ .kind = QUEUE_RELEASE, .vendor = vendor, .entry_id = call->entry_id });
 	if (transport_is_unsent(call->answer.transport) && call->lane->vendor->n_limits > 0)
-		untold_add(c->untold, &(struct queue_op){ .kind = QUEUE_REFUND, .vendor = vendor, .at = 1,
+		untold_add(c->untold, &(struct queue_op){ .kind = QUEUE_REFUND, .vendor = vendor_account(call->lane->vendor), .at = 1,
 		                                          .granted_us = call->granted_us });
 }
 
@@ -250,7 +259,7 @@ static void finish_batch(struct commit *c)
 		struct commit_item *item = &c->items[i];
 
 		log_written(item);
-		atomic_store(&item->call->lane->look, true);
+		lane_look(item->call->lane);
 		outcome_deinit(&item->outcome);
 		call_free(item->call);
 	}

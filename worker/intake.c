@@ -71,9 +71,12 @@ static void wake_lane(struct lane *lane) { lane->next_take_mono_ms = lane->gathe
 
 static bool is_due(struct lane *lane, int64_t now)
 {
-	int64_t hold_until = atomic_load(&lane->hold_until_mono_us) / 1000;
+	int64_t hold_until = lane_held_until_mono_us(lane) / 1000;
 
 	if (atomic_exchange(&lane->look, false))
+		wake_lane(lane);
+	/* Calls of others ended. That is nothing to one whose queue is empty. */
+	if (atomic_exchange(&lane->room_came, false) && lane->next_take_mono_ms != when_woken)
 		wake_lane(lane);
 	/* Redis knows of the hold, too, unless it was away then: what we took would not be let out. */
 	if (lane->next_take_mono_ms < hold_until)
@@ -161,7 +164,7 @@ static int fill_takes(struct intake *in, int n_due)
 			.guard_ms = atomic_load(&in->lanes[n]->guard_ms),
 			.lease_ms = in->worker->lease_ms,
 			.left = in->left[n],
-			.n_left = left_take(&in->lanes[n]->left, in->left[n]),
+			.n_left = left_take(lane_left(in->lanes[n]), in->left[n]),
 			.grants = in->grants + used,
 		};
 	return n;
@@ -269,7 +272,7 @@ static void tell_late(struct intake *in)
 	for (size_t i = 0; i < in->worker->n_lanes && !err; i++) {
 		struct lane *lane = &in->worker->lanes[i];
 		int n = atomic_exchange(&lane->late, 0);
-		struct queue_op op = { .kind = QUEUE_LATE, .vendor = lane->vendor->name, .at = n };
+		struct queue_op op = { .kind = QUEUE_LATE, .vendor = vendor_account(lane->vendor), .at = n };
 
 		if (n == 0)
 			continue;

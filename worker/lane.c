@@ -1,14 +1,89 @@
 #include "lane.h"
 
 #include "clock.h"
-#include "log.h"
+#include "mem.h"
 
-void lane_hold(struct lane *lane, int64_t hold_ms)
+#include <stdlib.h>
+
+/* ---- Groups ---- */
+
+static struct lane_group *group_of(struct lane *lanes, size_t n, struct lane_group *groups, size_t *n_groups,
+                                   const struct vendor_group *group)
 {
-	int64_t now = clock_mono_us(), until = now + hold_ms * 1000, before = atomic_load(&lane->hold_until_mono_us);
+	for (size_t i = 0; i < n; i++)
+		if (lanes[i].group && lanes[i].vendor->group == group)
+			return lanes[i].group;
+	groups[*n_groups].lanes = mem_calloc(group->n_members, sizeof(*groups->lanes));
+	left_init(&groups[*n_groups].left);
+	return &groups[(*n_groups)++];
+}
 
-	if (before <= now)
-		log_info("the vendor asked to be left alone vendor=%s hold_ms=%lld", lane->vendor->name, (long long)hold_ms);
-	while (before < until && !atomic_compare_exchange_weak(&lane->hold_until_mono_us, &before, until))
+static void share_guard_bound(struct lane_group *group)
+{
+	int64_t longest = 0;
+
+	for (size_t i = 0; i < group->n; i++)
+		if (group->lanes[i]->guard.max_ms > longest)
+			longest = group->lanes[i]->guard.max_ms;
+	for (size_t i = 0; i < group->n; i++)
+		group->lanes[i]->guard.max_ms = longest;
+}
+
+struct lane_group *lane_groups_new(struct lane *lanes, size_t n, size_t *n_groups)
+{
+	struct lane_group *groups = mem_calloc(n + 1, sizeof(*groups));   /* lanes point into it: it never moves */
+
+	*n_groups = 0;
+	for (size_t i = 0; i < n; i++) {
+		struct lane *lane = &lanes[i];
+
+		if (!lane->vendor->group)
+			continue;
+		lane->group = group_of(lanes, i, groups, n_groups, lane->vendor->group);
+		lane->group->lanes[lane->group->n++] = lane;
+	}
+	for (size_t i = 0; i < *n_groups; i++)
+		share_guard_bound(&groups[i]);
+	return groups;
+}
+
+void lane_groups_free(struct lane_group *groups, size_t n_groups)
+{
+	for (size_t i = 0; i < n_groups; i++) {
+		left_deinit(&groups[i].left);
+		free(groups[i].lanes);
+	}
+	free(groups);
+}
+
+/* ---- What is shared ---- */
+
+struct left *lane_left(struct lane *lane) { return lane->group ? &lane->group->left : &lane->left; }
+
+void lane_look(struct lane *lane)
+{
+	atomic_store(&lane->look, true);
+	for (size_t i = 0; lane->group && i < lane->group->n; i++)
+		if (lane->group->lanes[i] != lane)
+			atomic_store(&lane->group->lanes[i]->room_came, true);
+}
+
+int64_t lane_held_until_mono_us(struct lane *lane)
+{
+	int64_t own = atomic_load(&lane->hold_until_mono_us);
+	int64_t shared = lane->group ? atomic_load(&lane->group->hold_until_mono_us) : 0;
+
+	return own > shared ? own : shared;
+}
+
+bool lane_hold(struct lane *lane, enum lane_hold_of of, int64_t until_mono_us)
+{
+	bool shared = of == HOLD_OF_ACCOUNT && lane->group;
+	_Atomic int64_t *hold_until = shared ? &lane->group->hold_until_mono_us : &lane->hold_until_mono_us;
+	int64_t before = atomic_load(hold_until);
+	bool was_free = before <= clock_mono_us();
+
+	while (before < until_mono_us && !atomic_compare_exchange_weak(hold_until, &before, until_mono_us))
 		;
+	return was_free;
 }

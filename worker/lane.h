@@ -31,8 +31,11 @@ struct limits_start {
 	int64_t seen_mono_ms;               /* for the first time */
 };
 
+struct lane_group;
+
 struct lane {
 	const struct vendor *vendor;
+	struct lane_group *group;           /* with whom it shares its account, or NULL */
 	_Atomic int *in_flight;             /* the worker's count of calls from claim to commit */
 	_Atomic int calls;                  /* those of this lane */
 	_Atomic int not_left;               /* of them: their requests were not written yet */
@@ -47,14 +50,40 @@ struct lane {
 	struct guard guard;                 /* the loop's */
 	_Atomic int guard_ms;               /* loop writes, intake reads */
 	_Atomic int late;                   /* calls that left after their grants were over; intake tells Redis */
-	struct left left;                   /* loop adds, intake tells Redis */
+	struct left left;                   /* loop adds, intake tells Redis; of a lane in a group: see lane_left() */
 	struct token_slot token;            /* of a vendor that wants one */
 	_Atomic bool look;                  /* commit, repair: something changed, take again */
+	_Atomic bool room_came;             /* commit: what it waits for may have come, if it waits */
 	_Atomic int64_t hold_until_mono_us; /* a Retry-After came in: granted calls do not leave before this */
 };
 
-/* The vendor is left alone for so long from now on, by this worker; never shortened by a later call. Says so in the log.
+/* The lanes of vendors that share an account: made by lane_groups_new(), and what they share. */
+struct lane_group {
+	struct lane **lanes;
+	size_t n;
+	struct left left;
+	_Atomic int64_t hold_until_mono_us;
+};
+
+/* Groups n lanes, whose vendors are of one set, as their files say. Each group's lanes have the longest of their guards'
+ * bounds, for whichever of them starts the limiter. *n_groups of them, to be given to lane_groups_free(). */
+struct lane_group *lane_groups_new(struct lane *lanes, size_t n, size_t *n_groups);
+void lane_groups_free(struct lane_group *groups, size_t n_groups);
+
+/* Where it is noted when calls of this lane left: any lane of the group may tell of it. */
+struct left *lane_left(struct lane *lane);
+
+/* A call has ended, or will not be made: the lane takes again, and so do those that waited for room in the same account.
  * Thread-safe. */
-void lane_hold(struct lane *lane, int64_t hold_ms);
+void lane_look(struct lane *lane);
+
+/* Until when this worker leaves it alone. Thread-safe. */
+int64_t lane_held_until_mono_us(struct lane *lane);
+
+enum lane_hold_of { HOLD_OF_VENDOR, HOLD_OF_ACCOUNT };
+
+/* The vendor, or all of its account, is left alone until then, by this worker; never shortened by a later call. True if it
+ * was not on hold: worth a line in the log. Thread-safe. */
+bool lane_hold(struct lane *lane, enum lane_hold_of of, int64_t until_mono_us);
 
 #endif

@@ -20,9 +20,35 @@ static void keep_ticket(struct lane *lane, const char *ticket)
 	start->seen_mono_ms = clock_mono_ms();
 }
 
-/* All slots of all quotas that can still count. */
-static enum err read_quotas(struct store *store, const struct vendor *vendor, struct quota_slot **slots, size_t *n,
-                            struct err_text *why)
+/* Whose calls the limiter counts: the i-th name under which they are in the store, the account's first; NULL: there is no
+ * more. A vendor of a group was counted under its own name before it came into it. */
+static const char *counted_name(const struct vendor *vendor, size_t i)
+{
+	if (i == 0)
+		return vendor_account(vendor);
+	return vendor->group ? vendor->group->members[i - 1] : NULL;
+}
+
+/* Puts all of them on record, also those that are not called yet: who leaves a group is not new. *fresh: none of them was
+ * there before. */
+static enum err mark_called(struct store *store, const struct vendor *vendor, bool *fresh, struct err_text *why)
+{
+	const char *name;
+
+	*fresh = true;
+	for (size_t i = 0; (name = counted_name(vendor, i)); i++) {
+		enum err err = store_mark_called(store, name, why);
+
+		*fresh = *fresh && err == ERR_OK;
+		if (err != ERR_OK && err != ERR_EXISTS)
+			return err;
+	}
+	return ERR_OK;
+}
+
+/* All slots that can still count, of all quotas of one name. */
+static enum err read_quotas_of(struct store *store, const char *name, const struct vendor *vendor, struct quota_slot **slots,
+                               size_t *n, struct err_text *why)
 {
 	int64_t now = clock_now_ms();
 	enum err err = ERR_OK;
@@ -33,7 +59,7 @@ static enum err read_quotas(struct store *store, const struct vendor *vendor, st
 
 		if (!vendor_counts_limit(vendor, i))
 			continue;
-		err = store_quota_read(store, vendor->name, vendor->limits[i].per_ms,
+		err = store_quota_read(store, name, vendor->limits[i].per_ms,
 		                       now - vendor->limits[i].per_ms - SINCE_SPARE_MS, &some, &n_some, why);
 		if (n_some) {
 			*slots = mem_realloc(*slots, (*n + n_some) * sizeof(**slots));
@@ -42,6 +68,17 @@ static enum err read_quotas(struct store *store, const struct vendor *vendor, st
 		}
 		free(some);
 	}
+	return err;
+}
+
+static enum err read_quotas(struct store *store, const struct vendor *vendor, struct quota_slot **slots, size_t *n,
+                            struct err_text *why)
+{
+	enum err err = ERR_OK;
+	const char *name;
+
+	for (size_t i = 0; err == ERR_OK && (name = counted_name(vendor, i)); i++)
+		err = read_quotas_of(store, name, vendor, slots, n, why);
 	return err;
 }
 
@@ -60,8 +97,8 @@ static enum err start(struct store *store, struct queue *queue, struct lane *lan
 	if (err == ERR_OK)
 		err = queue_limits_begin(queue, begin, why);
 	if (err == ERR_OK && !begin->next_ticket[0] && !begin->fresh)
-		log_info("limits: started, Redis is new or was restarted vendor=%s quota_slots=%zu", lane->vendor->name,
-		         begin->n_slots);
+		log_info("limits: started, Redis is new, was restarted, or did not count all of the account vendor=%s account=%s quota_slots=%zu",
+		         lane->vendor->name, vendor_account(lane->vendor), begin->n_slots);
 	free(slots);
 	return err;
 }
@@ -77,11 +114,8 @@ int64_t limits_begin(struct store *store, struct queue *queue, struct lane *lane
 	if (err == ERR_OK && begin.next_ticket[0]) {
 		keep_ticket(lane, begin.next_ticket);
 		/* After the ticket was given: who is the first now was so when it was made. */
-		err = store_mark_called(store, lane->vendor->name, &why);
-		begin.fresh = err == ERR_OK;
+		err = mark_called(store, lane->vendor, &begin.fresh, &why);
 		*store_away |= err == ERR_UNAVAILABLE;
-		if (err == ERR_EXISTS)
-			err = ERR_OK;
 		if (!begin.fresh && vendor_has_quota(lane->vendor))
 			wait = lane->limits_start.seen_mono_ms + lane->guard.max_ms - clock_mono_ms() + 1;
 		if (err == ERR_OK && wait <= 0)

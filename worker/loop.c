@@ -146,9 +146,10 @@ static void detach(struct loop *loop, struct call *call, CURL *easy)
 static void hold_if_asked(const struct call *call)
 {
 	int64_t hold_ms = outcome_hold_ms(call->lane->vendor, &call->answer);
+	enum lane_hold_of of = outcome_holds_account(&call->answer) ? HOLD_OF_ACCOUNT : HOLD_OF_VENDOR;
 
-	if (hold_ms > 0)
-		lane_hold(call->lane, hold_ms);
+	if (hold_ms > 0 && lane_hold(call->lane, of, clock_mono_us() + hold_ms * 1000))
+		log_info("the vendor asked to be left alone vendor=%s hold_ms=%lld", call->lane->vendor->name, (long long)hold_ms);
 }
 
 static void collect(struct loop *loop, struct shard *shard)

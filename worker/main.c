@@ -89,6 +89,7 @@ static void make_lanes(struct worker *worker)
 		guard_init(&lane->guard, GUARD_MAX_MS + lane->vendor->connect_timeout_ms);
 		atomic_store(&lane->guard_ms, guard_ms(&lane->guard));
 	}
+	worker->lane_groups = lane_groups_new(worker->lanes, worker->n_lanes, &worker->n_lane_groups);
 }
 
 static void free_lanes(struct worker *worker)
@@ -97,6 +98,7 @@ static void free_lanes(struct worker *worker)
 		left_deinit(&worker->lanes[i].left);
 		token_slot_deinit(&worker->lanes[i].token);
 	}
+	lane_groups_free(worker->lane_groups, worker->n_lane_groups);
 	free(worker->lanes);
 }
 

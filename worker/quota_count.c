@@ -28,7 +28,7 @@ static void add(struct adding *adding, const struct vendor *vendor, int64_t unti
 	for (size_t i = 0; i < vendor->n_limits; i++)
 		if (vendor_counts_limit(vendor, i))
 			adding->items[adding->n++] = (struct quota_slot){
-				.vendor = vendor->name,
+				.vendor = vendor_account(vendor),
 				.per_ms = vendor->limits[i].per_ms,
 				.until = quota_slot_until(vendor->limits[i].per_ms, until),
 				.count = count,

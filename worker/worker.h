@@ -29,6 +29,8 @@ struct worker {
 	struct call_context context;
 	struct lane *lanes;            /* one per vendor, in vendor_at() order */
 	size_t n_lanes;
+	struct lane_group *lane_groups;
+	size_t n_lane_groups;
 	int calls_max;                 /* most calls in flight, within the file descriptors we may have */
 	int64_t lease_ms;              /* longer than any call and its commit can take */
 	int64_t retention_ms;

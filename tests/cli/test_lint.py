@@ -26,7 +26,8 @@ def expected(name, said):
 
 # ---- the corpus ----
 
-@pytest.mark.parametrize("folders", [["bad"], ["beyond_schema", "beyond_schema/two-vendors"]], ids=lambda f: f[0])
+@pytest.mark.parametrize("folders", [["bad"], ["beyond_schema", "beyond_schema/two-vendors",
+                                             "beyond_schema/two-of-a-group"]], ids=lambda f: f[0])
 def test_of_every_bad_file_place_and_reason_are_named(folders):
     done = lint(*folders, cwd=CORPUS, env=CORPUS_ENV)
     assert (done.returncode, done.stderr) == (1, "")
@@ -255,6 +256,29 @@ def test_a_name_is_claimed_once_even_where_files_are_bad_otherwise(tmp_path):
         "a.json:7:3: retry: must be an object",
         'b.json:9:5: aliases: a.json claims the name "one", too',
         'c.json:2:3: name: b.json claims the name "one", too'])
+
+
+def of_group(name, **more):
+    return vendor(name, group="acme", limits=[{"calls": 5, "per_seconds": 1}], **more)
+
+
+def test_files_of_a_group_are_compared_unless_they_are_bad_alone(tmp_path):
+    write(tmp_path, "a.json", of_group("a"))
+    write(tmp_path, "b.json", of_group("b", max_in_flight=3))
+    write(tmp_path, "c.json", of_group("c", max_in_flight=-1))
+    write(tmp_path, "d.json", of_group("d") | {"group": "other", "limits": []})
+    done = lint("a.json", "b.json", "c.json", "d.json", cwd=tmp_path)
+    assert done.returncode == 1
+    assert [line.split(": ", 1) for line in done.stdout.splitlines()] == [
+        [place(tmp_path / "c.json", '"max_in_flight"', "c.json"), "max_in_flight: -1 is not between 0 and 100000"],
+        [place(tmp_path / "b.json", '"max_in_flight"', "b.json"),
+         'max_in_flight: not the same as in a.json, which is in the group "acme", too']]
+
+
+def place(path, text, name):
+    lines = path.read_text().splitlines()
+    line = next(i for i, words in enumerate(lines) if text in words)
+    return f"{name}:{line + 1}:{lines[line].index(text) + 1}"
 
 
 # ---- how it is called ----

@@ -73,6 +73,10 @@ def fifty_a_second(name):
     return sync_vendor(name, max_attempts=20, limits=[{"calls": 50, "per_seconds": 1}])
 
 
+def of_account(group, name, **more):
+    return sync_vendor(name, group=group, max_attempts=20, **more)
+
+
 # By what the payload says, which the mock echoes.
 JUDGED = {"result": "/data/received/data", "error": "/data/received/message", "no_data_result": {"found": False},
           "verdicts": [{"where": "/data/received/status", "equals": "busy", "verdict": "retry"},
@@ -91,6 +95,10 @@ VENDORS = [
     fifty_a_second("limited-3"),
     fifty_a_second("limited-restart"),
     fifty_a_second("limited-flush"),
+    of_account("busy", "busy-a", limits=[{"calls": 40, "per_seconds": 1}]),   # two vendors of one account
+    of_account("busy", "busy-b", limits=[{"calls": 40, "per_seconds": 1}]),
+    of_account("narrow", "narrow-a", max_in_flight=4),
+    of_account("narrow", "narrow-b", max_in_flight=4),
     sync_vendor("breaking", max_attempts=50, timeout_ms=1000,        # its breaker opens soon, and tries again soon
                 breaker={"min_calls": 10, "window_seconds": 10, "open_seconds": 1, "probes": 2}),
     wary("wary", sync_vendor),

@@ -11,6 +11,7 @@
 #include "mem.h"
 #include "store_engine.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +24,9 @@ static struct {
 	size_t n;
 	int writes;
 	bool away;
+	bool never_called;            /* nobody was, but */
+	const char *called;
+	char marked[64], read[64];    /* whom we were asked about */
 } counted;
 
 static enum err fake_add(struct store *store, const struct quota_slot *items, size_t n, struct err_text *why)
@@ -39,7 +43,8 @@ static enum err fake_add(struct store *store, const struct quota_slot *items, si
 static enum err fake_read(struct store *store, const char *vendor, int64_t per_ms, int64_t since,
                           struct quota_slot **slots, size_t *n, struct err_text *why)
 {
-	(void)store, (void)vendor, (void)per_ms, (void)since;
+	(void)store, (void)per_ms, (void)since;
+	snprintf(counted.read + strlen(counted.read), sizeof(counted.read) - strlen(counted.read), "%s ", vendor);
 	if (counted.away)
 		return err_set(why, ERR_UNAVAILABLE, "away");
 	*slots = mem_calloc(KEPT_MAX, sizeof(**slots));
@@ -51,6 +56,9 @@ static enum err fake_read(struct store *store, const char *vendor, int64_t per_m
 static enum err fake_mark_called(struct store *store, const char *vendor, struct err_text *why)
 {
 	(void)store;
+	snprintf(counted.marked + strlen(counted.marked), sizeof(counted.marked) - strlen(counted.marked), "%s ", vendor);
+	if (counted.never_called && strcmp(vendor, counted.called) != 0)
+		return ERR_OK;
 	return err_set(why, ERR_EXISTS, "%s", vendor);
 }
 
@@ -271,6 +279,54 @@ static void a_start_reads_windows_of_the_same_length_once(void **state)
 	queue_free(queue);
 }
 
+/* ---- Groups ---- */
+
+static const char *members[] = { "a", "b", NULL };
+static struct vendor_group group = { .account = "@acme", .members = members, .n_members = 2 };
+
+static void calls_of_a_group_are_counted_as_the_accounts(void **state)
+{
+	struct vendor vendor = fixture_vendor("b", ten_a_day, 1);
+	struct lane lane;
+
+	(void)state;
+	vendor.group = &group;
+	lane = lane_of(&vendor);
+	assert_int_equal(grant(&lane, 2, GRANTED_MS), ERR_OK);
+	assert_int_equal(counted.n, 1);
+	assert_string_equal(counted.kept[0].vendor, "@acme");
+}
+
+/* All of it are on record from then on; and it is new only if none of them was before. */
+static void a_start_asks_about_everybody_in_the_group(void **state)
+{
+	static const struct { const char *called, *read; int grants; } rows[] = {
+		{ "", "", 10 },
+		{ "b", "@acme a b ", 7 },
+		{ "@acme", "@acme a b ", 7 },
+	};
+	struct vendor vendor = fixture_vendor("a", ten_a_day, 1);
+	struct queue *queue = fixture_queue(server);
+
+	(void)state;
+	vendor.group = &group;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct lane lane = lane_of(&vendor);
+
+		private_redis_flush(server);
+		fixture_push(queue, "a", 20);
+		another_worker_counts(1);   /* which the store says of each name */
+		counted.never_called = true;
+		counted.called = rows[i].called;
+		fixture_nap_ms(limits_begin(&store, queue, &lane, &store_away));
+		assert_string_equal(counted.marked, "@acme a b ");
+		assert_int_equal(limits_begin(&store, queue, &lane, &store_away), 0);
+		assert_string_equal(counted.read, rows[i].read);
+		assert_int_equal(fixture_take_n(queue, &vendor, 20, NULL), rows[i].grants);
+	}
+	queue_free(queue);
+}
+
 static void without_the_store_nothing_is_started(void **state)
 {
 	struct vendor vendor = fixture_vendor("alone", ten_a_day, 1);
@@ -305,6 +361,8 @@ int main(void)
 		cmocka_unit_test(a_start_knows_what_others_count_until_their_grants_are_void),
 		cmocka_unit_test(a_start_begins_again_when_redis_forgets_again),
 		cmocka_unit_test(a_start_reads_windows_of_the_same_length_once),
+		cmocka_unit_test(calls_of_a_group_are_counted_as_the_accounts),
+		cmocka_unit_test(a_start_asks_about_everybody_in_the_group),
 		cmocka_unit_test(without_the_store_nothing_is_started),
 	};
 	int failed;

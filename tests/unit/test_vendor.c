@@ -12,7 +12,7 @@
 #include "../support/reference.h"
 
 /* Every test has a folder of its own. */
-struct folder { char dir[64]; char names[8][64]; size_t n; };
+struct folder { char dir[64]; char names[VENDOR_GROUP_MAX + 1][64]; size_t n; };
 
 static int make_folder(void **state)
 {
@@ -423,6 +423,69 @@ static void a_name_belongs_to_one_file(void **state)
 	assert_string_equal(load_error(folder), "b.json: the name \"b\" is there twice");
 }
 
+#define OF_GROUP(name, group, more) \
+	"{\"name\":\"" name "\",\"mode\":\"sync\",\"request\":{\"url\":\"http://h/\"},\"group\":\"" group "\"," more "}"
+#define PER_SECOND(calls) "{\"calls\":" calls ",\"per_seconds\":1}"
+
+static void vendors_of_a_group_have_one_account(void **state)
+{
+	const struct vendor *a, *c, *z;
+	struct vendor_set *set;
+
+	put_file(*state, "a.json", OF_GROUP("a", "acme", "\"limits\":[" PER_SECOND("1") "," PER_SECOND("2") "]"));
+	put_file(*state, "b.json", MINIMAL("acme"));
+	put_file(*state, "c.json", OF_GROUP("c", "acme", "\"max_in_flight\":0,\"limits\":[" PER_SECOND("2") "," PER_SECOND("1") "]"));
+	put_file(*state, "z.json", OF_GROUP("z", "zeta", "\"max_in_flight\":3"));
+	set = load(*state);
+	a = vendor_find(set, "a");
+	c = vendor_find(set, "c");
+	z = vendor_find(set, "z");
+	assert_ptr_equal(a->group, c->group);
+	assert_string_equal(vendor_account(c), "@acme");
+	assert_int_equal(c->group->n_members, 2);
+	assert_string_equal(c->group->members[0], "a");
+	assert_string_equal(c->group->members[1], "c");
+	assert_null(c->group->members[2]);
+	assert_string_equal(vendor_account(z), "@zeta");
+	assert_null(vendor_find(set, "acme")->group);
+	assert_string_equal(vendor_account(vendor_find(set, "acme")), "acme");
+	vendor_set_free(set);
+}
+
+static void files_of_a_group_state_the_same_limits(void **state)
+{
+	static const struct { const char *text, *member; } others[] = {
+		{ OF_GROUP("b", "acme", "\"limits\":[" PER_SECOND("6") "]"), "limits" },
+		{ OF_GROUP("b", "acme", "\"limits\":[" PER_SECOND("5") "," PER_SECOND("5") "]"), "limits" },
+		{ OF_GROUP("b", "acme", "\"limits\":[{\"calls\":5,\"per_seconds\":1,\"burst\":5}]"), "limits" },
+		{ OF_GROUP("b", "acme", "\"limits\":[]"), "limits" },
+		{ OF_GROUP("b", "acme", "\"max_in_flight\":1,\"limits\":[" PER_SECOND("5") "]"), "max_in_flight" },
+	};
+	struct folder *folder = *state;
+	char expected[512];
+
+	put_file(folder, "a.json", OF_GROUP("a", "acme", "\"limits\":[" PER_SECOND("5") "]"));
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		put_file(folder, "b.json", others[i].text);
+		snprintf(expected, sizeof(expected), "b.json: %s: not the same as in %s/a.json, which is in the group \"acme\", too",
+		         others[i].member, folder->dir);
+		assert_string_equal(load_error(folder), expected);
+	}
+}
+
+static void a_group_has_a_bound(void **state)
+{
+	struct folder *folder = *state;
+	char name[32], text[256];
+
+	for (int i = 0; i <= VENDOR_GROUP_MAX; i++) {
+		snprintf(name, sizeof(name), "v%03d.json", i);
+		snprintf(text, sizeof(text), OF_GROUP("v%03d", "acme", "\"limits\":[]"), i);
+		put_file(folder, name, text);
+	}
+	assert_string_equal(load_error(folder), "v256.json: group: more than 256 vendors are in \"acme\"");
+}
+
 static void other_files_are_left_alone_and_order_is_by_name(void **state)
 {
 	struct vendor_set *set;
@@ -510,6 +573,9 @@ int main(void)
 		IN_A_FOLDER(a_polled_vendor_is_read),
 		IN_A_FOLDER(bad_polls_are_named_with_the_reason),
 		IN_A_FOLDER(a_name_belongs_to_one_file),
+		IN_A_FOLDER(vendors_of_a_group_have_one_account),
+		IN_A_FOLDER(files_of_a_group_state_the_same_limits),
+		IN_A_FOLDER(a_group_has_a_bound),
 		IN_A_FOLDER(other_files_are_left_alone_and_order_is_by_name),
 		IN_A_FOLDER(a_folder_without_vendors_is_an_error),
 		IN_A_FOLDER(a_secret_is_in_no_message),
