@@ -88,6 +88,16 @@ static const struct member members[] = {
 	  "Makes it a token bucket: calls / per_seconds on average, at most so many at once." },
 
 	{ "max_in_flight", TYPE_INT64, AT(max_in_flight), "0", 0, 100000, "Open calls of all workers together; 0: no limit." },
+	{ "limits_from", TYPE_GROUP, 0, "{}", 0, 0,
+	  "Headers of answers in which the vendor says what is left of its limits; see [what the vendor says](#what-the-vendor-says-of-its-limits)." },
+	{ "limits_from/remaining", TYPE_HEADER_NAME, AT(rate.remaining), NULL, 0, 0, "The header with the number of calls that are left." },
+	{ "limits_from/reset", TYPE_HEADER_NAME, AT(rate.reset), NULL, 0, 0, "The header that says when there are more." },
+	{ "limits_from/reset_is", TYPE_RESET_IS, AT(rate.reset_is), "\"auto\"", 0, 0,
+	  "What its number is: `seconds` until then; `epoch`, `epoch_ms`: seconds or milliseconds since 1970. `auto`: by its size." },
+	{ "limits_from/header", TYPE_HEADER_NAME, AT(rate.header), NULL, 0, 0,
+	  "Or: one header with both, such as `RateLimit` of newer IETF drafts." },
+	{ "limits_from/hold_below", TYPE_INT64, AT(rate.hold_below), "1", 1, 1000000000,
+	  "With fewer calls left the vendor gets none until there are more, at most for `retry/max_hold_seconds`." },
 	{ "deadline_seconds", TYPE_SECONDS, AT(deadline_ms), "604800", SECOND_MS, 366 * DAY_MS,
 	  "A job that is not finished at this age is failed." },
 
@@ -450,6 +460,10 @@ static enum err check_together(const struct vendor *vendor, struct err_text *why
 
 	if (vendor->retry.max_ms < vendor->retry.base_ms)
 		err = err_set(why, ERR_INVALID, "retry/max_ms: is less than retry/base_ms");
+	if (err == ERR_OK && vendor->rate.remaining && !vendor->rate.reset)
+		err = err_set(why, ERR_INVALID, "limits_from/reset: is missing, limits_from/remaining needs it");
+	if (err == ERR_OK && vendor->rate.header && vendor->rate.reset)
+		err = err_set(why, ERR_INVALID, "limits_from/header: limits_from/reset says already when there are more calls");
 	for (const int *status = vendor->retry_also; err == ERR_OK && *status; status++)
 		if (vendor_lists_status(vendor->retry_never, *status))
 			err = err_set(why, ERR_INVALID, "retry/never_statuses: %d is in retry/also_statuses, too", *status);
@@ -498,6 +512,9 @@ void vendor__deinit(struct vendor *vendor)
 	free(vendor->name);
 	free_list(vendor->aliases);
 	free(vendor->group_name);
+	free(vendor->rate.remaining);
+	free(vendor->rate.reset);
+	free(vendor->rate.header);
 	free(vendor->retry_also);
 	free(vendor->retry_never);
 	free_list(vendor->callback_job_id);

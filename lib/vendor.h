@@ -11,6 +11,7 @@
 #include "oauth2.h"
 #include "personal.h"
 #include "polling.h"
+#include "rate_headers.h"
 #include "retry.h"
 #include "template.h"
 #include "verdict.h"
@@ -91,6 +92,7 @@ struct vendor {
 	struct vendor_limit limits[VENDOR_LIMITS_MAX];   /* of all of the group together, like max_in_flight */
 	size_t n_limits;
 	int64_t max_in_flight;      /* of all workers together; 0 = no limit */
+	struct rate_rules rate;     /* where answers say what is left of the vendor's own limits */
 	int64_t deadline_ms;        /* a job is failed when it is this old */
 	struct retry_rules retry;
 	int *retry_also;            /* statuses that are tried again / that are not, whatever the table says; 0-terminated */

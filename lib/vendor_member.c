@@ -149,6 +149,7 @@ static enum err read_choice(const struct reader *r, const struct member *m, stru
 		[TYPE_DIGEST] = { DIGESTS },
 		[TYPE_SIGNATURE_ENCODING] = { SIGNATURE_ENCODINGS },
 		[TYPE_CLIENT_AUTH] = { CLIENT_AUTHS },
+		[TYPE_RESET_IS] = { RESET_KINDS },
 	};
 	size_t n = 0, which;
 	enum err err;
@@ -391,6 +392,7 @@ static const struct type types[TYPE_COUNT] = {
 	[TYPE_DIGEST] = { "word", read_choice, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING, WORDS_SCHEMA(DIGESTS), vendor__show_all },
 	[TYPE_SIGNATURE_ENCODING] = { "word", read_choice, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING, WORDS_SCHEMA(SIGNATURE_ENCODINGS),
 	                              vendor__show_all },
+	[TYPE_RESET_IS] = { "word", read_choice, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING, WORDS_SCHEMA(RESET_KINDS), vendor__show_all },
 	[TYPE_TEXT] = { "text", read_text, BOUNDS_OF_BYTES, ROWS_OF_NOTHING, TEXT_SCHEMA, vendor__show_all },
 	[TYPE_SECRET_TEXT] = { "secret", read_text, BOUNDS_OF_BYTES, ROWS_OF_NOTHING, TEXT_SCHEMA, vendor__show_secret },
 	[TYPE_TOKEN_URL] = { "URL", vendor__read_token_url, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING, URL_SCHEMA("!\\\"%-~"), vendor__show_url },

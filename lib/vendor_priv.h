@@ -46,7 +46,7 @@ enum member_type {
 	TYPE_VERDICTS, TYPE_RANGES, TYPE_EQUALS, TYPE_VALUES, TYPE_EXISTS, TYPE_VERDICT, TYPE_CALLBACK_VERDICT, TYPE_JSON,
 	TYPE_PLACES, TYPE_HEADER_NAME, TYPE_WORDS,
 	TYPE_RENAMES, TYPE_PARTS, TYPE_KINDS, TYPE_COUNTRY,
-	TYPE_POLL_URL,
+	TYPE_POLL_URL, TYPE_RESET_IS,
 	TYPE_FOR_EDITORS,
 	TYPE_COUNT
 };
@@ -199,6 +199,7 @@ struct json_object *vendor__show_auth(struct json_object *value);
 #define CLIENT_AUTHS "basic", "body"                          /* enum client_auth */
 #define RESPONSE_VERDICTS "success", "retry", "limited", "fail", "no_data"     /* names in verdict.c */
 #define CALLBACK_VERDICTS "success", "fail", "no_data", "ignore"
+#define RESET_KINDS "auto", "seconds", "epoch", "epoch_ms"   /* enum reset_is */
 
 enum auth_place { PLACE_HEADER, PLACE_QUERY };
 enum client_auth { CLIENT_AUTH_BASIC, CLIENT_AUTH_BODY };

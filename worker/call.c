@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "http.h"
+#include "log.h"
 #include "mem.h"
 #include "polling.h"
 
@@ -11,7 +12,10 @@
 #include <string.h>
 #include <strings.h>
 
-enum { LATE_US = 2000 };   /* of the limiter's travel time: what writing may take beyond the grant */
+enum {
+	LATE_US = 2000,   /* of the limiter's travel time: what writing may take beyond the grant */
+	TOO_MANY_REQUESTS = 429,
+};
 
 /* Within the guard, where there is a limit to break; always early enough for it to end, and be committed,
  * within its lease: a worker that was stopped for long must not call for a job that another has by now. */
@@ -53,6 +57,7 @@ void call_free(struct call *call)
 	atomic_fetch_sub(call->lane->in_flight, 1);
 	job_free(call->job);
 	buffer_deinit(&call->body);
+	rate_values_deinit(&call->rate);
 	free(call->location);
 	curl_slist_free_all(call->headers);
 	request_deinit(&call->request);
@@ -131,6 +136,77 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *arg)
 	return call->body.overflowed ? 0 : size * n;
 }
 
+/* ---- What the vendor says of its own limits ---- */
+
+/* Bounded: what is longer, or comes too often, is not kept. */
+static void keep_rate_value(const char *line, size_t len, const char *name, char **value)
+{
+	size_t room = RATE_HEADER_BYTES_MAX - (*value ? strlen(*value) : 0);
+	char *more = name ? http_header_value(line, len, name, room) : NULL;
+	char *joined;
+
+	if (!more)
+		return;
+	joined = *value ? mem_printf("%s,%s", *value, more) : mem_strdup(more);
+	free(*value);
+	free(more);
+	*value = joined;
+}
+
+/* A wait that the vendor counted begins when it answered, which was between the moment that the call left and now. It is
+ * taken from now, so that no hold ends early; but from when the call left, if a later one was told since that there is room:
+ * then this answer is of a time that is over. */
+static void hold_as_said(struct call *call, const struct rate_said *said)
+{
+	int64_t now = clock_mono_us(), most_ms = call->lane->vendor->retry.max_hold_ms;
+	bool overtaken = said->counted && lane_had_room_after(call->lane, call->left_mono_us);
+	int64_t until = (overtaken ? call->left_mono_us : now) + (said->wait_ms < most_ms ? said->wait_ms : most_ms) * 1000;
+
+	if (until <= now)
+		return;
+	call->hold_until_mono_us = until;
+	if (lane_hold(call->lane, HOLD_OF_ACCOUNT, until))
+		log_debug("the vendor says that no calls are left vendor=%s hold_ms=%lld", call->lane->vendor->name,
+		          (long long)(until - now) / 1000);
+}
+
+/* At once, and not when the body is there: other calls may be about to leave. */
+static void hear_rate_values(struct call *call)
+{
+	const struct rate_rules *rules = &call->lane->vendor->rate;
+	struct rate_said said;
+	long status = 0;
+
+	curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+	rate_headers_read(rules, &call->rate, status == TOO_MANY_REQUESTS, clock_now_ms(), &said);
+	if (said.says == RATE_SAYS_ROOM)
+		lane_note_room(call->lane, call->left_mono_us);
+	else if (said.says == RATE_SAYS_HOLD)
+		hold_as_said(call, &said);
+	else if (said.says == RATE_SAYS_NONSENSE && !atomic_exchange(&call->lane->nonsense_told, true))
+		log_warn("limits_from: what the vendor's headers say makes no sense, and is not listened to vendor=%s",
+		         call->lane->vendor->name);
+}
+
+/* One line of the head of an answer, of which there may be several: 100 Continue comes before the one that counts. */
+static void read_rate_line(struct call *call, const char *line, size_t len)
+{
+	const struct rate_rules *rules = &call->lane->vendor->rate;
+
+	if (!rules->remaining && !rules->reset && !rules->header)
+		return;
+	if (len >= 5 && memcmp(line, "HTTP/", 5) == 0) {
+		rate_values_deinit(&call->rate);
+	} else if (len > 0 && line[0] != '\r' && line[0] != '\n') {
+		keep_rate_value(line, len, rules->remaining, &call->rate.remaining);
+		keep_rate_value(line, len, rules->reset, &call->rate.reset);
+		keep_rate_value(line, len, rules->header, &call->rate.header);
+	} else {
+		hear_rate_values(call);
+		rate_values_deinit(&call->rate);
+	}
+}
+
 static size_t on_header(char *line, size_t size, size_t n, void *arg)
 {
 	struct call *call = arg;
@@ -143,7 +219,8 @@ static size_t on_header(char *line, size_t size, size_t n, void *arg)
 		return 0;
 	if (retry_after_ms >= 0)
 		call->answer.retry_after_ms = retry_after_ms;
-	value = call->lane->vendor->mode == VENDOR_POLL ? http_header_value(line, len, "location:", POLL_URL_BYTES_MAX) : NULL;
+	read_rate_line(call, line, len);
+	value = call->lane->vendor->mode == VENDOR_POLL ? http_header_value(line, len, "location", POLL_URL_BYTES_MAX) : NULL;
 	if (value) {
 		free(call->location);
 		call->location = value;

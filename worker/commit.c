@@ -67,6 +67,18 @@ static const char *held_name(const struct commit_item *item)
 	return item->outcome.hold_of_account ? vendor_account(vendor) : vendor->name;
 }
 
+/* Its headers said that its account has no calls left: what remains of that. */
+static bool add_said_hold(struct commit *c, const struct call *call)
+{
+	int64_t left_us = call->hold_until_mono_us - clock_mono_us();
+
+	if (left_us <= 0)
+		return false;
+	untold_add(c->untold, &(struct queue_op){ .kind = QUEUE_HOLD, .vendor = vendor_account(call->lane->vendor),
+	                                          .at = (left_us + 999) / 1000 });
+	return true;
+}
+
 /* Decides what becomes of each call. That a vendor asked to be left alone (this worker's loop does so already, unless it
  * was the body that said so) or that it fails, Redis is told before anything else happens. That all went well can wait until
  * Redis is told the rest. */
@@ -84,6 +96,7 @@ static void decide(struct commit *c)
 
 		outcome_of_answer(call->lane->vendor, call->job, &call->answer, now, random[i], &item->outcome);
 		reports_add(&c->reports, call, item->outcome.health);
+		any_hold |= add_said_hold(c, call);
 		if (item->outcome.hold_ms <= 0)
 			continue;
 		lane_hold(call->lane, item->outcome.hold_of_account ? HOLD_OF_ACCOUNT : HOLD_OF_VENDOR,

@@ -40,7 +40,7 @@ char *http_header_value(const char *line, size_t len, const char *name, size_t m
 {
 	size_t start = strlen(name);
 
-	if (len <= start || strncasecmp(line, name, start) != 0)
+	if (len <= start || strncasecmp(line, name, start) != 0 || line[start++] != ':')
 		return NULL;
 	while (start < len && (line[start] == ' ' || line[start] == '\t'))
 		start++;
@@ -51,7 +51,7 @@ char *http_header_value(const char *line, size_t len, const char *name, size_t m
 
 int64_t http_retry_after_ms(const char *line, size_t len)
 {
-	char *value = http_header_value(line, len, "retry-after:", RETRY_AFTER_MAX);
+	char *value = http_header_value(line, len, "retry-after", RETRY_AFTER_MAX);
 	int64_t ms = value ? retry_after_parse(value, clock_now_ms()) : -1;
 
 	free(value);

@@ -16,8 +16,8 @@ void http_set_bounds(CURL *easy, const struct vendor *vendor);
 /* Appends a line, a copy of it, to a list, which may be NULL; gives the list. */
 struct curl_slist *http_add_header(struct curl_slist *list, const char *line);
 
-/* The value of a header line of this name (with its colon), the caller owns it; NULL if it is another one's, or the value
- * is longer than `most`. */
+/* The value of a header line of this name, the caller owns it; NULL if it is another one's, or the value is longer than
+ * `most`. */
 char *http_header_value(const char *line, size_t len, const char *name, size_t most);
 /* That of a Retry-After in ms; -1: it is another line, or says nothing. */
 int64_t http_retry_after_ms(const char *line, size_t len);

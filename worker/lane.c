@@ -76,6 +76,22 @@ int64_t lane_held_until_mono_us(struct lane *lane)
 	return own > shared ? own : shared;
 }
 
+static _Atomic int64_t *room_of(struct lane *lane)
+{
+	return lane->group ? &lane->group->room_mono_us : &lane->room_mono_us;
+}
+
+void lane_note_room(struct lane *lane, int64_t left_mono_us)
+{
+	_Atomic int64_t *room = room_of(lane);
+	int64_t before = atomic_load(room);
+
+	while (before < left_mono_us && !atomic_compare_exchange_weak(room, &before, left_mono_us))
+		;
+}
+
+bool lane_had_room_after(struct lane *lane, int64_t left_mono_us) { return atomic_load(room_of(lane)) > left_mono_us; }
+
 bool lane_hold(struct lane *lane, enum lane_hold_of of, int64_t until_mono_us)
 {
 	bool shared = of == HOLD_OF_ACCOUNT && lane->group;

@@ -55,6 +55,8 @@ struct lane {
 	_Atomic bool look;                  /* commit, repair: something changed, take again */
 	_Atomic bool room_came;             /* commit: what it waits for may have come, if it waits */
 	_Atomic int64_t hold_until_mono_us; /* a Retry-After came in: granted calls do not leave before this */
+	_Atomic int64_t room_mono_us;       /* when the newest call left whose answer said that there was room; see lane_note_room() */
+	_Atomic bool nonsense_told;         /* of its headers; once is enough */
 };
 
 /* The lanes of vendors that share an account: made by lane_groups_new(), and what they share. */
@@ -63,6 +65,7 @@ struct lane_group {
 	size_t n;
 	struct left left;
 	_Atomic int64_t hold_until_mono_us;
+	_Atomic int64_t room_mono_us;
 };
 
 /* Groups n lanes, whose vendors are of one set, as their files say. Each group's lanes have the longest of their guards'
@@ -79,6 +82,11 @@ void lane_look(struct lane *lane);
 
 /* Until when this worker leaves it alone. Thread-safe. */
 int64_t lane_held_until_mono_us(struct lane *lane);
+
+/* A call that left at this moment was answered that the account has calls left. Thread-safe. */
+void lane_note_room(struct lane *lane, int64_t left_mono_us);
+/* Has a call that left later than this one been answered so? Thread-safe. */
+bool lane_had_room_after(struct lane *lane, int64_t left_mono_us);
 
 enum lane_hold_of { HOLD_OF_VENDOR, HOLD_OF_ACCOUNT };
 

@@ -1,13 +1,18 @@
-"""Vendors that share an account, as its other side sees them: one window counts the calls of both.
+"""Vendors that share an account, as its other side sees them: one window counts the calls of both; and vendors that say
+what is left of their limits are not asked for more.
 
 The mock vendor counts by itself. Calls are told apart by the vendors of their jobs.
 """
+
+import pytest
 
 from api import assert_complete
 
 CALLS_A_SECOND = 40
 OF_A, OF_B = 160, 80
 FAIR_PART = 0.35  # of the calls while both have jobs that wait; half would be ideal
+
+TOLD_CALLS, TOLD_JOBS = 6, 14
 
 
 def calls_by_vendor(stack, ids_by_vendor):
@@ -43,6 +48,16 @@ def test_their_calls_in_flight_are_counted_together(stack):
     assert stats["in_flight_violations"] == 0 and stats["max_in_flight_seen"] == 4, stats
     first = calls_by_vendor(stack, ids)[:24]
     assert min(first.count("narrow-a"), first.count("narrow-b")) >= 6, first
+
+
+@pytest.mark.parametrize("form,vendors", [("draft", ["told-draft"]), ("structured", ["told-structured"]),
+                                          ("epoch", ["told-a", "told-b"])], ids=lambda value: value if isinstance(value, str) else "")
+def test_a_vendor_that_says_what_is_left_refuses_nothing(stack, form, vendors):
+    stack.sync_mock.configure(limit_calls=TOLD_CALLS, limit_seconds=1, limit_enforce=True, limit_headers=form)
+    ids = [request_id for vendor in vendors for request_id in stack.api.submit_many(vendor, TOLD_JOBS // len(vendors))]
+    assert_complete(stack.api.wait_all(ids, 30))
+    stats = stack.sync_mock.stats()
+    assert stats["violations"] == 0 and stats["by_status"] == {"200": TOLD_JOBS}, stats
 
 
 def test_a_429_of_one_holds_the_other(stack):

@@ -120,10 +120,39 @@ static bool answer_bad(int fd, int nth)
 	return put(fd, "HTTP/1.1 400 Bad\r\nContent-Length: 0\r\n\r\n");
 }
 
+#define WITH_LIMITS(remaining, reset) "HTTP/1.1 200 OK\r\nX-RateLimit-Remaining: " remaining "\r\nx-ratelimit-reset:" reset \
+	"\r\nContent-Length: 10\r\n\r\n{\"data\":1}"
+
+static bool answer_room(int fd, int nth)
+{
+	(void)nth;
+	return put(fd, WITH_LIMITS("5", "20"));
+}
+
+static bool answer_spent(int fd, int nth)
+{
+	(void)nth;
+	return put(fd, "HTTP/1.1 100 Continue\r\nX-RateLimit-Remaining: 7\r\n\r\n" WITH_LIMITS("0", "20"));
+}
+
+static bool answer_spent_slow(int fd, int nth)
+{
+	usleep(TINY_HTTP_SLOW_MS * 1000);
+	return answer_spent(fd, nth);
+}
+
+static bool answer_odd(int fd, int nth)
+{
+	(void)nth;
+	return put(fd, WITH_LIMITS("nothing", "-1e999"));
+}
+
 static const struct { const char *path; bool (*behave)(int fd, int nth); } behaviours[] = {
 	{ "/ok ", answer_ok }, { "/slow ", answer_slow }, { "/once ", answer_once }, { "/hang ", hang },
 	{ "/endless ", answer_endless }, { "/refuse ", refuse }, { "/headers ", answer_headers }, { "/later ", answer_later },
 	{ "/at/", answer_ok }, { "/unauthorized ", answer_unauthorized },
+	{ "/room ", answer_room }, { "/spent ", answer_spent }, { "/spent-slow ", answer_spent_slow },
+	{ "/odd ", answer_odd },
 	{ "/submit ", answer_submit }, { "/asked ", answer_ok },
 };
 

@@ -10,6 +10,9 @@
  *   /headers  200 and headers without end
  *   /later    429 with Retry-After: 7
  *   /unauthorized  401
+ *   /room     200 with X-RateLimit-Remaining: 5 and X-RateLimit-Reset: 20
+ *   /spent    the same with nothing left, after a 100 with other headers; /spent-slow after TINY_HTTP_SLOW_MS
+ *   /odd      the same with headers that make no sense
  *   /at/...   as /ok, whatever follows
  *   /submit   202 with Location: /asked
  *   /asked    200, but 400 to anything but a GET without body and Idempotency-Key

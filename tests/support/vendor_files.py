@@ -77,6 +77,13 @@ def of_account(group, name, **more):
     return sync_vendor(name, group=group, max_attempts=20, **more)
 
 
+def told(name, headers, **more):
+    """Knows no limits but those that the vendor tells of, a call at a time."""
+    return sync_vendor(name, max_attempts=1, max_in_flight=1, limits_from=headers, **more)
+
+
+X_HEADERS = {"remaining": "X-RateLimit-Remaining", "reset": "X-RateLimit-Reset"}
+
 # By what the payload says, which the mock echoes.
 JUDGED = {"result": "/data/received/data", "error": "/data/received/message", "no_data_result": {"found": False},
           "verdicts": [{"where": "/data/received/status", "equals": "busy", "verdict": "retry"},
@@ -99,6 +106,10 @@ VENDORS = [
     of_account("busy", "busy-b", limits=[{"calls": 40, "per_seconds": 1}]),
     of_account("narrow", "narrow-a", max_in_flight=4),
     of_account("narrow", "narrow-b", max_in_flight=4),
+    told("told-draft", {"remaining": "RateLimit-Remaining", "reset": "RateLimit-Reset"}),
+    told("told-structured", {"header": "RateLimit"}),
+    told("told-a", X_HEADERS, group="told"),
+    told("told-b", {**X_HEADERS, "reset_is": "epoch"}, group="told"),
     sync_vendor("breaking", max_attempts=50, timeout_ms=1000,        # its breaker opens soon, and tries again soon
                 breaker={"min_calls": 10, "window_seconds": 10, "open_seconds": 1, "probes": 2}),
     wary("wary", sync_vendor),

@@ -44,6 +44,8 @@ struct fixture {
 	struct vendor_header header;
 	const char *payload;
 	struct lane lane, other_lane;
+	struct vendor_group vendor_group;   /* of those that share_an_account() */
+	struct lane_group group;
 	_Atomic int in_flight;
 	struct call *ended;   /* of all that were waited for */
 };
@@ -253,6 +255,80 @@ static void a_401_takes_the_token_that_was_shown_from_the_lane(void **state)
 	call = do_call(f, "/unauthorized");
 	assert_true(answer_refuses_token(&call->answer));
 	assert_int_equal(token_slot_state(&f->lane.token, f->vendor.oauth2.key, 0), TOKEN_MISSING);
+}
+
+/* ---- What the vendor says of its limits ---- */
+
+/* Both lanes are of one account, and look at the headers. */
+static void share_an_account(struct fixture *f)
+{
+	static const char *members[] = { "v", "other", NULL };
+
+	f->vendor_group = (struct vendor_group){ .account = "@acme", .members = members, .n_members = 2 };
+	left_init(&f->group.left);
+	f->vendor.rate = (struct rate_rules){ .remaining = (char *)"x-RateLimit-remaining", .reset = (char *)"X-RateLimit-Reset",
+	                                      .reset_is = RESET_AUTO, .hold_below = 1 };
+	f->other_vendor.rate = f->vendor.rate;
+	f->vendor.group = f->other_vendor.group = &f->vendor_group;
+	f->lane.group = f->other_lane.group = &f->group;
+}
+
+static void headers_that_say_that_nothing_is_left_hold_the_account_at_once(void **state)
+{
+	struct fixture *f = *state;
+	struct call *call;
+
+	share_an_account(f);
+	assert_int_equal(do_call(f, "/room")->answer.http_status, 200);
+	assert_int_equal(lane_held_until_mono_us(&f->lane), 0);
+	call = do_call(f, "/spent");
+	assert_int_equal(call->answer.http_status, 200);
+	assert_string_equal(call->answer.body, "{\"data\":1}");
+	assert_in_range(call->hold_until_mono_us / 1000 - clock_mono_ms(), 10000, 20000);
+	assert_true(lane_held_until_mono_us(&f->other_lane) >= call->hold_until_mono_us);
+	assert_int_equal(do_call(f, "/ok")->answer.transport, TRANSPORT_NOT_SENT);
+	assert_int_equal(tiny_http_requests(f->http), 2);
+}
+
+static void a_hold_by_headers_has_the_bound_of_the_file(void **state)
+{
+	struct fixture *f = *state;
+
+	share_an_account(f);
+	f->vendor.retry.max_hold_ms = 3000;
+	assert_in_range(do_call(f, "/spent")->hold_until_mono_us / 1000 - clock_mono_ms(), 1, 3000);
+}
+
+static void headers_that_make_no_sense_hold_nobody(void **state)
+{
+	struct fixture *f = *state;
+
+	share_an_account(f);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(do_call(f, "/odd")->answer.http_status, 200);
+	assert_int_equal(lane_held_until_mono_us(&f->lane), 0);
+	assert_true(atomic_load(&f->lane.nonsense_told));
+}
+
+/* Of two calls the earlier one is answered last: by then the other one has been told that there is room. */
+static void an_answer_that_was_overtaken_holds_from_when_its_call_left(void **state)
+{
+	struct fixture *f = *state;
+	struct call *call;
+
+	share_an_account(f);
+	call = do_call(f, "/spent-slow");
+	assert_true(call->hold_until_mono_us - call->left_mono_us >= 20000000 + TINY_HTTP_SLOW_MS * 1000);
+	atomic_store(&f->group.hold_until_mono_us, 0);
+
+	set_whole_url(&f->other_vendor, tiny_http_url(f->http, "/room"));
+	loop_submit(f->loop, call_granted_ago(f, 0));
+	wait_for_requests(f, 2);
+	loop_submit(f->loop, call_of(f, &f->other_lane, 0));
+	call = wait_for(f, 2);
+	while (call->lane != &f->lane)
+		call = call->next;
+	assert_true(call->hold_until_mono_us == call->left_mono_us + 20000000);
 }
 
 static void a_connection_that_dies_before_the_answer_is_not_used_again_by_curl(void **state)
@@ -743,6 +819,10 @@ int main(void)
 		LOOP_TEST(connections_are_reused),
 		LOOP_TEST(a_retry_after_is_read_and_holds_the_vendor_at_once),
 		LOOP_TEST(a_401_takes_the_token_that_was_shown_from_the_lane),
+		LOOP_TEST(headers_that_say_that_nothing_is_left_hold_the_account_at_once),
+		LOOP_TEST(a_hold_by_headers_has_the_bound_of_the_file),
+		LOOP_TEST(headers_that_make_no_sense_hold_nobody),
+		LOOP_TEST(an_answer_that_was_overtaken_holds_from_when_its_call_left),
 		LOOP_TEST(a_connection_that_dies_before_the_answer_is_not_used_again_by_curl),
 		LOOP_TEST(nobody_there_is_no_call),
 		LOOP_TEST(more_calls_than_handles_are_kept_end_at_once),

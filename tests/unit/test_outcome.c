@@ -363,6 +363,9 @@ static void retry_after_holds_the_vendor_within_bounds(void **state)
 			outcome_of_answer(&sync_vendor, &job, &answer, NOW, randoms[r], &outcome);
 			assert_int_equal(outcome.hold_ms, holds[i].hold_ms);
 			assert_int_equal(outcome_hold_ms(&sync_vendor, &answer), holds[i].hold_ms);
+			/* That of a 429 is for all that share its account. */
+			assert_int_equal(outcome.hold_of_account, holds[i].status == 429);
+			assert_int_equal(outcome_holds_account(&answer), holds[i].status == 429);
 			assert_in_range(outcome.retry_at - NOW, holds[i].least_wait, holds[i].most_wait);
 			outcome_deinit(&outcome);
 		}
