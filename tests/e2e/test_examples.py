@@ -188,10 +188,24 @@ def test_no_call_is_made_while_the_credits_are_used_up(examples):
     seen = len(provider.calls())
     later = examples.api.submit("twelve-data-exchange-rate", {"from": "EUR", "to": "USD"})
     for _ in range(5):
-        assert examples.run("companies-house", {"company_number": "00000006"})[0]["status"] == "complete"
+        assert examples.run("maxmind-geoip", {"ip": "8.8.8.8"})[0]["status"] == "complete"
     assert len(provider.calls()) == seen
     assert [examples.api.job(job)["status"] for job in (limited, later)] == ["processing", "pending"]
     assert examples.api.job(limited)["attempts"] == 0
+
+
+def test_no_call_is_made_when_the_headers_say_that_none_is_left(examples):
+    provider = examples.providers["checkr-report"]
+    provider.left = 0
+    job, calls = examples.run("checkr-report", {"package": "driver_pro", "candidate_id": "nobody"})
+    assert job["error"] == "vendor answered 404: Candidate not found" and len(calls) == 1, job
+    seen = len(provider.calls())
+    later = examples.api.submit("checkr-report", {"package": "driver_pro", "candidate_id": "nobody"})
+    for _ in range(5):
+        assert examples.run("maxmind-geoip", {"ip": "8.8.8.8"})[0]["status"] == "complete"
+    assert len(provider.calls()) == seen and examples.api.job(later)["status"] == "pending"
+    provider.left = 1200    # a window later
+    assert examples.api.wait(later, 30)["status"] == "failed" and len(provider.calls()) == seen + 1
 
 
 # ---- Identity: signed requests, signed webhooks of every step ----
