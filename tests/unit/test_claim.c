@@ -16,7 +16,7 @@
 enum { DAY_MS = 86400000, QUOTA = 10, LARGE_BYTES = 1 << 20 };
 
 static struct private_redis *server;
-static const struct vendor_limit ten_a_day[] = { { QUOTA, DAY_MS, 0 } };
+static const struct vendor_limit ten_a_day[] = { { .calls = QUOTA, .per_ms = DAY_MS } };
 
 /* ---- The store does not answer, or gives jobs with this payload; the loop only counts ---- */
 

@@ -19,7 +19,7 @@
 enum { LANES = 24, STORE_TIMEOUT_MS = 250, BACKLOG = 3000, BATCH_MAX = 1000, WAIT_MS = 20000 };
 
 static struct private_redis *server;
-static const struct vendor_limit limits[] = { { 10, 1000, 0 } };
+static const struct vendor_limit limits[] = { { .calls = 10, .per_ms = 1000 } };
 
 /* ---- A store whose every answer is a time-out ---- */
 

@@ -64,7 +64,7 @@ static void every_job_comes_out_once_and_nothing_is_left(void **state)
 static void many_vendors_in_one_take_and_one_broken_hurts_no_other(void **state)
 {
 	enum { N = 100, BROKEN = 50 };
-	static const struct vendor_limit limit = { 3, 10000, 0 };
+	static const struct vendor_limit limit = { .calls = 3, .per_ms = 10000 };
 	struct queue *queue = start();
 	struct vendor vendors[N];
 	struct queue_take takes[N];
@@ -114,7 +114,7 @@ static void prefixes_keep_two_systems_apart(void **state)
 
 static void malformed_entries_are_removed_and_cost_no_call(void **state)
 {
-	static const struct vendor_limit limit = { 2, 60000, 0 };
+	static const struct vendor_limit limit = { .calls = 2, .per_ms = 60000 };
 	struct queue *queue = start();
 	struct vendor vendor = fixture_vendor("v", &limit, 1);
 	int granted = 0;
@@ -354,7 +354,7 @@ static void delivered_until_follows_the_group(void **state)
 
 static void works_on_after_parts_of_redis_are_deleted(void **state)
 {
-	static const struct vendor_limit limit = { 1000, 1000, 0 };
+	static const struct vendor_limit limit = { .calls = 1000, .per_ms = 1000 };
 	struct queue *queue = start();
 	struct vendor vendor = fixture_vendor("v", &limit, 1);
 	struct queue_grant grants[10];

@@ -36,7 +36,7 @@ struct bench {
 
 static void begin(struct bench *b, int64_t per_ms)
 {
-	b->limit = (struct vendor_limit){ CALLS, per_ms, 0 };
+	b->limit = (struct vendor_limit){ .calls = CALLS, .per_ms = per_ms };
 	b->vendor = fixture_vendor("left", &b->limit, 1);
 	b->queue = fixture_queue(server);
 	private_redis_flush(server);
@@ -270,7 +270,10 @@ static int by_time(const void *a, const void *b)
 
 static void as_the_vendor_sees_it_nothing_is_broken(void **state)
 {
-	static const struct vendor_limit limits[] = { { 60, PER_MS, 0 }, { 150, 1000, 0 } };
+	static const struct vendor_limit limits[] = {
+		{ .calls = 60, .per_ms = PER_MS },
+		{ .calls = 150, .per_ms = 1000 },
+	};
 	struct vendor vendor = fixture_vendor("left", limits, 2);
 	struct hammer h = { .vendor = &vendor, .left_us = mem_calloc(JOBS, sizeof(*h.left_us)) };
 	struct queue *queue = fixture_queue(server);

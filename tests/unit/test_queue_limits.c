@@ -15,7 +15,10 @@ static struct private_redis *server;
 
 static void restarted_redis_grants_no_second_burst(void **state)
 {
-	static const struct vendor_limit limits[] = { { 5, 200, 0 }, { 20, 1000, 5 } };
+	static const struct vendor_limit limits[] = {
+		{ .calls = 5, .per_ms = 200 },
+		{ .calls = 20, .per_ms = 1000, .burst = 5 },
+	};
 	struct vendor vendor = fixture_vendor("restart", limits, 2);
 	struct queue *queue = fixture_queue(server);
 	struct queue_grant grants[5];
@@ -45,7 +48,7 @@ static void restarted_redis_grants_no_second_burst(void **state)
 
 static void an_unknown_vendor_is_asked_about_when_there_is_a_call_to_make(void **state)
 {
-	static const struct vendor_limit limits[] = { { 5, 86400000, 0 } };
+	static const struct vendor_limit limits[] = { { .calls = 5, .per_ms = 86400000 } };
 	struct vendor vendor = fixture_vendor("unknown", limits, 1);
 	struct queue *queue = fixture_queue(server);
 	struct queue_grant grants[5];
@@ -64,7 +67,7 @@ static void an_unknown_vendor_is_asked_about_when_there_is_a_call_to_make(void *
 
 static void fresh_is_not_believed_across_a_restart(void **state)
 {
-	static const struct vendor_limit limits[] = { { 5, 200, 0 } };
+	static const struct vendor_limit limits[] = { { .calls = 5, .per_ms = 200 } };
 	struct vendor vendor = fixture_vendor("fresh", limits, 1);
 	struct queue_begin begin = { .vendor = &vendor, .fresh = true, .guard_max_ms = FIXTURE_GUARD_MAX_MS };
 	struct queue *queue = fixture_queue(server);
@@ -90,10 +93,10 @@ static void fresh_is_not_believed_across_a_restart(void **state)
 
 static void changed_limits_count_what_was_called_under_the_old_ones(void **state)
 {
-	static const struct vendor_limit old[] = { { 10, 400, 0 } };
-	static const struct vendor_limit fewer[] = { { 6, 400, 0 } };
-	static const struct vendor_limit shorter[] = { { 12, 300, 0 } };
-	static const struct vendor_limit longer[] = { { 100, 500, 0 } };
+	static const struct vendor_limit old[] = { { .calls = 10, .per_ms = 400 } };
+	static const struct vendor_limit fewer[] = { { .calls = 6, .per_ms = 400 } };
+	static const struct vendor_limit shorter[] = { { .calls = 12, .per_ms = 300 } };
+	static const struct vendor_limit longer[] = { { .calls = 100, .per_ms = 500 } };
 	static const struct { const struct vendor_limit *limits; size_t n; int grants; } cases[] = {
 		{ old, 1, 2 },        /* 8 of 10 are used */
 		{ fewer, 1, 0 },      /* 8 of 6 */
@@ -119,7 +122,8 @@ static void changed_limits_count_what_was_called_under_the_old_ones(void **state
 /* Workers with an old and a new file side by side count in each other's windows. */
 static void workers_with_different_files_break_neither_limit(void **state)
 {
-	static const struct vendor_limit a_limits[] = { { 10, 400, 0 } }, b_limits[] = { { 12, 300, 0 } };
+	static const struct vendor_limit a_limits[] = { { .calls = 10, .per_ms = 400 } };
+	static const struct vendor_limit b_limits[] = { { .calls = 12, .per_ms = 300 } };
 	struct vendor a = fixture_vendor("mixed", a_limits, 1), b = fixture_vendor("mixed", b_limits, 1);
 	struct queue *queue = fixture_queue(server);
 
@@ -137,7 +141,7 @@ static void workers_with_different_files_break_neither_limit(void **state)
 
 static void unreadable_record_counts_as_used_up_for_one_window(void **state)
 {
-	static const struct vendor_limit limits[] = { { 10, 100, 0 } };
+	static const struct vendor_limit limits[] = { { .calls = 10, .per_ms = 100 } };
 	struct vendor vendor = fixture_vendor("torn", limits, 1);
 	struct queue *queue = fixture_queue(server);
 	int64_t wait;
@@ -157,7 +161,10 @@ static void unreadable_record_counts_as_used_up_for_one_window(void **state)
 /* Redis TIME was set back by an hour: what lies ahead counts as of now, not for another hour. */
 static void a_clock_set_back_costs_one_window(void **state)
 {
-	static const struct vendor_limit limits[] = { { 10, 100, 0 }, { 10, 1000, 10 } };
+	static const struct vendor_limit limits[] = {
+		{ .calls = 10, .per_ms = 100 },
+		{ .calls = 10, .per_ms = 1000, .burst = 10 },
+	};
 	static const char write[] = "local t = redis.call('TIME')[1] * 1000 + 3600000 "
 		"redis.call('HSET', KEYS[1], 'w:100', cmsgpack.pack({1, t, {t, 10, t + 130}}), "
 		"'b:10:1000:10', cmsgpack.pack({1, t, {10, t, t - 50}})) return 1";
@@ -179,7 +186,7 @@ static void a_clock_set_back_costs_one_window(void **state)
 
 static void the_hash_stays_small(void **state)
 {
-	static const struct vendor_limit limits[] = { { 100000, 250, 0 } };
+	static const struct vendor_limit limits[] = { { .calls = 100000, .per_ms = 250 } };
 	struct vendor vendor = fixture_vendor("small", limits, 1);
 	struct queue *queue = fixture_queue(server);
 	struct queue_grant grants[1];

@@ -70,7 +70,10 @@ static int ideal_calls(const struct vendor *vendor, int64_t ms)
 
 static void windows_are_never_broken_and_nearly_full(void **state)
 {
-	static const struct vendor_limit limits[] = { { 50, 200, 0 }, { 200, 1000, 0 } };
+	static const struct vendor_limit limits[] = {
+		{ .calls = 50, .per_ms = 200 },
+		{ .calls = 200, .per_ms = 1000 },
+	};
 	struct vendor vendor = fixture_vendor("windows", limits, 2);
 	struct fixture_hammer hammer;
 	int ideal;
@@ -90,7 +93,7 @@ static void windows_are_never_broken_and_nearly_full(void **state)
 /* A trickle: calls gather in slots that are wider than their distance. */
 static void calls_that_share_a_slot_count_as_long_as_the_last(void **state)
 {
-	static const struct vendor_limit limits[] = { { 20, 500, 0 } };
+	static const struct vendor_limit limits[] = { { .calls = 20, .per_ms = 500 } };
 	struct vendor vendor = fixture_vendor("trickle", limits, 1);
 	struct queue *queue = fixture_queue(server);
 	struct fixture_call *calls = mem_calloc(GRANTS_MAX, sizeof(*calls));
@@ -118,7 +121,7 @@ static void calls_that_share_a_slot_count_as_long_as_the_last(void **state)
 
 static void an_odd_window_shorter_than_the_guard_is_kept_too(void **state)
 {
-	static const struct vendor_limit limits[] = { { 3, 7, 0 } };
+	static const struct vendor_limit limits[] = { { .calls = 3, .per_ms = 7 } };
 	struct vendor vendor = fixture_vendor("short", limits, 1);
 	struct fixture_hammer hammer;
 
@@ -153,7 +156,7 @@ static void expect_bucket_kept(const struct fixture_call *calls, int n, const st
 
 static void buckets_are_never_broken_and_nearly_empty(void **state)
 {
-	static const struct vendor_limit limits[] = { { 300, 1000, 40 } };
+	static const struct vendor_limit limits[] = { { .calls = 300, .per_ms = 1000, .burst = 40 } };
 	struct vendor vendor = fixture_vendor("bucket", limits, 1);
 	struct fixture_hammer hammer;
 	int ideal;
@@ -169,7 +172,7 @@ static void buckets_are_never_broken_and_nearly_empty(void **state)
 
 static void a_burst_smaller_than_the_guard_spaces_the_calls(void **state)
 {
-	static const struct vendor_limit limits[] = { { 50, 1000, 1 } };
+	static const struct vendor_limit limits[] = { { .calls = 50, .per_ms = 1000, .burst = 1 } };
 	struct vendor vendor = fixture_vendor("tight", limits, 1);
 	struct fixture_hammer hammer;
 	int ideal;
@@ -185,7 +188,10 @@ static void a_burst_smaller_than_the_guard_spaces_the_calls(void **state)
 /* One client, guards from 1 to 200 ms; every grant is checked against its own. */
 static void guards_that_vary_break_neither(void **state)
 {
-	static const struct vendor_limit limits[] = { { 200, 1000, 20 }, { 30, 150, 0 } };
+	static const struct vendor_limit limits[] = {
+		{ .calls = 200, .per_ms = 1000, .burst = 20 },
+		{ .calls = 30, .per_ms = 150 },
+	};
 	struct vendor vendor = fixture_vendor("guards", limits, 2);
 	struct queue *queue = fixture_queue(server);
 	struct fixture_call *calls = mem_calloc(GRANTS_MAX, sizeof(*calls));
@@ -227,7 +233,7 @@ static void guards_that_vary_break_neither(void **state)
 
 static void wait_tells_when_the_window_frees(void **state)
 {
-	static const struct vendor_limit limits[] = { { 5, 300, 0 } };
+	static const struct vendor_limit limits[] = { { .calls = 5, .per_ms = 300 } };
 	struct vendor vendor = fixture_vendor("wait", limits, 1);
 	struct queue *queue = fixture_queue(server);
 	int64_t wait;
@@ -248,7 +254,7 @@ static void wait_tells_when_the_window_frees(void **state)
 /* While there are few slots they are narrow: calls 60 ms apart need not share one of a window of 50 s. */
 static void calls_in_bursts_leave_the_window_as_they_came(void **state)
 {
-	static const struct vendor_limit limits[] = { { 10, 50000, 0 } };
+	static const struct vendor_limit limits[] = { { .calls = 10, .per_ms = 50000 } };
 	struct vendor vendor = fixture_vendor("burst", limits, 1);
 	struct queue *queue = fixture_queue(server);
 	int64_t wait;
@@ -266,7 +272,7 @@ static void calls_in_bursts_leave_the_window_as_they_came(void **state)
 
 static void wait_tells_when_the_bucket_has_a_token(void **state)
 {
-	static const struct vendor_limit limits[] = { { 10, 1000, 3 } };
+	static const struct vendor_limit limits[] = { { .calls = 10, .per_ms = 1000, .burst = 3 } };
 	struct vendor vendor = fixture_vendor("token", limits, 1);
 	struct queue *queue = fixture_queue(server);
 	int64_t wait;
@@ -284,7 +290,10 @@ static void wait_tells_when_the_bucket_has_a_token(void **state)
 
 static void refund_gives_back_while_the_call_counts(void **state)
 {
-	static const struct vendor_limit limits[] = { { 10, 400, 0 }, { 10, 1000, 12 } };
+	static const struct vendor_limit limits[] = {
+		{ .calls = 10, .per_ms = 400 },
+		{ .calls = 10, .per_ms = 1000, .burst = 12 },
+	};
 	struct vendor vendor = fixture_vendor("refund", limits, 2);
 	struct queue *queue = fixture_queue(server);
 	struct queue_grant grants[10];
@@ -311,7 +320,7 @@ static void refund_gives_back_while_the_call_counts(void **state)
 /* Granted at once, but the vendor gets three of them a quarter of a second later: they leave its window later, too. */
 static void late_calls_count_anew(void **state)
 {
-	static const struct vendor_limit limits[] = { { 5, 400, 0 } };
+	static const struct vendor_limit limits[] = { { .calls = 5, .per_ms = 400 } };
 	struct vendor vendor = fixture_vendor("late", limits, 1);
 	struct queue *queue = fixture_queue(server);
 	struct queue_op op = { .kind = QUEUE_LATE, .vendor = "late", .at = 3 };
@@ -338,7 +347,7 @@ static void late_calls_count_anew(void **state)
 /* Two grants, the first one's refund comes when its slot has gone: it must not free the second one's. */
 static void late_refund_gives_nothing_back(void **state)
 {
-	static const struct vendor_limit limits[] = { { 10, 100, 0 } };
+	static const struct vendor_limit limits[] = { { .calls = 10, .per_ms = 100 } };
 	struct vendor vendor = fixture_vendor("late", limits, 1);
 	struct queue *queue = fixture_queue(server);
 	struct queue_grant grants[10];
@@ -362,7 +371,7 @@ static void late_refund_gives_nothing_back(void **state)
 /* What comes back is the refunded grant's own share, not that of calls which are soon forgotten anyway. */
 static void a_refund_is_of_its_own_grant(void **state)
 {
-	static const struct vendor_limit limits[] = { { 10, 600, 0 } };
+	static const struct vendor_limit limits[] = { { .calls = 10, .per_ms = 600 } };
 	struct vendor vendor = fixture_vendor("own", limits, 1);
 	struct queue *queue = fixture_queue(server);
 	struct queue_grant grants[10];
@@ -392,7 +401,7 @@ static void a_refund_is_of_its_own_grant(void **state)
 /* Whose share a grant has cannot be told by its time, if the clock has said that time twice. */
 static void a_grant_from_before_the_clock_was_set_back_is_not_refunded(void **state)
 {
-	static const struct vendor_limit limits[] = { { 10, 600, 0 } };
+	static const struct vendor_limit limits[] = { { .calls = 10, .per_ms = 600 } };
 	static const char grant_later[] = "local r = cmsgpack.unpack(redis.call('HGET', KEYS[1], 'w:600')) "
 		"r[4] = r[4] + 100000 redis.call('HSET', KEYS[1], 'w:600', cmsgpack.pack(r)) return 1";
 	struct vendor vendor = fixture_vendor("back", limits, 1);

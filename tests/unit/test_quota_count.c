@@ -96,7 +96,11 @@ static enum err grant(struct lane *lane, int n, int64_t at_ms)
 
 static void a_vendor_without_a_quota_costs_no_write(void **state)
 {
-	static const struct vendor_limit limits[] = { { 10, 1000, 0 }, { 600, QUOTA_OVER_MS, 0 }, { 10, DAY_MS, 5 } };
+	static const struct vendor_limit limits[] = {
+		{ .calls = 10, .per_ms = 1000 },
+		{ .calls = 600, .per_ms = QUOTA_OVER_MS },
+		{ .calls = 10, .per_ms = DAY_MS, .burst = 5 },
+	};
 	struct vendor vendor = fixture_vendor("none", limits, 3);
 	struct lane lane = lane_of(&vendor);
 
@@ -109,7 +113,11 @@ static void a_vendor_without_a_quota_costs_no_write(void **state)
 
 static void a_small_quota_is_counted_exactly_and_never_too_early(void **state)
 {
-	static const struct vendor_limit limits[] = { { 10, 1000, 0 }, { 40, 90000, 0 }, { 100, DAY_MS, 0 } };
+	static const struct vendor_limit limits[] = {
+		{ .calls = 10, .per_ms = 1000 },
+		{ .calls = 40, .per_ms = 90000 },
+		{ .calls = 100, .per_ms = DAY_MS },
+	};
 	struct vendor vendor = fixture_vendor("small", limits, 3);
 	struct lane lane = lane_of(&vendor);
 
@@ -128,7 +136,11 @@ static void a_small_quota_is_counted_exactly_and_never_too_early(void **state)
 /* They share one count in Redis and in the store. */
 static void windows_of_the_same_length_are_counted_once(void **state)
 {
-	static const struct vendor_limit limits[] = { { 100, DAY_MS, 0 }, { 40, DAY_MS, 0 }, { 10, DAY_MS, 5 } };
+	static const struct vendor_limit limits[] = {
+		{ .calls = 100, .per_ms = DAY_MS },
+		{ .calls = 40, .per_ms = DAY_MS },
+		{ .calls = 10, .per_ms = DAY_MS, .burst = 5 },
+	};
 	struct vendor vendor = fixture_vendor("same", limits, 3);
 	struct lane lane = lane_of(&vendor);
 
@@ -141,7 +153,7 @@ static void windows_of_the_same_length_are_counted_once(void **state)
  * end that no grant can leave after. */
 static void a_busy_vendor_costs_few_writes(void **state)
 {
-	static const struct vendor_limit limits[] = { { 10000000, DAY_MS, 0 } };
+	static const struct vendor_limit limits[] = { { .calls = 10000000, .per_ms = DAY_MS } };
 	struct vendor vendor = fixture_vendor("busy", limits, 1);
 	struct lane lane = lane_of(&vendor);
 	int64_t granted = 0;
@@ -162,7 +174,7 @@ static void a_busy_vendor_costs_few_writes(void **state)
 
 static void what_was_not_used_counts_for_the_next(void **state)
 {
-	static const struct vendor_limit limits[] = { { 100, DAY_MS, 0 } };
+	static const struct vendor_limit limits[] = { { .calls = 100, .per_ms = DAY_MS } };
 	struct vendor vendor = fixture_vendor("unused", limits, 1);
 	struct lane lane = lane_of(&vendor);
 	struct quota_unsent unsent[2];
@@ -180,7 +192,7 @@ static void what_was_not_used_counts_for_the_next(void **state)
 
 static void nothing_of_a_failed_write_is_used_or_taken_back(void **state)
 {
-	static const struct vendor_limit limits[] = { { 1000000, DAY_MS, 0 } };
+	static const struct vendor_limit limits[] = { { .calls = 1000000, .per_ms = DAY_MS } };
 	struct vendor vendor = fixture_vendor("away", limits, 1);
 	struct lane lane = lane_of(&vendor);
 
@@ -200,7 +212,7 @@ static void nothing_of_a_failed_write_is_used_or_taken_back(void **state)
 
 static struct private_redis *server;
 static bool store_away;
-static const struct vendor_limit ten_a_day[] = { { 10, DAY_MS, 0 } };
+static const struct vendor_limit ten_a_day[] = { { .calls = 10, .per_ms = DAY_MS } };
 
 static void another_worker_counts(int64_t n)
 {
@@ -265,7 +277,10 @@ static void a_start_begins_again_when_redis_forgets_again(void **state)
 
 static void a_start_reads_windows_of_the_same_length_once(void **state)
 {
-	static const struct vendor_limit limits[] = { { 100, DAY_MS, 0 }, { 10, DAY_MS, 0 } };
+	static const struct vendor_limit limits[] = {
+		{ .calls = 100, .per_ms = DAY_MS },
+		{ .calls = 10, .per_ms = DAY_MS },
+	};
 	struct vendor vendor = fixture_vendor("twice", limits, 2);
 	struct queue *queue = fixture_queue(server);
 	struct lane lane = lane_of(&vendor);

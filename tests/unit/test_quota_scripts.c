@@ -12,7 +12,7 @@
 enum { DAY_MS = 86400000, HOUR_MS = 3600000 };
 
 static struct private_redis *server;
-static const struct vendor_limit day[] = { { 10, DAY_MS, 0 } };
+static const struct vendor_limit day[] = { { .calls = 10, .per_ms = DAY_MS } };
 
 static int64_t now_ms(void) { return fixture_wall_us() / 1000; }
 
@@ -84,7 +84,11 @@ static void an_older_snapshot_goes_on_with_what_the_store_counts(void **state)
 /* Short limits and slow buckets start used up beside it; a bucket's next call is not a window away. */
 static void only_quotas_are_not_used_up(void **state)
 {
-	static const struct vendor_limit limits[] = { { 10, DAY_MS, 0 }, { 5, 200, 0 }, { 3600, HOUR_MS, 2 } };
+	static const struct vendor_limit limits[] = {
+		{ .calls = 10, .per_ms = DAY_MS },
+		{ .calls = 5, .per_ms = 200 },
+		{ .calls = 3600, .per_ms = HOUR_MS, .burst = 2 },
+	};
 	struct vendor vendor = fixture_vendor("quota", limits, 3);
 	struct queue *queue = wiped(&vendor);
 	int64_t wait;
@@ -176,8 +180,11 @@ static void a_ticket_of_another_run_is_no_good(void **state)
 /* It counts what the other limits know, and does not close the vendor for a day. */
 static void a_new_quota_counts_what_is_known(void **state)
 {
-	static const struct vendor_limit short_one[] = { { 10, 400, 0 } };
-	static const struct vendor_limit both[] = { { 10, 400, 0 }, { 12, DAY_MS, 0 } };
+	static const struct vendor_limit short_one[] = { { .calls = 10, .per_ms = 400 } };
+	static const struct vendor_limit both[] = {
+		{ .calls = 10, .per_ms = 400 },
+		{ .calls = 12, .per_ms = DAY_MS },
+	};
 	struct vendor before = fixture_vendor("quota", short_one, 1), after = fixture_vendor("quota", both, 2);
 	struct queue *queue = wiped(&before);
 	struct queue_grant grants[20];
@@ -196,8 +203,11 @@ static void a_new_quota_counts_what_is_known(void **state)
 /* Redis is started anew by a worker with an older file: that of the quota finds its own count all the same. */
 static void a_start_without_the_quota_does_not_forget_it(void **state)
 {
-	static const struct vendor_limit short_one[] = { { 10, 100, 0 } };
-	static const struct vendor_limit both[] = { { 10, 100, 0 }, { 12, DAY_MS, 0 } };
+	static const struct vendor_limit short_one[] = { { .calls = 10, .per_ms = 100 } };
+	static const struct vendor_limit both[] = {
+		{ .calls = 10, .per_ms = 100 },
+		{ .calls = 12, .per_ms = DAY_MS },
+	};
 	struct vendor older = fixture_vendor("quota", short_one, 1), newer = fixture_vendor("quota", both, 2);
 	struct queue *queue = wiped(&older);
 	struct quota_slot counted = slot(DAY_MS, now_ms(), 9);
