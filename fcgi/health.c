@@ -73,7 +73,8 @@ static bool look(struct health *health, struct health_facts *facts)
 	for (size_t i = 0; i < health->n_states; i++) {
 		const struct queue_state *state = &health->states[i];
 
-		if (state->breaker == BREAKER_CLOSED && state->hold_ms == 0 && !state->no_token)
+		if (state->breaker == BREAKER_CLOSED && state->hold_ms == 0 && state->quota_ms == 0 && !state->no_token &&
+		    vendor_is_open(state->vendor, clock_now_ms(), NULL))
 			continue;
 		if (facts->n_held < HEALTH_HELD_MAX)
 			facts->held[facts->n_held] = *state;

@@ -16,7 +16,8 @@ struct health;
 struct health_facts {
 	bool redis_there;
 	int workers_alive;   /* gave a heartbeat lately; -1: unknown, for Redis is away */
-	int n_held;          /* vendors that get no calls now, or only probes: breaker not closed, on hold, or no access token */
+	int n_held;          /* vendors that get no calls now, or only probes: breaker not closed, on hold, a quota used up, out of
+	                        hours, or no access token */
 	struct queue_state held[HEALTH_HELD_MAX];   /* the first of them */
 };
 

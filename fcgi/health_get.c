@@ -5,6 +5,7 @@
 #endif
 
 #include "api.h"
+#include "clock.h"
 
 #ifndef PACKAGE_VERSION
 #define PACKAGE_VERSION "development"
@@ -12,19 +13,44 @@
 
 enum { HEALTH_MAX_BYTES = 16 << 10 };
 
-/* Why its jobs wait: what lasts longest. */
-static void add_held(struct buffer *out, const struct queue_state *state)
+/* What keeps its jobs waiting for longest, and how long. */
+static const char *why_held(const struct queue_state *state, int64_t now, int64_t *ms)
 {
-	static const char *const reasons[] = {
-		[BREAKER_CLOSED] = "retry_after",
+	static const char *const by_breaker[] = {
+		[BREAKER_CLOSED] = NULL,
 		[BREAKER_OPEN] = "breaker_open",
 		[BREAKER_HALF_OPEN] = "breaker_half_open",
 	};
-	int64_t ms = state->open_ms > state->hold_ms ? state->open_ms : state->hold_ms;
-	bool token_first = state->no_token && state->token_ms >= ms;
+	int64_t opens = now;
+	const struct { const char *why; int64_t ms; } reasons[] = {
+		{ "retry_after", state->hold_ms },
+		{ "quota", state->quota_ms },
+		{ "closed", vendor_is_open(state->vendor, now, &opens) ? 0 : opens - now },
+	};
+	const char *why = by_breaker[state->breaker];
 
-	buffer_printf(out, "{\"vendor\":\"%s\",\"why\":\"%s\",\"ms\":%lld}", state->vendor->name,
-	              token_first ? "no_access_token" : reasons[state->breaker], (long long)(token_first ? state->token_ms : ms));
+	*ms = state->open_ms;
+	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+		if (reasons[i].ms <= *ms)
+			continue;
+		why = reasons[i].why;
+		*ms = reasons[i].ms;
+	}
+	if (!state->no_token || state->token_ms < *ms)
+		return why;
+	*ms = state->token_ms;
+	return "no_access_token";
+}
+
+static void add_held(struct buffer *out, const struct queue_state *state)
+{
+	int64_t now = clock_now_ms(), ms;
+	const char *why = why_held(state, now, &ms);
+	char until[CLOCK_TEXT_SIZE];
+
+	clock_format(now + ms, until);
+	buffer_printf(out, "{\"vendor\":\"%s\",\"why\":\"%s\",\"ms\":%lld,\"until\":\"%s\"}", state->vendor->name,
+	              why ? why : "closed", (long long)ms, until);
 }
 
 static void add_vendors(struct buffer *out, const struct api *api, const struct health_facts *facts)

@@ -96,6 +96,7 @@ struct queue_take {
 	struct queue_grant *grants;   /* out: room for `want`, given by the caller */
 	int n;                        /* out: entries read, each with the right to one call */
 	int64_t wait_ms;              /* out: when the next take is worth it: 0 = at once, -1 = only after a wake-up or a release */
+	int64_t quota_wait_ms;        /* out: a quota is used up for so long; 0: none is */
 	int64_t asked_mono_ms;        /* out: clock_mono_ms() before the script ran; the guard counts from here */
 	int64_t granted_us;           /* out: Redis TIME of the grants in us, for QUEUE_REFUND */
 	int64_t breaker_since;        /* out: the breaker's spell, for QUEUE_REPORT */
@@ -196,7 +197,7 @@ enum err queue_sign_off(struct queue *queue, const char *worker, struct err_text
 /* How many workers gave a heartbeat in the last max_age_ms. */
 enum err queue_workers(struct queue *queue, int64_t max_age_ms, int *n, struct err_text *why)
 	__attribute__((warn_unused_result));
-/* Why a vendor's jobs wait, beside its limits. */
+/* Why a vendor's jobs wait, beside its short limits and its hours. */
 struct queue_state {
 	const struct vendor *vendor;   /* in, borrowed */
 	enum breaker_state breaker;    /* out */
@@ -205,6 +206,7 @@ struct queue_state {
 	bool no_token;                 /* out: there is no access token, and the last one could not be fetched */
 	int64_t token_ms;              /* out: then, until the next try */
 	char token_reason[QUEUE_TOKEN_REASON_SIZE];   /* out: and why */
+	int64_t quota_ms;              /* out: left until a used up quota has calls again; 0 = none is used up */
 };
 
 /* After an error the states say nothing of use, but that all is well. */

@@ -1,5 +1,5 @@
 -- The limiter of one vendor: what rate_limit:{vendor} holds, and its arithmetic. Not a script: C puts this
--- text in front of queue_take.lua, queue_limits.lua and queue_refund.lua.
+-- text in front of queue_take.lua, queue_limits.lua, queue_refund.lua and others.
 --
 -- A call granted at t may leave until t + guard, and reaches the vendor up to TRAVEL_MS later. Between two
 -- calls the vendor may therefore see less time than we do, by guard + TRAVEL_MS of the earlier one; every
@@ -20,6 +20,8 @@
 --                known: the worst case of its others. When all have left, the slot counts for as long as they need,
 --                and no longer for as long as they could have needed. Programs that do not know this last array
 --                leave it out, which costs some of the limit.
+--                A limit by the calendar counts by the same record, under a per_ms that is longer than any of its days
+--                or months: used is what lies in the one that is looked at (lib/quota.h).
 --   b:<calls>:<per_ms>:<burst>   a bucket, cmsgpack array {1, seen, {debt, at, zero_at}}
 -- The leading 1 is the format's version. `seen` is when a worker that has the limit in its file last wrote
 -- it: workers with an older or newer file count in each other's limits, too, until nobody has had the limit
@@ -27,6 +29,8 @@
 
 local VERSION = 1
 local TRAVEL_MS = 10            -- from our write to the vendor's clock: what that may differ between two calls
+local CLOCK_SPARE_MS = 1000     -- VENDOR_CLOCK_SPARE_MS: what a vendor's clock may differ from ours
+local CALENDAR_WAIT_MS = 1000   -- until the next look, where the caller does not know the calendar of our time
 local GUARD_MAX_MS = 500        -- the longest guard that a worker asks for, where it does not say
 local LONG_WINDOW_MS = 60000    -- windows over this are quotas (lib/quota.h): the store counts them, too
 local SLOTS = 250               -- a window is kept in about so many slots, so it is used to 1 - 1/250 at least;
@@ -85,6 +89,56 @@ local function window_wait(l, now)
 	return 1
 end
 
+---- Windows by the calendar
+-- a: {calls, starts}: never more calls than that from one start (ms) to the next. A call counts in each of these windows in
+-- which the vendor may see it, whose clock may differ.
+
+-- Which window this time is in; nil: in none that the caller knows of.
+local function window_at(starts, at)
+	for i = #starts - 1, 1, -1 do
+		if starts[i] <= at then return at < starts[i + 1] and i or nil end
+	end
+end
+
+-- The first and the last window of what leaves us and is with the vendor between these times, or nil.
+local function windows_of(a, from, to)
+	local first, last = window_at(a.starts, from - CLOCK_SPARE_MS), window_at(a.starts, to + CLOCK_SPARE_MS)
+	if first and last then return first, last end
+end
+
+local function calendar_used(l, from, to)
+	local s, used = l.slots, 0
+	for i = 1, #s, 3 do
+		if s[i] - CLOCK_SPARE_MS < to and s[i + 2] - l.per + CLOCK_SPARE_MS >= from then used = used + s[i + 1] end
+	end
+	return used
+end
+
+-- How many calls more, and how long until there are some if there are none.
+local function calendar_room(l, a, now, guard)
+	local first, last = windows_of(a, now, now + guard + TRAVEL_MS)
+	if not first then return 0, CALENDAR_WAIT_MS end
+	local free, wait = math.huge, 0
+	for i = first, last do
+		local room = a.calls - calendar_used(l, a.starts[i], a.starts[i + 1])
+		free = math.min(free, room)
+		if room < 1 then wait = a.starts[i + 1] + CLOCK_SPARE_MS - now end
+	end
+	return free, wait
+end
+
+-- Would a call count in the same windows as those of the slot that begins at i?
+local function calendar_joins(l, i, from, to)
+	for _, a in ipairs(l.calendars or {}) do
+		local first, last = windows_of(a, l.slots[i], l.slots[i + 2] - l.per)
+		local own_first, own_last = windows_of(a, from, to)
+		if first ~= own_first or last ~= own_last then return false end
+	end
+	return true
+end
+
+---- Windows again
+
 local function is_quota(l) return not l.bucket and l.per > LONG_WINDOW_MS end
 
 -- Where the open calls of the slot that begins at start are in l.open.
@@ -124,7 +178,7 @@ local function window_spend(l, now, guard, n, open)
 	local s, last, expiry, before = l.slots, #l.slots - 2, window_expiry(l, now, guard), 0
 	local parts = #s < 3 * FINE_SLOTS and FINER * SLOTS or SLOTS
 	local width = math.max(1, math.ceil((l.per + guard + TRAVEL_MS) / parts))
-	if last > 0 and now - s[last] < width then
+	if last > 0 and now - s[last] < width and calendar_joins(l, last, now, now + guard + TRAVEL_MS) then
 		before = s[last + 2]
 		s[last + 1] = s[last + 1] + n
 		s[last + 2] = math.max(before, expiry)
@@ -237,15 +291,19 @@ local function limit_fill(l, now, guard)
 	l.changed = true
 end
 
-local function limit_free(l, guard)
+local function limit_free(l, now, guard)
 	if l.bucket then return l.own and bucket_free(l, guard) or math.huge end
-	return window_free(l)
+	local free = window_free(l)
+	for _, a in ipairs(l.calendars or {}) do free = math.min(free, (calendar_room(l, a, now, guard))) end
+	return free
 end
 
-local function limit_wait(l, now)
+local function limit_wait(l, now, guard)
 	if not l.own then return 0 end
 	if l.bucket then return bucket_wait(l) end
-	return window_wait(l, now)
+	local wait = window_wait(l, now)
+	for _, a in ipairs(l.calendars or {}) do wait = math.max(wait, (select(2, calendar_room(l, a, now, guard)))) end
+	return wait
 end
 
 -- open: so many of the calls may not have left yet.
@@ -306,16 +364,36 @@ local function limit_pack(l)
 	return cmsgpack.pack({ VERSION, l.seen, l.slots, l.last, l.back, l.open[1] and l.open or nil })
 end
 
--- The limits of the caller's vendor file: argv[first] is their number, then calls, per_ms, burst of each. key
--- -> calls (the smallest, if two windows are equally long).
+local function starts_of(text)
+	local starts = {}
+	for start in string.gmatch(text, '%-?%d+') do starts[#starts + 1] = tonumber(start) end
+	return starts
+end
+
+local ARGS_A_LIMIT = 4
+
+-- The limits of the caller's vendor file: argv[first] is their number, then calls, per_ms, burst and starts of each (starts:
+-- those of its windows, if they go by the calendar). key -> {calls, calendars}: the smallest number of calls in any span,
+-- if two windows are equally long, and what goes by the calendar.
 local function limits_wanted(argv, first)
 	local wanted = {}
-	for i = first + 1, first + 3 * tonumber(argv[first]), 3 do
-		local calls, per, burst = tonumber(argv[i]), argv[i + 1], argv[i + 2]
+	for i = first + 1, first + ARGS_A_LIMIT * tonumber(argv[first]), ARGS_A_LIMIT do
+		local calls, per, burst, starts = tonumber(argv[i]), argv[i + 1], argv[i + 2], argv[i + 3]
 		local key = burst == '0' and 'w:' .. per or 'b:' .. argv[i] .. ':' .. per .. ':' .. burst
-		wanted[key] = math.min(wanted[key] or calls, calls)
+		local w = wanted[key] or { calls = math.huge, calendars = {} }
+		if starts == '' then
+			w.calls = math.min(w.calls, calls)
+		else
+			w.calendars[#w.calendars + 1] = { calls = calls, starts = starts_of(starts) }
+		end
+		wanted[key] = w
 	end
 	return wanted
+end
+
+-- It is in the caller's file.
+local function limit_own(l, want)
+	l.own, l.calls, l.calendars = true, want.calls, want.calendars
 end
 
 -- Has the caller's file a quota that is not counted here? Then the store has to be asked (queue_limits.lua).
@@ -333,7 +411,8 @@ local function limits_stored(stored, wanted, now)
 	for key, packed in pairs(stored) do
 		local l = limit_decode(key, packed, now)
 		if l and wanted[key] then
-			l.own, l.calls, l.seen = true, wanted[key], now
+			limit_own(l, wanted[key])
+			l.seen = now
 		end
 		if l and l.seen + math.max(l.per, LONG_WINDOW_MS) < now then
 			gone[#gone + 1] = key
@@ -353,10 +432,11 @@ local function limits_add_new(limits, wanted, now)
 	for _, l in pairs(limits) do
 		if not l.bucket and (not longest or l.per > longest.per) then longest = l end
 	end
-	for key, calls in pairs(wanted) do
+	for key, want in pairs(wanted) do
 		if not limits[key] then
 			local l = limit_new(key, now)
-			l.own, l.calls, l.changed, limits[key] = true, calls, true, l
+			limit_own(l, want)
+			l.changed, limits[key] = true, l
 			if longest and not l.bucket then
 				local own = 0
 				l.last, l.back = longest.last, longest.back

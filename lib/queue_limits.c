@@ -26,7 +26,7 @@ static void make_begin(struct queue *queue, void *arg, size_t i, struct queue_co
 	queue__arg(command, begin->ticket);
 	queue__arg_number(command, begin->fresh);
 	queue__arg_number(command, begin->guard_max_ms);
-	queue__arg_limits(command, begin->vendor);
+	queue__arg_limits(command, begin->vendor, begin->guard_max_ms);
 	for (size_t k = 0; k < begin->vendor->n_limits; k++)
 		queue__arg(command, all->counts[k]);
 	queue__arg_group(command, begin->vendor);

@@ -3,7 +3,7 @@
 --
 -- KEYS  rate_limit
 -- ARGV  run_id, ticket or '', fresh (1: the vendor was never called before), longest guard (ms), number of limits,
---       then calls, per_ms, burst of each, then of each what the store counts of it: 'until:count until:count ...', then
+--       then calls, per_ms, burst, starts of each, then of each what the store counts of it: 'until:count until:count ...', then
 --       the group (queue_group.lua)
 -- Gives '' when it is started, by us or by somebody else; or the ticket.
 --
@@ -24,7 +24,7 @@ local now = us / 1000
 local stored = hash_get(hash)
 local wanted = limits_wanted(ARGV, LIMITS_AT)
 local same_run = stored.run_id == run_id
-local group = group_given(ARGV, LIMITS_AT + 1 + 4 * tonumber(ARGV[LIMITS_AT]))
+local group = group_given(ARGV, LIMITS_AT + 1 + (ARGS_A_LIMIT + 1) * tonumber(ARGV[LIMITS_AT]))
 
 -- Are all whose calls this limiter is to count counted here?
 local function all_are_here()
@@ -52,8 +52,9 @@ if ticket ~= good then return good end
 local function counts_given()
 	local n, texts = tonumber(ARGV[LIMITS_AT]), {}
 	for i = 1, n do
-		local per, burst = ARGV[LIMITS_AT + 3 * i - 1], ARGV[LIMITS_AT + 3 * i]
-		if burst == '0' then texts['w:' .. per] = ARGV[LIMITS_AT + 3 * n + i] end
+		local at = LIMITS_AT + ARGS_A_LIMIT * (i - 1)
+		local per, burst = ARGV[at + 2], ARGV[at + 3]
+		if burst == '0' then texts['w:' .. per] = ARGV[LIMITS_AT + ARGS_A_LIMIT * n + i] end
 	end
 	return texts
 end
@@ -83,9 +84,10 @@ local function add_quotas()
 end
 
 local function start_fresh()
-	for key, calls in pairs(wanted) do
+	for key, want in pairs(wanted) do
 		local l = limits[key] or limit_new(key, now)
-		l.own, l.calls, l.changed, limits[key] = true, calls, true, l
+		limit_own(l, want)
+		l.changed, limits[key] = true, l
 	end
 end
 

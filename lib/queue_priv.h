@@ -26,6 +26,7 @@ enum queue_script_id {
 	QUEUE_SCRIPT_LIMITS,
 	QUEUE_SCRIPT_LATE,
 	QUEUE_SCRIPT_REFUND,
+	QUEUE_SCRIPT_QUOTA,
 	QUEUE_SCRIPT_REPORT,
 	QUEUE_SCRIPT_HOLD,
 	QUEUE_SCRIPT_GLANCE,
@@ -50,7 +51,7 @@ struct queue_command {
 	const char *argv[QUEUE_ARGS_MAX];
 	size_t lens[QUEUE_ARGS_MAX];
 	size_t used;
-	char text[4096];
+	char text[8192];
 };
 
 struct queue {
@@ -68,8 +69,9 @@ void queue__arg_key(struct queue_command *command, const struct queue *queue, co
 void queue__arg_name(struct queue_command *command, const struct queue *queue, const char *name);
 /* The breaker's rules, as queue_breaker.lua reads them: six numbers. */
 void queue__arg_breaker(struct queue_command *command, const struct breaker_rules *rules);
-/* Their number, then calls, per_ms, burst of each: three numbers a limit. */
-void queue__arg_limits(struct queue_command *command, const struct vendor *vendor);
+/* Their number, then of each: how many calls, per_ms and burst, where its cost is 1; and the beginnings of what it counts by
+ * in the calendar, as far as a call needs them that leaves within so many ms from now ("" if it does not). */
+void queue__arg_limits(struct queue_command *command, const struct vendor *vendor, int64_t leave_within_ms);
 /* With whom the vendor shares its account, as queue_group.lua reads it. */
 void queue__arg_group(struct queue_command *command, const struct vendor *vendor);
 /* EVALSHA <sha> <n_keys>; keys and arguments follow. */

@@ -11,7 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { COMPLAIN_EVERY_MS = 10000 };
+enum {
+	COMPLAIN_EVERY_MS = 10000,
+	STARTS_BEHIND = 2,                 /* of the latest moment that matters */
+	START_BYTES = 24,
+	STARTS_BYTES = 20 * START_BYTES,   /* a call that may take its time to leave, beside a limit for each minute */
+};
 
 /* ---- Scripts ---- */
 
@@ -20,6 +25,7 @@ static const struct { const char *limiter, *breaker, *group, *text; } sources[QU
 	[QUEUE_SCRIPT_LIMITS] = { queue_limiter_lua, "", queue_group_lua, queue_limits_lua },
 	[QUEUE_SCRIPT_LATE] = { queue_limiter_lua, "", "", queue_late_lua },
 	[QUEUE_SCRIPT_REFUND] = { queue_limiter_lua, "", "", queue_refund_lua },
+	[QUEUE_SCRIPT_QUOTA] = { queue_limiter_lua, "", "", queue_quota_lua },
 	[QUEUE_SCRIPT_REPORT] = { "", queue_breaker_lua, "", queue_report_lua },
 	[QUEUE_SCRIPT_HOLD] = { "", "", "", queue_hold_lua },
 	[QUEUE_SCRIPT_GLANCE] = { "", "", "", queue_glance_lua },
@@ -131,14 +137,42 @@ void queue__arg_breaker(struct queue_command *command, const struct breaker_rule
 	queue__arg_number(command, rules->connect_failures);
 }
 
-void queue__arg_limits(struct queue_command *command, const struct vendor *vendor)
+/* From the one before now: our clock may be ahead of Redis TIME, or behind it. */
+static void arg_starts(struct queue_command *command, const struct vendor *vendor, const struct vendor_limit *limit,
+                       int64_t leave_within_ms)
+{
+	int64_t now = clock_now_ms(), at, last = now + leave_within_ms + VENDOR_CLOCK_SPARE_MS;
+	char text[STARTS_BYTES];
+	int len = 0;
+
+	at = limit_start(vendor, limit, limit_start(vendor, limit, now) - 1);
+	for (int behind = 0; behind < STARTS_BEHIND && len < STARTS_BYTES - START_BYTES; at = limit_next_start(vendor, limit, at)) {
+		len += snprintf(text + len, START_BYTES, "%lld ", (long long)at);
+		behind += at > last;
+	}
+	add_formatted(command, "%s", text);
+}
+
+/* A bucket fills so much slower as a call costs more. */
+static void arg_limit(struct queue_command *command, const struct vendor *vendor, const struct vendor_limit *limit,
+                      int64_t leave_within_ms)
+{
+	int64_t cost = limit->cost ? limit->cost : 1;
+
+	queue__arg_number(command, limit->burst ? limit->calls : limit_in_calls(limit));
+	queue__arg_number(command, limit->burst ? limit->per_ms * cost : limit->per_ms);
+	queue__arg_number(command, limit->burst ? limit_in_calls(limit) : 0);
+	if (limit->unit)
+		arg_starts(command, vendor, limit, leave_within_ms);
+	else
+		queue__arg(command, "");
+}
+
+void queue__arg_limits(struct queue_command *command, const struct vendor *vendor, int64_t leave_within_ms)
 {
 	queue__arg_number(command, (int64_t)vendor->n_limits);
-	for (size_t i = 0; i < vendor->n_limits; i++) {
-		queue__arg_number(command, vendor->limits[i].calls);
-		queue__arg_number(command, vendor->limits[i].per_ms);
-		queue__arg_number(command, vendor->limits[i].burst);
-	}
+	for (size_t i = 0; i < vendor->n_limits; i++)
+		arg_limit(command, vendor, &vendor->limits[i], leave_within_ms);
 }
 
 void queue__arg_group(struct queue_command *command, const struct vendor *vendor)
@@ -228,7 +262,7 @@ static void answered(struct run *run, size_t i, const redisReply *reply, bool wi
 static enum err round_trip(struct run *run, bool with_text)
 {
 	for (size_t i = 0; i < run->n; i++) {
-		struct queue_command command;   /* most of its 12 KiB are never touched */
+		struct queue_command command;   /* most of its 16 KiB are never touched */
 
 		if (with_text && !run->again[i])
 			continue;

@@ -1,8 +1,10 @@
-/* Why the jobs of a vendor wait, as far as Redis knows it: the breaker, and a hold. What is about access tokens is in
- * queue_token.c. */
+/* Why the jobs of a vendor wait, as far as Redis knows it: the breaker, a hold, a used up quota. What is about access tokens
+ * is in queue_token.c. */
+#include "mem.h"
 #include "queue.h"
 #include "queue_priv.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct asked {
@@ -68,6 +70,42 @@ static bool take_state(struct queue *queue, void *arg, size_t i, const redisRepl
 	return true;
 }
 
+/* ---- Quotas, of the vendors that have one ---- */
+
+struct quotas { struct queue_state **states; };
+
+static void make_quota(struct queue *queue, void *arg, size_t i, struct queue_command *command)
+{
+	const struct vendor *vendor = ((struct quotas *)arg)->states[i]->vendor;
+
+	queue__script(command, QUEUE_SCRIPT_QUOTA, 1);
+	queue__arg_key(command, queue, "rate_limit", vendor_account(vendor));
+	queue__arg_limits(command, vendor, 0);
+}
+
+static bool take_quota(struct queue *queue, void *arg, size_t i, const redisReply *reply)
+{
+	(void)queue;
+	((struct quotas *)arg)->states[i]->quota_ms = queue__integer(reply);
+	return reply->type == REDIS_REPLY_INTEGER;
+}
+
+static enum err ask_quotas(struct queue *queue, struct queue_state *states, size_t n, struct err_text *why)
+{
+	struct quotas quotas = { .states = mem_calloc(n, sizeof(*quotas.states)) };
+	struct queue_pipeline pipeline = { .make = make_quota, .take = take_quota, .arg = &quotas };
+	size_t n_quotas = 0;
+	enum err err = ERR_OK;
+
+	for (size_t i = 0; i < n; i++)
+		if (vendor_has_quota(states[i].vendor))
+			quotas.states[n_quotas++] = &states[i];
+	if (n_quotas > 0)
+		err = queue__run(queue, &pipeline, n_quotas, why);
+	free(quotas.states);
+	return err;
+}
+
 enum err queue_states(struct queue *queue, struct queue_state *states, size_t n, struct err_text *why)
 {
 	struct asked asked = { .states = states, .commands = 2 };
@@ -80,5 +118,7 @@ enum err queue_states(struct queue *queue, struct queue_state *states, size_t n,
 			asked.commands = 3;
 	}
 	err = queue__run(queue, &pipeline, 1 + asked.commands * n, why);
+	if (!err)
+		err = ask_quotas(queue, states, n, why);
 	return err ? err : queue__token_states(queue, states, n, why);
 }

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { HEAD = 5 };   /* elements of the script's answer before the grants */
+enum { HEAD = 6 };   /* elements of the script's answer before the grants */
 
 struct takes {
 	const char *consumer;
@@ -52,7 +52,7 @@ static void make_take(struct queue *queue, void *arg, size_t i, struct queue_com
 	queue__arg_number(command, take->vendor->max_in_flight);
 	queue__arg(command, redis_run_id(queue->redis));
 	queue__arg_breaker(command, &take->vendor->breaker);
-	queue__arg_limits(command, take->vendor);
+	queue__arg_limits(command, take->vendor, take->guard_ms);
 	arg_left(command, take);
 	queue__arg_group(command, take->vendor);
 }
@@ -106,6 +106,7 @@ static bool take_answer(struct queue *queue, void *arg, size_t i, const redisRep
 		return false;
 	take->wait_ms = queue__integer(reply->element[1]);
 	take->granted_us = queue__integer(reply->element[2]);
+	take->quota_wait_ms = queue__integer(reply->element[5]);
 	take->n = (int)((n - HEAD) / 2);
 	take->outcome = ERR_OK;
 	log_malformed(take->vendor->name, reply->element[3]);
@@ -137,6 +138,7 @@ enum err queue_take(struct queue *queue, const char *consumer, struct queue_take
 		takes[i].n = 0;
 		takes[i].wait_ms = -1;
 		takes[i].granted_us = 0;
+		takes[i].quota_wait_ms = 0;
 		takes[i].probes = false;
 		takes[i].outcome = ERR_UNAVAILABLE;
 	}

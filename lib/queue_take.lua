@@ -3,11 +3,11 @@
 --
 -- KEYS  stream, delayed, rate_limit (of the account), in_flight, breaker; of a vendor in a group also its own rate_limit
 -- ARGV  consumer, want, guard_ms, lease_ms, max_in_flight, run_id, the breaker's rules (6), number of limits, then
---       calls, per_ms, burst of each, then the number of reports of calls that have left, and granted (us), n, left (us)
---       of each, then the group (queue_group.lua)
+--       calls, per_ms, burst, starts of each, then the number of reports of calls that have left, and granted (us), n, left
+--       (us) of each, then the group (queue_group.lua)
 -- Gives {'stale'}, or
 --       {'ok', wait_ms, time of the grants in us, {ids of malformed entries}, {the breaker's since, 1 if the grants
---       are its probes, its new state or ''}, entry id, request id, ...}
+--       are its probes, its new state or ''}, ms for which a quota is used up, entry id, request id, ...}
 --
 -- Lua is not rolled back, so the order is: all sums, then the read, then the limiter for exactly what was
 -- read. An error after the read grants nothing; what was read waits in the pending list for
@@ -17,7 +17,7 @@ local LIMITS_AT = 13            -- of ARGV
 local stream, delayed, hash, in_flight, breaker_hash = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local consumer, want, guard, lease = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local max_in_flight, run_id, has_limits = tonumber(ARGV[5]), ARGV[6], ARGV[LIMITS_AT] ~= '0'
-local LEFT_AT = LIMITS_AT + 1 + 3 * tonumber(ARGV[LIMITS_AT])
+local LEFT_AT = LIMITS_AT + 1 + ARGS_A_LIMIT * tonumber(ARGV[LIMITS_AT])
 local group = group_given(ARGV, LEFT_AT + 1 + 3 * tonumber(ARGV[LEFT_AT]))
 local MOVE_MAX = 500            -- delayed jobs moved at a time: bounds the script's run and Lua's unpack
 local HEX4 = string.rep('[0-9a-f]', 4)
@@ -36,13 +36,15 @@ local breaker = glance[1] and glance[1] ~= 'closed' and breaker_load(breaker_has
 local breaker_changed = nil
 
 local wanted, limits, gone = limits_wanted(ARGV, LIMITS_AT), nil, nil
+local quota_wait = 0
 
 -- Nothing of the limiter is written before this.
 local function answer(wait, bad, grants)
 	if limits then limits_save(hash, limits, gone) end
 	local of_breaker = { tonumber(glance[2] or 0), breaker and 1 or 0, breaker_changed or '' }
-	local out = { 'ok', wait < 0 and -1 or math.ceil(wait), granted_us, bad or {}, of_breaker }
-	for i, v in ipairs(grants or {}) do out[5 + i] = v end
+	local out = { 'ok', wait < 0 and -1 or math.ceil(wait), granted_us, bad or {}, of_breaker, math.ceil(quota_wait) }
+	local head = #out
+	for i, v in ipairs(grants or {}) do out[head + i] = v end
 	return out
 end
 
@@ -164,7 +166,7 @@ local function wait_for_slot()
 end
 
 local room, slots, open = math.huge, math.huge, nil
-for _, l in pairs(limits or {}) do room = math.min(room, limit_free(l, guard)) end
+for _, l in pairs(limits or {}) do room = math.min(room, limit_free(l, now, guard)) end
 if max_in_flight > 0 then
 	slots, open = open_calls()
 	slots = max_in_flight - slots
@@ -196,7 +198,11 @@ end
 local wait = 0
 if spent < want then
 	for _, l in pairs(limits or {}) do
-		if limit_free(l, guard) < 1 then wait = math.max(wait, limit_wait(l, now), 1) end
+		if limit_free(l, now, guard) < 1 then
+			local own = math.max(limit_wait(l, now, guard), 1)
+			wait = math.max(wait, own)
+			if is_quota(l) then quota_wait = math.max(quota_wait, own) end
+		end
 	end
 	if max_in_flight > 0 and open_calls() >= max_in_flight then wait = math.max(wait, wait_for_slot()) end
 	if n == room_share and n < room or n == slots_share and n < slots then wait = math.max(wait, TURN_WAIT_MS) end

@@ -25,6 +25,7 @@ enum {
 struct change { int64_t at; int32_t offset; };
 
 struct time_zone {
+	char name[NAME_MAX_BYTES + 1];
 	int32_t first;                 /* before all changes */
 	struct change *changes;        /* in their order, each to another offset */
 	size_t n;
@@ -231,11 +232,15 @@ enum err time_zone_load(const char *dir, const char *name, struct time_zone **zo
 {
 	if (!is_name(name))
 		return err_set(why, ERR_INVALID, "\"%.64s\" is not the name of a time zone (such as Europe/Berlin or UTC)", name);
-	if (strcmp(name, "UTC") != 0)
-		return load_file(dir, name, zone, why);
-	*zone = mem_calloc(1, sizeof(**zone));
+	if (strcmp(name, "UTC") == 0)
+		*zone = mem_calloc(1, sizeof(**zone));
+	else if (load_file(dir, name, zone, why) != ERR_OK)
+		return ERR_INVALID;
+	memcpy((*zone)->name, name, strlen(name) + 1);
 	return ERR_OK;
 }
+
+const char *time_zone_name(const struct time_zone *zone) { return zone ? zone->name : "UTC"; }
 
 /* ---- Offsets ---- */
 

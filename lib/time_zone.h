@@ -27,6 +27,9 @@ enum err time_zone_parse(const void *bytes, size_t len, struct time_zone **zone,
 /* NULL is fine. */
 void time_zone_free(struct time_zone *zone);
 
+/* As it was loaded by; "" if it was not loaded by a name. Borrowed. */
+const char *time_zone_name(const struct time_zone *zone);
+
 /* Seconds that local clocks are ahead of UTC at this instant. *until, if not NULL: the first later instant at which that
  * may be something else; INT64_MAX: never. zone NULL is UTC. */
 int32_t time_zone_offset(const struct time_zone *zone, int64_t at, int64_t *until);

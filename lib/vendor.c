@@ -13,7 +13,7 @@
 enum {
 	ALIASES_MAX = 16, HEADERS_MAX = 64, QUERY_MAX = 64, STATUSES_MAX = 64, REMOVE_MAX = 256, POLL_VALUES_MAX = 32,
 	RANGES_MAX = 16, VALUES_MAX = 64, NO_DATA_BYTES_MAX = 4096, PLACES_MAX = 16, WORDS_MAX = 32, RENAMES_MAX = 64,
-	NAMES_MAX = 64, PARAMETERS_MAX = 32,
+	NAMES_MAX = 64, PARAMETERS_MAX = 32, HOURS_MAX = 32, DAYS_MAX = 7,
 	FAR = 1000
 };
 
@@ -25,6 +25,7 @@ enum {
 #define LIMIT_AT(field) offsetof(struct vendor_limit, field)
 #define AUTH_AT(field) offsetof(struct auth_texts, field)
 #define RULE_AT(field) offsetof(struct verdict_rule, field)
+#define HOURS_AT(field) offsetof(struct hours_texts, field)
 
 const char MEMBER_REQUIRED[] = "";
 
@@ -81,11 +82,25 @@ static const struct member members[] = {
 
 	{ "group", TYPE_NAME, AT(group_name), NULL, 0, 0,
 	  "Vendors with the same one share `limits` and `max_in_flight`, which their files must state alike; see [vendors that share an account](#vendors-that-share-an-account)." },
+
+	{ "time_zone", TYPE_ZONE, AT(time_zone), "\"UTC\"", 0, 0,
+	  "Whose clocks `hours` and `limits/*/per` go by, such as `Europe/Berlin`." },
+
 	{ "limits", TYPE_LIMITS, 0, "[]", 0, VENDOR_LIMITS_MAX, "Rate limits; all hold together. None: no limit." },
 	{ "limits/*/calls", TYPE_INT64, LIMIT_AT(calls), MEMBER_REQUIRED, 1, 1000000000, "Never more calls than this ..." },
-	{ "limits/*/per_seconds", TYPE_SECONDS, LIMIT_AT(per_ms), MEMBER_REQUIRED, 10, 31 * DAY_MS, "... in any span of this length." },
+	{ "limits/*/per_seconds", TYPE_SECONDS, LIMIT_AT(per_ms), NULL, 10, 31 * DAY_MS, "... in any span of this length." },
+	{ "limits/*/per", TYPE_UNIT, LIMIT_AT(unit), NULL, 0, 0,
+	  "Or: in each `minute`, `hour`, `day` or `month` of the calendar, as it begins in `time_zone`." },
+	{ "limits/*/time_zone", TYPE_ZONE, LIMIT_AT(time_zone), NULL, 0, 0, "With `per`; not there: the vendor's `time_zone`." },
 	{ "limits/*/burst", TYPE_INT64, LIMIT_AT(burst), NULL, 1, 1000000000,
-	  "Makes it a token bucket: calls / per_seconds on average, at most so many at once." },
+	  "With `per_seconds`: makes it a token bucket: calls / per_seconds on average, at most so many at once." },
+	{ "limits/*/cost", TYPE_INT64, LIMIT_AT(cost), "1", 1, 1000000000,
+	  "As how many `calls` of this limit each call counts: what it costs, where `calls` are credits." },
+	{ "hours", TYPE_HOURS, 0, "[]", 0, HOURS_MAX, "When the vendor may be called, in `time_zone`; see [hours](#hours). None: always." },
+	{ "hours/*/days", TYPE_DAYS, HOURS_AT(days), "[\"mon-sun\"]", 0, DAYS_MAX,
+	  "On these days: `mon`, `tue`, `wed`, `thu`, `fri`, `sat`, `sun`, or `mon-fri` ..." },
+	{ "hours/*/from", TYPE_CLOCK, HOURS_AT(from), "\"00:00\"", 0, 0, "... from this time ..." },
+	{ "hours/*/to", TYPE_CLOCK, HOURS_AT(to), "\"24:00\"", 0, 0, "... to this one; if that is earlier, on the next day." },
 
 	{ "max_in_flight", TYPE_INT64, AT(max_in_flight), "0", 0, 100000, "Open calls of all workers together; 0: no limit." },
 	{ "limits_from", TYPE_GROUP, 0, "{}", 0, 0,
@@ -508,6 +523,7 @@ static void free_list(char **list)
 void vendor__deinit(struct vendor *vendor)
 {
 	vendor__deinit_request(vendor);
+	vendor__deinit_limits(vendor);
 	vendor__wipe(vendor->callback_secret);
 	free(vendor->name);
 	free_list(vendor->aliases);

@@ -7,6 +7,7 @@
 #define VF_VENDOR_H
 
 #include "breaker.h"
+#include "calendar.h"
 #include "err.h"
 #include "oauth2.h"
 #include "personal.h"
@@ -24,12 +25,19 @@ enum vendor_mode { VENDOR_SYNC, VENDOR_ASYNC, VENDOR_POLL };
 
 enum { VENDOR_LIMITS_MAX = 8, VENDOR_NAME_MAX = 64, VENDOR_GROUP_MAX = 256 };
 
-/* burst 0: a window, never more than `calls` in any `per_ms`. Else a token bucket: rate calls/per_ms, capacity
- * burst. */
+/* What a vendor's clock may differ from ours: where a limit or hours begin or end by the calendar, they are kept for
+ * both. CLOCK_SPARE_MS in queue_limiter.lua. */
+enum { VENDOR_CLOCK_SPARE_MS = 1000 };
+
+/* burst 0: a window, never more than `calls` in any `per_ms`; with `unit` in each such part of the calendar, and per_ms is
+ * longer than any of them. Else a token bucket: rate calls/per_ms, capacity burst. */
 struct vendor_limit {
 	int64_t calls;
 	int64_t per_ms;
 	int64_t burst;
+	int64_t cost;               /* of the calls that each call counts for; 0 is 1 */
+	enum calendar_unit unit;
+	struct time_zone *time_zone;   /* whose calendar; NULL: the vendor's */
 };
 
 /* Vendors that share an account of the other side, and with it their limits and max_in_flight. */
@@ -87,10 +95,12 @@ struct vendor {
 	int64_t connect_timeout_ms;
 	int64_t max_response_bytes; /* after decompression */
 
+	struct time_zone *time_zone; /* of its hours, and of limits that name none; NULL: UTC */
 	char *group_name;           /* as the file has it, or NULL */
 	const struct vendor_group *group;   /* of its set, or NULL: alone */
 	struct vendor_limit limits[VENDOR_LIMITS_MAX];   /* of all of the group together, like max_in_flight */
 	size_t n_limits;
+	struct hours hours;         /* none: always */
 	int64_t max_in_flight;      /* of all workers together; 0 = no limit */
 	struct rate_rules rate;     /* where answers say what is left of the vendor's own limits */
 	int64_t deadline_ms;        /* a job is failed when it is this old */
@@ -158,6 +168,10 @@ static inline const char *vendor_account(const struct vendor *vendor)
 {
 	return vendor->group ? vendor->group->account : vendor->name;
 }
+
+/* May it be called at this time, by its hours? With VENDOR_CLOCK_SPARE_MS to spare at both ends. *until_ms, if not NULL:
+ * when that changes next; INT64_MAX: never. */
+bool vendor_is_open(const struct vendor *vendor, int64_t now_ms, int64_t *until_ms);
 
 /* Is it in a 0-terminated list? NULL is an empty one. */
 bool vendor_lists_status(const int *statuses, int status);

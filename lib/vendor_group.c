@@ -36,17 +36,24 @@ static bool is_first(const struct entry *entries, size_t i)
 
 /* ---- What has to be the same ---- */
 
-static bool same_limit(const struct vendor_limit *a, const struct vendor_limit *b)
+static const char *zone_of(const struct vendor *vendor, const struct vendor_limit *limit)
 {
-	return a->calls == b->calls && a->per_ms == b->per_ms && a->burst == b->burst;
+	return time_zone_name(limit->time_zone ? limit->time_zone : vendor->time_zone);
 }
 
-static size_t count_limit(const struct vendor *vendor, const struct vendor_limit *limit)
+static bool same_limit(const struct vendor *x, const struct vendor_limit *a, const struct vendor *y, const struct vendor_limit *b)
+{
+	return a->calls == b->calls && a->per_ms == b->per_ms && a->burst == b->burst && a->cost == b->cost && a->unit == b->unit &&
+	       (!a->unit || strcmp(zone_of(x, a), zone_of(y, b)) == 0);
+}
+
+/* How many of the vendor's limits are as this one of `of`. */
+static size_t count_limit(const struct vendor *vendor, const struct vendor *of, const struct vendor_limit *limit)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < vendor->n_limits; i++)
-		n += same_limit(&vendor->limits[i], limit);
+		n += same_limit(vendor, &vendor->limits[i], of, limit);
 	return n;
 }
 
@@ -56,7 +63,7 @@ static bool same_limits(const struct vendor *a, const struct vendor *b)
 	bool same = a->n_limits == b->n_limits;
 
 	for (size_t i = 0; same && i < a->n_limits; i++)
-		same = count_limit(a, &a->limits[i]) == count_limit(b, &a->limits[i]);
+		same = count_limit(a, a, &a->limits[i]) == count_limit(b, a, &a->limits[i]);
 	return same;
 }
 

@@ -279,33 +279,6 @@ static enum err read_statuses(const struct reader *r, const struct member *m, st
 	return ERR_OK;
 }
 
-static enum err read_limits(const struct reader *r, const struct member *m, struct json_object *value, void *field)
-{
-	size_t n;
-
-	(void)field;
-	if (!json_object_is_type(value, json_type_array))
-		return vendor__fail(r, m, "must be an array");
-	n = json_object_array_length(value);
-	if (n > VENDOR_LIMITS_MAX)
-		return vendor__fail(r, m, "has more than %d entries", VENDOR_LIMITS_MAX);
-	for (size_t i = 0; i < n; i++) {
-		char shown[32];
-		struct reader inside = *r;
-		enum err err;
-
-		snprintf(shown, sizeof(shown), "limits/%zu/", i);
-		inside.group = "limits/*/";
-		inside.shown = shown;
-		inside.base = (char *)&r->vendor->limits[i];
-		err = vendor__go_on(&inside, vendor__read_group(&inside, json_object_array_get_idx(value, i)));
-		if (err)
-			return err;
-	}
-	r->vendor->n_limits = n;
-	return ERR_OK;
-}
-
 static enum err read_members(const struct reader *r, const struct member *m, struct json_object *value, void *field)
 {
 	struct reader inside = *r;
@@ -355,6 +328,14 @@ static enum err read_for_editors(const struct reader *r, const struct member *m,
 	"\"items\":" POINTER_SCHEMA ",\"minItems\":1}"
 #define RENAMES_SCHEMA "{\"type\":\"object\",\"propertyNames\":" REMOVAL_SCHEMA ",\"additionalProperties\":" WORD_SCHEMA "}"
 
+/* Of a limit exactly one of the two says how long it is; and what goes only with one of them. */
+#define LIMITS_SCHEMA "{\"type\":\"array\",\"items\":{\"type\":\"object\",\"oneOf\":[{\"required\":[\"per_seconds\"]}," \
+	"{\"required\":[\"per\"]}],\"dependentRequired\":{\"burst\":[\"per_seconds\"],\"time_zone\":[\"per\"]}}}"
+#define ZONE_SCHEMA "{\"type\":\"string\",\"maxLength\":64,\"pattern\":\"^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$\"}"
+#define DAY "(mon|tue|wed|thu|fri|sat|sun)"
+#define DAYS_SCHEMA "{\"type\":\"array\",\"minItems\":1,\"items\":{\"type\":\"string\",\"pattern\":\"^" DAY "(-" DAY ")?$\"}}"
+#define CLOCK_SCHEMA "{\"type\":\"string\",\"pattern\":\"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$\"}"
+
 /* Every row fills every column: a type that forgets its schema, or what may be shown of it, fails
  * tests/unit/test_vendor_schema.c, and does not compile with clang -Wextra -Werror. */
 static const struct type types[TYPE_COUNT] = {
@@ -377,8 +358,7 @@ static const struct type types[TYPE_COUNT] = {
 	[TYPE_RATIO] = { "number", read_ratio, BOUNDS_OF_NUMBER, ROWS_OF_NOTHING, "{\"type\":\"number\"}", vendor__show_all },
 	[TYPE_STATUSES] = { "array of integers", read_statuses, BOUNDS_OF_ENTRIES, ROWS_OF_NOTHING, LIST_SCHEMA(STATUS_SCHEMA),
 	                    vendor__show_all },
-	[TYPE_LIMITS] = { "array of objects", read_limits, BOUNDS_OF_ENTRIES, ROWS_OF_ENTRIES, "{\"type\":\"array\"}",
-	                  vendor__show_all },
+	[TYPE_LIMITS] = { "array of objects", vendor__read_limits, BOUNDS_OF_ENTRIES, ROWS_OF_ENTRIES, LIMITS_SCHEMA, vendor__show_all },
 	[TYPE_GROUP] = { "object", read_members, BOUNDS_OF_NOTHING, ROWS_OF_OBJECT, "{\"type\":\"object\"}", vendor__show_all },
 	[TYPE_QUERY] = { "object", vendor__read_query, BOUNDS_OF_MEMBERS, ROWS_OF_NOTHING, QUERY_SCHEMA, vendor__show_named },
 	[TYPE_BODY_FORMAT] = { "word", vendor__read_body_format, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING, WORDS_SCHEMA(BODY_FORMATS),
@@ -424,6 +404,12 @@ static const struct type types[TYPE_COUNT] = {
 	[TYPE_COUNTRY] = { "digits", vendor__read_country, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING,
 	                   "{\"type\":\"string\",\"pattern\":\"^[1-9][0-9]{0,2}$\"}", vendor__show_all },
 	[TYPE_POLL_URL] = { "URL", vendor__read_poll_url, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING, URL_SCHEMA("!-#%-~"), vendor__show_url },
+	[TYPE_ZONE] = { "time zone", vendor__read_zone, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING, ZONE_SCHEMA, vendor__show_all },
+	[TYPE_UNIT] = { "word", vendor__read_unit, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING, WORDS_SCHEMA(UNITS), vendor__show_all },
+	[TYPE_HOURS] = { "array of objects", vendor__read_hours, BOUNDS_OF_ENTRIES, ROWS_OF_ENTRIES, "{\"type\":\"array\"}",
+	                 vendor__show_all },
+	[TYPE_DAYS] = { "array of days", vendor__read_days, BOUNDS_OF_ENTRIES, ROWS_OF_NOTHING, DAYS_SCHEMA, vendor__show_all },
+	[TYPE_CLOCK] = { "time", vendor__read_clock, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING, CLOCK_SCHEMA, vendor__show_all },
 	[TYPE_FOR_EDITORS] = { "string", read_for_editors, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING, TEXT_SCHEMA, vendor__show_all },
 };
 

@@ -6,6 +6,7 @@
  *   vendor_auth.c    the reader of auth
  *   vendor_oauth2.c  the same of auth/type oauth2
  *   vendor_group.c   vendors that share an account
+ *   vendor_limits.c  the readers of limits, hours and time zones, and whether it is open
  *   vendor_clean.c   the readers of the rules by which results are cleaned
  *   vendor_verdict.c the readers of the rules that say what an answer means
  *   vendor_poll.c    the reader of poll/url, and checks of the group poll
@@ -47,6 +48,7 @@ enum member_type {
 	TYPE_PLACES, TYPE_HEADER_NAME, TYPE_WORDS,
 	TYPE_RENAMES, TYPE_PARTS, TYPE_KINDS, TYPE_COUNTRY,
 	TYPE_POLL_URL, TYPE_RESET_IS,
+	TYPE_ZONE, TYPE_UNIT, TYPE_HOURS, TYPE_DAYS, TYPE_CLOCK,
 	TYPE_FOR_EDITORS,
 	TYPE_COUNT
 };
@@ -55,7 +57,8 @@ enum member_type {
 struct member {
 	const char *path;        /* as a JSON Pointer without its first slash; "*" stands for an index */
 	enum member_type type;
-	size_t offset;           /* in struct vendor; members of a limit or a verdict: in that one's struct, of auth: auth_texts */
+	size_t offset;           /* in struct vendor; members of a limit or a verdict: in that one's struct, of auth: auth_texts, of
+	                            hours: hours_texts */
 	const char *fallback;    /* JSON text that is read when the member is not there; NULL: it stays unset */
 	int64_t min, max;        /* of the number as it is stored (seconds: as ms), max of entries, min of bytes */
 	const char *help;
@@ -142,6 +145,8 @@ vendor_reader_fn vendor__read_body_format, vendor__read_body, vendor__read_auth;
 vendor_reader_fn vendor__read_verdicts, vendor__read_ranges, vendor__read_equals, vendor__read_values, vendor__read_exists;
 vendor_reader_fn vendor__read_verdict, vendor__read_callback_verdict, vendor__read_json;
 vendor_reader_fn vendor__read_token_url, vendor__read_parameters;
+vendor_reader_fn vendor__read_limits, vendor__read_zone, vendor__read_unit, vendor__read_hours, vendor__read_days;
+vendor_reader_fn vendor__read_clock;
 vendor_reader_fn vendor__read_renames, vendor__read_parts, vendor__read_kinds, vendor__read_country;
 
 /* ---- Types ---- */
@@ -185,6 +190,18 @@ struct json_object *vendor__show_url(struct json_object *value);
 struct json_object *vendor__show_named(struct json_object *value);
 /* Without the defaults of other kinds of auth. */
 struct json_object *vendor__show_auth(struct json_object *value);
+
+/* ---- Limits and hours ---- */
+
+#define UNITS "minute", "hour", "day", "month"               /* enum calendar_unit, behind CALENDAR_NONE */
+
+/* An entry of hours as the file has it. */
+struct hours_texts {
+	unsigned days;           /* bit 0: Monday */
+	int from, to;            /* minutes of a day */
+};
+
+void vendor__deinit_limits(struct vendor *vendor);
 
 /* ---- The request ---- */
 

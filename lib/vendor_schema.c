@@ -90,6 +90,14 @@ static void put_default(struct json_object *schema, const struct member *m)
 
 /* ---- The schema ---- */
 
+/* What the type says of an entry, to be added to. The caller's to put. */
+static struct json_object *entry_schema(struct json_object *schema)
+{
+	struct json_object *entry;
+
+	return json_object_object_get_ex(schema, "items", &entry) ? json_object_get(entry) : vendor__own_json("{\"type\":\"object\"}");
+}
+
 static void put_rows(struct json_object *schema, const struct member *m)
 {
 	char buffer[VENDOR_GROUP_SIZE];
@@ -98,7 +106,7 @@ static void put_rows(struct json_object *schema, const struct member *m)
 	if (group && vendor__type(m->type)->rows == ROWS_OF_OBJECT)
 		group_schema(schema, group);
 	else if (group)
-		put(schema, "items", group_schema(vendor__own_json("{\"type\":\"object\"}"), group));
+		put(schema, "items", group_schema(entry_schema(schema), group));
 }
 
 static struct json_object *member_schema(const struct member *m)

@@ -38,7 +38,7 @@ struct call *call_new(struct lane *lane, struct job *job, const struct queue_tak
 	call->granted_us = take->granted_us;
 	call->breaker_since = take->breaker_since;
 	call->probe = take->probes;
-	call->quota_until = lane->quota.until;
+	call->quota = lane->quota.span;
 	call->leave_by_mono_us = (take->asked_mono_ms + leave_within_ms(lane->vendor, take)) * 1000;
 	buffer_init(&call->body, (size_t)lane->vendor->max_response_bytes);
 	atomic_fetch_add(&lane->calls, 1);
@@ -81,7 +81,8 @@ static int on_request_ready(void *arg, char *remote_ip, char *local_ip, int remo
 	}
 	guard_sample(&call->lane->guard, now, now - call->granted_mono_us);
 	atomic_store(&call->lane->guard_ms, guard_ms(&call->lane->guard));
-	if (now > call->leave_by_mono_us || now < lane_held_until_mono_us(call->lane)) {
+	if (now > call->leave_by_mono_us || now < lane_held_until_mono_us(call->lane) ||
+	    !vendor_is_open(call->lane->vendor, clock_now_ms(), NULL)) {
 		call->refused = true;
 		return CURL_PREREQFUNC_ABORT;
 	}
@@ -365,7 +366,7 @@ void call_finish(struct call *call, CURLcode code)
 	if (call->sent_twice)
 		detail = "the connection closed before the answer";
 	else if (call->refused)
-		detail = "its grant was over, or the vendor is on hold";
+		detail = "its grant was over, or the vendor is on hold or closed";
 	else if (call->body.overflowed)
 		detail = "over request/max_response_bytes";
 	else if (call->header_bytes > HTTP_HEADERS_BYTES_MAX)

@@ -30,7 +30,7 @@ struct call {
 	int64_t granted_us;         /* Redis TIME of the grant, for a refund */
 	int64_t breaker_since;      /* the breaker's spell in which it was granted */
 	bool probe;                 /* the breaker is half-open and waits to hear of this call */
-	int64_t quota_until;        /* the slot in which it is counted, if its vendor has a quota */
+	struct quota_span quota;    /* what it is counted for, if its vendor has a quota */
 	int64_t leave_by_mono_us;   /* the request is not written after this */
 	struct request request;     /* made by call_make_request() */
 	char token_id[TOKEN_ID_SIZE];   /* of the access token that it shows, or "" */
@@ -49,7 +49,7 @@ struct call {
 	struct call **just_left;    /* the loop's list of those that are being written, ... */
 	struct call *next_left;     /* ... linked by this */
 	bool asked;                 /* the request was about to be written once */
-	bool refused;               /* it did not leave: too late, on hold, or we are leaving */
+	bool refused;               /* it did not leave: too late, on hold, closed, or we are leaving */
 	bool sent_twice;            /* curl wanted to repeat it by itself and was stopped */
 	bool abandoned;             /* given up by us: how it ended says nothing of the vendor */
 	int64_t left_mono_us;

@@ -237,7 +237,7 @@ static void take_back_unsent(struct commit *c)
 		const struct call *call = c->items[i].call;
 
 		if (transport_is_unsent(call->answer.transport) && vendor_has_quota(call->lane->vendor))
-			unsent[n++] = (struct quota_unsent){ .vendor = call->lane->vendor, .until = call->quota_until };
+			unsent[n++] = (struct quota_unsent){ .vendor = call->lane->vendor, .span = call->quota };
 	}
 	if (n && !c->gave_up)
 		quota_count_take_back(c->worker->store, unsent, n);

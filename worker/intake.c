@@ -71,7 +71,7 @@ static void wake_lane(struct lane *lane) { lane->next_take_mono_ms = lane->gathe
 
 static bool is_due(struct lane *lane, int64_t now)
 {
-	int64_t hold_until = lane_held_until_mono_us(lane) / 1000;
+	int64_t hold_until = lane_held_until_mono_us(lane) / 1000, closed_ms;
 
 	if (atomic_exchange(&lane->look, false))
 		wake_lane(lane);
@@ -81,7 +81,13 @@ static bool is_due(struct lane *lane, int64_t now)
 	/* Redis knows of the hold, too, unless it was away then: what we took would not be let out. */
 	if (lane->next_take_mono_ms < hold_until)
 		lane->next_take_mono_ms = hold_until;
-	return lane->next_take_mono_ms <= now;
+	if (lane->next_take_mono_ms > now)
+		return false;
+	/* The shared time may be set anew meanwhile, so that is not slept through. */
+	closed_ms = lane_closed_ms(lane);
+	if (closed_ms > 0)
+		lane->next_take_mono_ms = now + (closed_ms < SLOW_LOOK_MS ? closed_ms : SLOW_LOOK_MS);
+	return closed_ms == 0;
 }
 
 static int free_calls(const struct intake *in)
@@ -212,6 +218,8 @@ static void set_next_take(struct intake *in, struct lane *lane, const struct que
 		wait = longest_wait_ms(take);
 	if (lane->vendor->oauth2.url && take->n > 0)
 		want_token(in, lane);
+	if (take->outcome == ERR_OK)
+		lane_used_up(lane, take->quota_wait_ms);
 	lane->gather_until_mono_ms = wait < 0 && take->n >= GATHER_AFTER ? clock_mono_ms() + GATHER_MS : 0;
 	lane->next_take_mono_ms = wait < 0 ? when_woken : wait ? answered_at + wait : 0;
 }

@@ -1,6 +1,7 @@
 #include "lane.h"
 
 #include "clock.h"
+#include "log.h"
 #include "mem.h"
 
 #include <stdlib.h>
@@ -102,4 +103,39 @@ bool lane_hold(struct lane *lane, enum lane_hold_of of, int64_t until_mono_us)
 	while (before < until_mono_us && !atomic_compare_exchange_weak(hold_until, &before, until_mono_us))
 		;
 	return was_free;
+}
+
+/* ---- Why it waits ---- */
+
+enum { WORTH_A_LINE_MS = 5000 };   /* a quota that is used up for less: of any span the next call is often near */
+
+int64_t lane_closed_ms(struct lane *lane)
+{
+	int64_t now = clock_now_ms(), until;
+	bool closed = !vendor_is_open(lane->vendor, now, &until);
+	char text[CLOCK_TEXT_SIZE];
+
+	if (closed != lane->closed) {
+		lane->closed = closed;
+		if (until == INT64_MAX)
+			text[0] = '\0';
+		else
+			clock_format(until, text);
+		log_info("the vendor's hours %s vendor=%s until=%s", closed ? "are over, its jobs wait" : "have begun", lane->vendor->name,
+		         text);
+	}
+	return closed ? until - now : 0;
+}
+
+void lane_used_up(struct lane *lane, int64_t ms)
+{
+	int64_t until = clock_now_ms() + ms;
+	char text[CLOCK_TEXT_SIZE];
+
+	/* What a look tells may differ by a little. */
+	if (ms < WORTH_A_LINE_MS || until - lane->used_up_until < WORTH_A_LINE_MS)
+		return;
+	lane->used_up_until = until;
+	clock_format(until, text);
+	log_info("a quota is used up, the vendor's jobs wait vendor=%s until=%s", lane->vendor->name, text);
 }

@@ -19,7 +19,7 @@
 
 /* Of a vendor with a quota: calls that the store counts already (quota_count.h). Times are Redis TIME. */
 struct quota_reserve {
-	int64_t until;                      /* for grants that are void by then */
+	struct quota_span span;             /* for grants that are given, and void, within it */
 	int64_t left;
 	int64_t granted;                    /* since the last write */
 	int64_t written_at;
@@ -40,6 +40,8 @@ struct lane {
 	_Atomic int calls;                  /* those of this lane */
 	_Atomic int not_left;               /* of them: their requests were not written yet */
 	int64_t next_take_mono_ms;          /* intake's: not before this */
+	bool closed;                        /* intake's: it had jobs when its hours were over */
+	int64_t used_up_until;              /* intake's: the end of a used up quota that the log was told of last */
 	int64_t gather_until_mono_ms;       /* intake's: a wake-up does not lead to a take before this */
 	struct quota_reserve quota;         /* intake's, and */
 	struct limits_start limits_start;   /* this */
@@ -93,5 +95,10 @@ enum lane_hold_of { HOLD_OF_VENDOR, HOLD_OF_ACCOUNT };
 /* The vendor, or all of its account, is left alone until then, by this worker; never shortened by a later call. True if it
  * was not on hold: worth a line in the log. Thread-safe. */
 bool lane_hold(struct lane *lane, enum lane_hold_of of, int64_t until_mono_us);
+
+/* How long until the vendor's hours begin; 0: they are on. Says in the log when that changes. Intake's thread only. */
+int64_t lane_closed_ms(struct lane *lane);
+/* A take found a quota used up for so long; says so in the log. Intake's thread only. */
+void lane_used_up(struct lane *lane, int64_t ms);
 
 #endif

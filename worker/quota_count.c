@@ -3,10 +3,11 @@
 #include "log.h"
 
 /* AHEAD_MS in queue_limits.lua knows of it. */
-enum { RESERVE_MS = 1000, ITEMS_MAX = STORE_BATCH_MAX, ITEMS_A_LANE = 2 * VENDOR_LIMITS_MAX };
+enum { RESERVE_MS = 1000, ITEMS_MAX = STORE_BATCH_MAX };
 
 struct adding {
 	struct store *store;
+	struct quota_slot item;            /* what is being added, without its end */
 	struct quota_slot items[ITEMS_MAX];
 	size_t n;
 	enum err err;
@@ -20,19 +21,25 @@ static void write_items(struct adding *adding)
 	adding->n = 0;
 }
 
-/* Adds to the slot of each window of the vendor that is a quota. */
-static void add(struct adding *adding, const struct vendor *vendor, int64_t until, int64_t count)
+static void add_item(void *arg, int64_t until)
 {
-	if (adding->n + VENDOR_LIMITS_MAX > ITEMS_MAX)
+	struct adding *adding = arg;
+
+	if (adding->n == ITEMS_MAX)
 		write_items(adding);
-	for (size_t i = 0; i < vendor->n_limits; i++)
-		if (vendor_counts_limit(vendor, i))
-			adding->items[adding->n++] = (struct quota_slot){
-				.vendor = vendor_account(vendor),
-				.per_ms = vendor->limits[i].per_ms,
-				.until = quota_slot_until(vendor->limits[i].per_ms, until),
-				.count = count,
-			};
+	adding->items[adding->n] = adding->item;
+	adding->items[adding->n++].until = until;
+}
+
+/* Adds to the slots of each window of the vendor that is a quota. */
+static void add(struct adding *adding, const struct vendor *vendor, const struct quota_span *span, int64_t count)
+{
+	for (size_t i = 0; i < vendor->n_limits; i++) {
+		if (!vendor_counts_limit(vendor, i))
+			continue;
+		adding->item = (struct quota_slot){ .vendor = vendor_account(vendor), .per_ms = vendor->limits[i].per_ms, .count = count };
+		quota_each_slot(vendor, vendor->limits[i].per_ms, span, add_item, adding);
+	}
 }
 
 /* ---- Grants ---- */
@@ -44,8 +51,8 @@ static int64_t reserve_max(const struct vendor *vendor)
 	int64_t least = INT64_MAX;
 
 	for (size_t i = 0; i < vendor->n_limits; i++)
-		if (limit_is_quota(&vendor->limits[i]) && vendor->limits[i].calls < least)
-			least = vendor->limits[i].calls;
+		if (limit_is_quota(&vendor->limits[i]) && limit_in_calls(&vendor->limits[i]) < least)
+			least = limit_in_calls(&vendor->limits[i]);
 	return least / QUOTA_SLOTS;
 }
 
@@ -65,16 +72,16 @@ static void count_take(struct adding *adding, struct lane *lane, const struct qu
 	int64_t granted_at = take->granted_us / 1000 + 1, leave_by = granted_at + take->guard_ms, ahead;
 
 	reserve->granted += take->n;
-	if (take->n <= reserve->left && leave_by <= reserve->until) {
+	if (take->n <= reserve->left && leave_by <= reserve->span.until) {
 		reserve->left -= take->n;
 		return;
 	}
 	ahead = reserve_for(reserve, lane->vendor, granted_at);
 	if (reserve->left > 0)
-		add(adding, lane->vendor, reserve->until, -reserve->left);
-	*reserve = (struct quota_reserve){ .until = leave_by + (ahead ? RESERVE_MS : 0), .left = ahead,
+		add(adding, lane->vendor, &reserve->span, -reserve->left);
+	*reserve = (struct quota_reserve){ .span = { granted_at - 1, leave_by + (ahead ? RESERVE_MS : 0) }, .left = ahead,
 	                                   .written_at = granted_at };
-	add(adding, lane->vendor, reserve->until, take->n + ahead);
+	add(adding, lane->vendor, &reserve->span, take->n + ahead);
 }
 
 static bool is_counted(const struct lane *lane, const struct queue_take *take)
@@ -112,7 +119,7 @@ void quota_count_take_back(struct store *store, const struct quota_unsent *calls
 	struct adding adding = { .store = store, .n = 0, .err = ERR_OK, .why = &why };
 
 	for (size_t i = 0; i < n; i++)
-		add(&adding, calls[i].vendor, calls[i].until, -1);
+		add(&adding, calls[i].vendor, &calls[i].span, -1);
 	write_items(&adding);
 	if (adding.err != ERR_OK)
 		log_info("quota: calls that did not leave stay counted calls=%zu error=\"%s\"", n, why.text);

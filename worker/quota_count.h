@@ -22,7 +22,7 @@ void quota_count_unused(struct lane *lane);
 
 struct quota_unsent {
 	const struct vendor *vendor;
-	int64_t until;              /* the reservation's, when it was granted (lane->quota.until) */
+	struct quota_span span;     /* the reservation's, when it was granted (lane->quota.span) */
 };
 /* Calls that were counted did not leave and never will. Tried once: a count too many does no harm. */
 void quota_count_take_back(struct store *store, const struct quota_unsent *calls, size_t n);

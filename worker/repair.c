@@ -132,12 +132,21 @@ static const struct queue_state *state_of(struct repair *r, const struct lane *l
 	return &r->states[lane - r->worker->lanes];
 }
 
+static void say_until(struct words *words, const char *what, int64_t until)
+{
+	char text[CLOCK_TEXT_SIZE];
+
+	clock_format(until, text);
+	snprintf(words->error, sizeof(words->error), "deadline passed %s %s", what, text);
+}
+
 /* A queued job: what has it waited for? */
 static void say_why_it_waited(struct repair *r, const struct job_ref *ref, const struct lane *lane, struct words *words)
 {
 	const struct queue_state *state = state_of(r, lane);
 	char *last = ref->error ? utf8_clean(ref->error, strlen(ref->error), LAST_ERROR_BYTES_MAX) : NULL;
 	char attempts[40] = "";
+	int64_t opens;
 
 	if (ref->attempts > 0)
 		snprintf(attempts, sizeof(attempts), " after %d attempt%s", ref->attempts, ref->attempts == 1 ? "" : "s");
@@ -151,6 +160,10 @@ static void say_why_it_waited(struct repair *r, const struct job_ref *ref, const
 		snprintf(words->error, sizeof(words->error), "deadline passed%s: %s", attempts, last);
 	else if (state->hold_ms > 0)
 		snprintf(words->error, sizeof(words->error), "deadline passed while the vendor asked to be left alone");
+	else if (!vendor_is_open(lane->vendor, clock_now_ms(), &opens))
+		say_until(words, "out of the vendor's hours, which begin at", opens);
+	else if (state->quota_ms > 0)
+		say_until(words, "while a quota of the vendor was used up, until", clock_now_ms() + state->quota_ms);
 	else
 		snprintf(words->error, sizeof(words->error), "deadline passed before the job had its turn");
 	free(last);

@@ -29,6 +29,7 @@ enum {
 	GUARD_MS = 5000,
 	LEASE_MS = 60000,
 	DRAIN_MS = 10000,
+	EVERY_DAY = 0x7f,
 };
 
 #define NOBODY_URL "http://127.0.0.1:1/"
@@ -647,6 +648,21 @@ static void a_hold_stops_a_granted_call(void **state)
 	assert_int_equal(do_call(f, "/ok")->answer.transport, TRANSPORT_ANSWERED);
 }
 
+/* Granted just before its hours were over, or by a worker whose clock was ahead. */
+static void out_of_hours_nothing_leaves(void **state)
+{
+	struct fixture *f = *state;
+	int64_t minute = clock_now_ms() / 60000 % MINUTES_A_DAY;
+
+	/* All but three minutes of the day, and the other way round. */
+	hours_add(&f->vendor.hours, EVERY_DAY, (int)(minute + 2) % MINUTES_A_DAY, (int)(minute + MINUTES_A_DAY - 1) % MINUTES_A_DAY);
+	assert_int_equal(do_call(f, "/ok")->answer.transport, TRANSPORT_NOT_SENT);
+	assert_int_equal(tiny_http_requests(f->http), 0);
+	hours_add(&f->vendor.hours, EVERY_DAY, (int)(minute + MINUTES_A_DAY - 1) % MINUTES_A_DAY, (int)(minute + 2) % MINUTES_A_DAY);
+	assert_int_equal(do_call(f, "/ok")->answer.transport, TRANSPORT_ANSWERED);
+	hours_deinit(&f->vendor.hours);
+}
+
 /* ---- Stopping ---- */
 
 static void stop_gives_back_what_was_never_begun(void **state)
@@ -841,6 +857,7 @@ int main(void)
 		LOOP_TEST(a_grant_that_is_too_old_does_not_leave),
 		LOOP_TEST(without_limits_the_lease_is_the_bound),
 		LOOP_TEST(a_hold_stops_a_granted_call),
+		LOOP_TEST(out_of_hours_nothing_leaves),
 		LOOP_TEST(stop_gives_back_what_was_never_begun),
 		LOOP_TEST(stop_gives_back_what_has_not_left),
 		LOOP_TEST(stop_waits_for_what_has_left),

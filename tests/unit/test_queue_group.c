@@ -64,7 +64,7 @@ static int take(const struct pair *p, const struct vendor *vendor, int want)
 
 static void what_one_is_granted_the_other_has_not(void **state)
 {
-	static const struct vendor_limit limits[] = { { 10, 60000, 0 }, { 100, 1000, 15 } };
+	static const struct vendor_limit limits[] = { { .calls = 10, .per_ms = 60000 }, { .calls = 100, .per_ms = 1000, .burst = 15 } };
 	struct pair p = new_pair(limits, 2, 0);
 
 	(void)state;
@@ -81,7 +81,7 @@ static void what_one_is_granted_the_other_has_not(void **state)
 /* A vendor may be called as a group is. */
 static void a_vendor_of_the_groups_name_is_somebody_else(void **state)
 {
-	static const struct vendor_limit limits[] = { { 5, 60000, 0 } };
+	static const struct vendor_limit limits[] = { { .calls = 5, .per_ms = 60000 } };
 	struct pair p = new_pair(limits, 1, 20);
 	struct vendor alone = fixture_vendor("acme", limits, 1);
 
@@ -95,7 +95,7 @@ static void a_vendor_of_the_groups_name_is_somebody_else(void **state)
 
 static void refunds_and_late_calls_of_one_are_the_others_too(void **state)
 {
-	static const struct vendor_limit limits[] = { { 10, 60000, 0 } };
+	static const struct vendor_limit limits[] = { { .calls = 10, .per_ms = 60000 } };
 	struct pair p = new_pair(limits, 1, 0);
 	struct queue_grant grants[10];
 	struct queue_op op = { .kind = QUEUE_REFUND, .vendor = "@acme", .at = 4 };
@@ -118,7 +118,7 @@ static void refunds_and_late_calls_of_one_are_the_others_too(void **state)
 /* Its window ends when the call left, whoever of the two tells. */
 static void when_calls_left_is_told_along_with_the_others_take(void **state)
 {
-	static const struct vendor_limit limits[] = { { 5, 3000, 0 } };
+	static const struct vendor_limit limits[] = { { .calls = 5, .per_ms = 3000 } };
 	struct pair p = new_pair(limits, 1, 0);
 	struct queue_grant grants[5];
 	struct queue_take first, second;
@@ -177,7 +177,7 @@ static void *hammer_thread(void *arg)
  * after one vendor's jobs and one after the other's; each gets about half. */
 static void together_they_never_exceed_and_each_has_its_share(void **state)
 {
-	static const struct vendor_limit limits[] = { { 40, 200, 0 }, { 150, 1000, 0 } };
+	static const struct vendor_limit limits[] = { { .calls = 40, .per_ms = 200 }, { .calls = 150, .per_ms = 1000 } };
 	struct pair p = new_pair(limits, 2, JOBS / 2);
 	atomic_int n = 0;
 	struct hammer of_a = { .vendor = &p.a, .end_mono_ms = clock_mono_ms() + HAMMER_MS, .n = &n,
@@ -209,7 +209,7 @@ static void together_they_never_exceed_and_each_has_its_share(void **state)
 /* One asks first, and ten times as often. What is free comes one by one. */
 static void who_asks_more_often_gets_no_more(void **state)
 {
-	static const struct vendor_limit limits[] = { { 2, 100, 1 } };   /* one each 50 ms, and what the guard costs */
+	static const struct vendor_limit limits[] = { { .calls = 2, .per_ms = 100, .burst = 1 } };   /* one each 50 ms, and what the guard costs */
 	struct pair p = new_pair(limits, 1, 100);
 	int64_t end = clock_mono_ms() + 1500;
 	int of_a = 0, of_b = 0;
@@ -230,7 +230,7 @@ static void who_asks_more_often_gets_no_more(void **state)
 
 static void a_window_that_is_free_again_is_halved(void **state)
 {
-	static const struct vendor_limit limits[] = { { 10, 150, 0 } };
+	static const struct vendor_limit limits[] = { { .calls = 10, .per_ms = 150 } };
 	struct pair p = new_pair(limits, 1, 100);
 	int64_t wait;
 
@@ -246,7 +246,7 @@ static void a_window_that_is_free_again_is_halved(void **state)
 
 static void nothing_is_kept_for_one_that_has_no_jobs_or_does_not_come(void **state)
 {
-	static const struct vendor_limit limits[] = { { 10, 100, 0 } };
+	static const struct vendor_limit limits[] = { { .calls = 10, .per_ms = 100 } };
 	struct pair p = new_pair(limits, 1, 0);
 	int64_t wait;
 
@@ -268,7 +268,7 @@ static void nothing_is_kept_for_one_that_has_no_jobs_or_does_not_come(void **sta
 /* What it did not take while it had no jobs is nothing that it could claim later. */
 static void one_that_comes_back_does_not_make_the_other_wait(void **state)
 {
-	static const struct vendor_limit limits[] = { { 10, 60, 0 } };
+	static const struct vendor_limit limits[] = { { .calls = 10, .per_ms = 60 } };
 	struct pair p = new_pair(limits, 1, 0);
 	int64_t wait;
 	int of_a = 0;
@@ -345,7 +345,7 @@ static void they_take_turns_where_one_call_may_be_open(void **state)
 /* Slow calls of one leave the other what the limits allow. */
 static void who_waits_for_calls_to_end_keeps_nothing_of_the_limits(void **state)
 {
-	static const struct vendor_limit limits[] = { { 1000, 60000, 0 } };
+	static const struct vendor_limit limits[] = { { .calls = 1000, .per_ms = 60000 } };
 	struct pair p = new_pair(limits, 1, 100);
 	struct queue_grant open[2], grants[10];
 
@@ -365,7 +365,7 @@ static void who_waits_for_calls_to_end_keeps_nothing_of_the_limits(void **state)
 
 static void a_hold_is_of_the_account_or_of_one_vendor(void **state)
 {
-	static const struct vendor_limit limits[] = { { 100, 1000, 0 } };
+	static const struct vendor_limit limits[] = { { .calls = 100, .per_ms = 1000 } };
 	struct pair p = new_pair(limits, 1, 20);
 	struct queue_op of_b = { .kind = QUEUE_HOLD, .vendor = "b", .at = 60000 };
 	struct queue_op of_all = { .kind = QUEUE_HOLD, .vendor = "@acme", .at = 30000 };
@@ -400,7 +400,7 @@ static enum err outcome_of_take(const struct pair *p, const struct vendor *vendo
 
 static void a_wiped_redis_grants_neither_a_second_burst(void **state)
 {
-	static const struct vendor_limit limits[] = { { 5, 200, 0 } };
+	static const struct vendor_limit limits[] = { { .calls = 5, .per_ms = 200 } };
 	struct pair p = new_pair(limits, 1, 20);
 	int64_t wait;
 
@@ -422,7 +422,7 @@ static void a_wiped_redis_grants_neither_a_second_burst(void **state)
 
 static void a_restarted_redis_counts_the_quota_of_both(void **state)
 {
-	static const struct vendor_limit limits[] = { { 10, DAY_MS, 0 } };
+	static const struct vendor_limit limits[] = { { .calls = 10, .per_ms = DAY_MS } };
 	struct pair p = new_pair(limits, 1, 20);
 	/* As the store has it: of the account, and of a vendor from before it was in the group. */
 	struct quota_slot slots[] = {
@@ -446,7 +446,7 @@ static void a_restarted_redis_counts_the_quota_of_both(void **state)
  * again, neither does its own. */
 static void entering_and_leaving_a_group_forgets_no_call(void **state)
 {
-	static const struct vendor_limit limits[] = { { 5, 300, 0 } };
+	static const struct vendor_limit limits[] = { { .calls = 5, .per_ms = 300 } };
 	struct vendor alone = fixture_vendor("b", limits, 1);
 	struct pair p = new_pair(limits, 1, 60);
 	int64_t wait;
@@ -483,7 +483,7 @@ static void entering_and_leaving_a_group_forgets_no_call(void **state)
  * from before that is no good. */
 static void while_a_vendor_enters_a_running_group_nothing_is_granted(void **state)
 {
-	static const struct vendor_limit limits[] = { { 5, 200, 0 }, { 100, DAY_MS, 0 } };
+	static const struct vendor_limit limits[] = { { .calls = 5, .per_ms = 200 }, { .calls = 100, .per_ms = DAY_MS } };
 	static const char *three_names[] = { "a", "b", "c", NULL };
 	struct vendor_group three = { .account = "@acme", .members = three_names, .n_members = 3 };
 	struct pair p = new_pair(limits, 2, 60);

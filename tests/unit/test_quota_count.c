@@ -164,7 +164,7 @@ static void a_busy_vendor_costs_few_writes(void **state)
 		granted += 50;
 		assert_true(count(DAY_MS) >= granted);
 		assert_int_equal(count(DAY_MS), granted + lane.quota.left);
-		assert_true(lane.quota.until >= GRANTED_MS + 10 * i + GUARD_MS);
+		assert_true(lane.quota.span.until >= GRANTED_MS + 10 * i + GUARD_MS);
 	}
 	assert_in_range(counted.writes, 5, 30);
 	/* After a pause what was reserved and not used is back. */
@@ -181,7 +181,7 @@ static void what_was_not_used_counts_for_the_next(void **state)
 
 	(void)state;
 	assert_int_equal(grant(&lane, 5, GRANTED_MS), ERR_OK);
-	unsent[0] = unsent[1] = (struct quota_unsent){ &vendor, lane.quota.until };
+	unsent[0] = unsent[1] = (struct quota_unsent){ &vendor, lane.quota.span };
 	quota_count_unused(&lane);
 	quota_count_unused(&lane);
 	assert_int_equal(grant(&lane, 4, GRANTED_MS + 500), ERR_OK);
