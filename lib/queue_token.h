@@ -16,7 +16,7 @@ enum { QUEUE_TOKEN_REST_MS = 1000 };   /* from a token to the fetching of the ne
 enum queue_token_answer {
 	QUEUE_TOKEN_THERE,       /* id, sealed, use_ms, renew_ms */
 	QUEUE_TOKEN_FETCH,       /* it is on you to fetch one, within lease_ms, and to tell by keep, fail or leave; failures */
-	QUEUE_TOKEN_WAIT,        /* ask again after wait_ms: somebody else fetches, or it could not be fetched and reason says why */
+	QUEUE_TOKEN_WAIT,        /* ask again after wait_ms: somebody else fetches, or it could not be fetched: reason */
 };
 
 struct queue_token_ask {

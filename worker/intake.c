@@ -134,9 +134,12 @@ static int find_due_lanes(struct intake *in, int64_t now)
 	return n;
 }
 
-static bool lacks_token(struct lane *lane)
+/* Good, if it needs none. */
+static enum token_state token_state(struct lane *lane)
 {
-	return lane->vendor->oauth2.url && token_slot_state(&lane->token, lane->vendor->oauth2.key, clock_mono_ms()) == TOKEN_MISSING;
+	const struct oauth2_rules *rules = &lane->vendor->oauth2;
+
+	return rules->url ? token_slot_state(&lane->token, rules->key, clock_mono_ms()) : TOKEN_GOOD;
 }
 
 /* No grant waits for a token: without one it is only asked whether there is a job that needs it. */
@@ -144,7 +147,7 @@ static int wanted(const struct intake *in, struct lane *lane, int share)
 {
 	int room = lane_room(in, lane);
 
-	if (lacks_token(lane))
+	if (token_state(lane) == TOKEN_MISSING)
 		return 0;
 	return share < room ? share : room;
 }
@@ -192,7 +195,7 @@ static bool waits_for_token(const struct lane *lane, const struct queue_take *ta
  * waits; when its token comes, the tokens thread has us look before. */
 static int64_t want_token(struct intake *in, struct lane *lane)
 {
-	enum token_state state = token_slot_state(&lane->token, lane->vendor->oauth2.key, clock_mono_ms());
+	enum token_state state = token_state(lane);
 
 	if (state != TOKEN_GOOD)
 		tokens_want(in->worker->tokens, lane);
@@ -216,7 +219,7 @@ static void set_next_take(struct intake *in, struct lane *lane, const struct que
 		wait = want_token(in, lane);
 	else if (wait > longest_wait_ms(take))
 		wait = longest_wait_ms(take);
-	if (lane->vendor->oauth2.url && take->n > 0)
+	if (take->n > 0)
 		want_token(in, lane);
 	if (take->outcome == ERR_OK)
 		lane_used_up(lane, take->quota_wait_ms);

@@ -232,7 +232,8 @@ static void there_is_one(struct tokens *t, struct seeker *s, const struct queue_
 	char *text = token_open(s->vendor->oauth2.key, ask->id, ask->sealed);
 
 	if (text) {
-		token_slot_fill(&s->lane->token, s->vendor->oauth2.key, ask->id, text, asked_mono_ms + ask->use_ms, asked_mono_ms + ask->renew_ms);
+		token_slot_fill(&s->lane->token, s->vendor->oauth2.key, ask->id, text, asked_mono_ms + ask->use_ms,
+		                asked_mono_ms + ask->renew_ms);
 		satisfied(t, s);
 	} else {
 		memcpy(s->unreadable, ask->id, sizeof(s->unreadable));

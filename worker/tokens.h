@@ -1,9 +1,9 @@
 /* The thread that gets access tokens for the lanes whose vendors want one (OAuth 2.0 client credentials).
  *
  * intake says which lane wants one; this thread asks Redis first, for all workers share a vendor's token, and fetches one
- * only if it is told to (lib/queue_token.h). It waits for Redis and for token endpoints, for all of these at once, so that one which is
- * slow or down keeps no other vendor waiting. What it gets goes into the lane's slot (token_slot.h); then the lane
- * is looked at again.
+ * only if it is told to (lib/queue_token.h). It waits for Redis and for token endpoints, for all of these at once, so that
+ * one which is slow or down keeps no other vendor waiting. What it gets goes into the lane's slot (token_slot.h); then
+ * the lane is looked at again.
  *
  * What cannot be fetched is tried again with back-off, all workers together, for as long as somebody wants it. Why goes to
  * the log once, and to Redis, where /health and repair find it.

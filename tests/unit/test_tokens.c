@@ -202,6 +202,25 @@ static void an_endpoint_that_hangs_keeps_no_other_vendor_waiting(void **state)
 	assert_int_equal(token_slot_state(&f->all[0].lanes[0].token, f->vendors[0].oauth2.key, clock_mono_ms()), TOKEN_MISSING);
 }
 
+/* Its lease would last longer than this test waits. */
+static void who_leaves_while_it_fetches_leaves_it_to_others(void **state)
+{
+	struct fixture *f = *state;
+
+	set_endpoint(f, 0, "/hang");
+	start_worker(f);
+	tokens_want(f->all[0].tokens, &f->all[0].lanes[0]);
+	while (tiny_http_requests(f->http) < 1)
+		fixture_nap_ms(1);
+	stop_worker(&f->all[--f->n]);
+	set_endpoint(f, 0, "/token");
+	f->n = 1;                      /* under another name */
+	start_worker(f);
+	expect_token(&f->all[1], 0, "T2");
+	stop_worker(&f->all[1]);
+	f->n = 0;
+}
+
 static void expect_failure(struct fixture *f, const char *path, const char *reason)
 {
 	struct queue_state state = { .vendor = &f->vendors[0] };
@@ -308,6 +327,7 @@ int main(void)
 		TEST(nobody_wants_one_so_none_is_fetched),
 		TEST(one_that_was_refused_is_replaced_once),
 		TEST(an_endpoint_that_hangs_keeps_no_other_vendor_waiting),
+		TEST(who_leaves_while_it_fetches_leaves_it_to_others),
 		TEST(bad_answers_are_failures_with_a_reason),
 		TEST(it_is_not_asked_again_at_once),
 		TEST(a_token_that_cannot_be_opened_is_replaced),
