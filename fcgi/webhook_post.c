@@ -17,11 +17,13 @@
 #include "signature.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
 	POINTER_SIZE = 256,
+	CGI_NAME_SIZE = 256,
 	KEPT_MS_MIN = 15 * 60 * 1000,    /* a call, a lost worker's lease and another attempt are over by then */
 };
 
@@ -69,54 +71,40 @@ static bool find_vendor(struct callback *c)
 	return false;
 }
 
-static const char *header_or_empty(const struct callback *c, const char *cgi_name)
+/* A header by the name that it has in HTTP; arg is the request. */
+static const char *header_by_name(const void *arg, const char *name)
 {
-	const char *value = request_header(c->request, cgi_name);
-
-	return value ? value : "";
-}
-
-/* A header by the name that the vendor file has for it, or NULL. */
-static const char *named_header(const struct callback *c, const char *name)
-{
-	char *cgi_name = mem_printf("HTTP_%s", name);
-	const char *value;
+	char cgi_name[CGI_NAME_SIZE];
+	int len = snprintf(cgi_name, sizeof(cgi_name), "HTTP_%s", name);
 
 	for (char *letter = cgi_name; *letter; letter++)
 		*letter = *letter == '-' ? '_' : (char)toupper((unsigned char)*letter);
-	value = request_header(c->request, cgi_name);
-	free(cgi_name);
-	return value;
+	return len < (int)sizeof(cgi_name) ? request_header(arg, cgi_name) : NULL;
 }
 
-static enum err check_standard_signature(const struct callback *c, struct err_text *why)
+/* A token without its job says nothing yet; that there is none says enough. */
+static enum err check_proof(const struct callback *c, struct err_text *why)
 {
-	return signature_check(c->vendor->callback_secret, header_or_empty(c, "HTTP_WEBHOOK_ID"),
-	                       header_or_empty(c, "HTTP_WEBHOOK_TIMESTAMP"), header_or_empty(c, "HTTP_WEBHOOK_SIGNATURE"),
-	                       c->request->body, c->request->body_len, clock_now_ms(), why);
+	const struct callback_auth *auth = &c->vendor->callback_auth;
+	struct callback_proof proof = {
+		.header = header_by_name, .arg = c->request, .address = request_header(c->request, "REMOTE_ADDR"),
+		.body = c->request->body, .body_len = c->request->body_len,
+	};
+	char token[REQUEST_QUERY_VALUE_SIZE];
+
+	if (auth->kind == CALLBACK_AUTH_TOKEN && request_query(c->request, "token", token) == ERR_NOT_FOUND)
+		return err_set(why, ERR_INVALID, "the token in the callback URL that the vendor was given is missing");
+	return callback_auth_check(auth, &proof, clock_now_ms(), why);
 }
 
-static enum err check_own_signature(const struct callback *c, struct err_text *why)
-{
-	const struct vendor_callback_signature *rules = &c->vendor->callback_signature;
-	const struct signature_scheme scheme = { rules->header, rules->prefix, (enum signature_algorithm)rules->algorithm,
-	                                         (enum signature_encoding)rules->encoding };
-	const char *value = named_header(c, rules->header);
-
-	return signature_check_body(&scheme, c->vendor->callback_secret, value ? value : "", c->request->body,
-	                            c->request->body_len, why);
-}
-
-static bool check_signature(struct callback *c)
+static bool check_auth(struct callback *c)
 {
 	struct err_text why = { "" };
 
-	if (!c->vendor->callback_secret)
-		return true;
-	if ((c->vendor->callback_signature.header ? check_own_signature : check_standard_signature)(c, &why) == ERR_OK)
+	if (check_proof(c, &why) == ERR_OK)
 		return true;
 	log_warn("refused a callback vendor=%s reason=\"%s\"", c->vendor->name, why.text);
-	reply_problem(c->reply, 401, "the callback's signature does not match: %s", why.text);
+	reply_problem(c->reply, 401, "the callback does not show that it is the vendor's: %s", why.text);
 	return false;
 }
 
@@ -173,7 +161,9 @@ static enum err get_by_own_id(struct callback *c)
 /* What the header has that the vendor file names, or NULL. */
 static const char *id_header(const struct callback *c)
 {
-	return c->vendor->callback_job_id_header ? named_header(c, c->vendor->callback_job_id_header) : NULL;
+	const char *name = c->vendor->callback_job_id_header;
+
+	return name ? header_by_name(c->request, name) : NULL;
 }
 
 /* By the id in the body (or its header) if that is one of ours, else by the one in the URL that we gave the vendor, else by
@@ -331,7 +321,7 @@ static void handle(struct api *api, const struct request *request, struct reply 
 {
 	struct callback c = { .api = api, .request = request, .reply = reply, .token_fence = FENCE_ANY };
 
-	if (find_vendor(&c) && check_signature(&c) && parse_body(&c) && is_news(&c) && find_job(&c) && check_token(&c) &&
+	if (find_vendor(&c) && check_auth(&c) && parse_body(&c) && is_news(&c) && find_job(&c) && check_token(&c) &&
 	    decide_outcome(&c)) {
 		if (c.job)
 			apply(&c);

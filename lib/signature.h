@@ -30,17 +30,8 @@ enum err signature_check(const char *secret, const char *id, const char *timesta
                          const char *body, size_t body_len, int64_t now_ms, struct err_text *why)
 	__attribute__((warn_unused_result));
 
-/* How a vendor signs its callbacks if not so: an HMAC over the body, in a header of its own. */
-struct signature_scheme {
-	const char *header;         /* its name */
-	const char *prefix;         /* what stands before it there; may be "" */
-	enum signature_algorithm algorithm;
-	enum signature_encoding encoding;   /* hex may be in upper or lower case */
-};
-
-/* secret as above. value: of the header; one that is not there is "". */
-enum err signature_check_body(const struct signature_scheme *scheme, const char *secret, const char *value,
-                              const char *body, size_t body_len, struct err_text *why)
+/* A timestamp, seconds since 1970, is at most five minutes off, either way. name: what an error calls it. */
+enum err signature_timestamp_check(const char *name, const char *timestamp, int64_t now_ms, struct err_text *why)
 	__attribute__((warn_unused_result));
 
 /* SHA-256 of two pieces (either may be empty), each preceded by its length. */

@@ -13,7 +13,7 @@
 enum {
 	ALIASES_MAX = 16, HEADERS_MAX = 64, QUERY_MAX = 64, STATUSES_MAX = 64, REMOVE_MAX = 256, POLL_VALUES_MAX = 32,
 	RANGES_MAX = 16, VALUES_MAX = 64, NO_DATA_BYTES_MAX = 4096, PLACES_MAX = 16, WORDS_MAX = 32, RENAMES_MAX = 64,
-	NAMES_MAX = 64, PARAMETERS_MAX = 32, HOURS_MAX = 32, DAYS_MAX = 7,
+	NAMES_MAX = 64, PARAMETERS_MAX = 32, HOURS_MAX = 32, DAYS_MAX = 7, SECRETS_MAX = 4, NETWORKS_MAX = 256,
 	FAR = 1000
 };
 
@@ -24,6 +24,7 @@ enum {
 #define AT(field) offsetof(struct vendor, field)
 #define LIMIT_AT(field) offsetof(struct vendor_limit, field)
 #define AUTH_AT(field) offsetof(struct auth_texts, field)
+#define PROOF_AT(field) offsetof(struct callback_auth_texts, field)
 #define RULE_AT(field) offsetof(struct verdict_rule, field)
 #define HOURS_AT(field) offsetof(struct hours_texts, field)
 
@@ -147,12 +148,26 @@ static const struct member members[] = {
 	{ "callback/timeout_seconds", TYPE_SECONDS, AT(callback_timeout_ms), "300", 10, 31 * DAY_MS,
 	  "From the acknowledgement to the callback; after that the job is failed." },
 	{ "callback/secret", TYPE_SECRET, AT(callback_secret), NULL, 0, 0,
-	  "Callbacks must be signed with it (Standard Webhooks, unless `callback/signature` says how). Should be a reference." },
-	{ "callback/signature", TYPE_GROUP, 0, NULL, 0, 0, "How a vendor signs its callbacks if not so: an HMAC over the body, with `callback/secret`." },
-	{ "callback/signature/header", TYPE_HEADER_NAME, AT(callback_signature.header), MEMBER_REQUIRED, 0, 0, "The header that has it." },
-	{ "callback/signature/prefix", TYPE_TEXT, AT(callback_signature.prefix), "\"\"", 0, 0, "What stands before it there, such as `sha256=`." },
-	{ "callback/signature/algorithm", TYPE_DIGEST, AT(callback_signature.algorithm), "\"sha256\"", 0, 0, "`sha256` or `sha512`." },
-	{ "callback/signature/encoding", TYPE_SIGNATURE_ENCODING, AT(callback_signature.encoding), "\"hex\"", 0, 0, "`hex` or `base64`." },
+	  "Callbacks must be signed with it (Standard Webhooks): a short form of `callback/auth`. Should be a reference." },
+	{ "callback/auth", TYPE_CALLBACK_AUTH, 0, NULL, 0, 0, "How the vendor shows who it is; see [who may call back](#who-may-call-back)." },
+	{ "callback/auth/type", TYPE_CALLBACK_AUTH_KIND, PROOF_AT(type), MEMBER_REQUIRED, 0, 0,
+	  "`token` (what holds without `callback/auth`), `standard_webhooks`, `hmac`, `bearer`, `basic`, `api_key` or `none`." },
+	{ "callback/auth/secrets", TYPE_SECRETS, PROOF_AT(secrets), NULL, 0, SECRETS_MAX,
+	  "Of all but token and none: the secret, or several, of which any is good. Should be references." },
+	{ "callback/auth/user", TYPE_SECRET, PROOF_AT(user), NULL, 0, 0, "basic: the user's name." },
+	{ "callback/auth/name", TYPE_HEADER_NAME, PROOF_AT(name), NULL, 0, 0, "hmac, api_key: the header that has the signature or the key." },
+	{ "callback/auth/prefix", TYPE_TEXT, PROOF_AT(prefix), "\"\"", 0, 0,
+	  "hmac: what a signature has in front, such as `sha256=`. Of several parts with commas between them those that have it count." },
+	{ "callback/auth/secret_encoding", TYPE_KEY_ENCODING, PROOF_AT(secret_encoding), "\"text\"", 0, 0, "hmac: `text`, `base64` or `hex`." },
+	{ "callback/auth/algorithm", TYPE_DIGEST, PROOF_AT(algorithm), "\"sha256\"", 0, 0, "hmac: `sha256` or `sha512`." },
+	{ "callback/auth/encoding", TYPE_SIGNATURE_ENCODING, PROOF_AT(encoding), "\"hex\"", 0, 0, "hmac: of the signature, `hex` or `base64`." },
+	{ "callback/auth/timestamp_header", TYPE_HEADER_NAME, PROOF_AT(timestamp_header), NULL, 0, 0,
+	  "hmac: the header with the time of the signature in seconds since 1970, at most five minutes off." },
+	{ "callback/auth/timestamp_prefix", TYPE_TEXT, PROOF_AT(timestamp_prefix), "\"\"", 0, 0, "hmac: what that time has in front, as `prefix`." },
+	{ "callback/auth/message", TYPE_TEXT, PROOF_AT(message), NULL, 1, 0,
+	  "hmac: what is signed; `${callback:body}`, or with a timestamp `${callback:timestamp}.${callback:body}`, unless it says otherwise." },
+	{ "callback/allow_from", TYPE_NETWORKS, 0, "[]", 0, NETWORKS_MAX,
+	  "Addresses and networks that callbacks may come from, whatever else they show: `192.0.2.7`, `2001:db8::/32`. None: from everywhere." },
 	{ "callback/job_id", TYPE_PLACES, AT(callback_job_id), "[\"/request_id\",\"/requestId\",\"/job_id\",\"/jobId\",\"/id\"]", 0, PLACES_MAX,
 	  "Where the callback says which job it is for. Of several the first that holds an id of ours, else the first with any." },
 	{ "callback/job_id_header", TYPE_HEADER_NAME, AT(callback_job_id_header), NULL, 0, 0,
@@ -482,8 +497,6 @@ static enum err check_together(const struct vendor *vendor, struct err_text *why
 	for (const int *status = vendor->retry_also; err == ERR_OK && *status; status++)
 		if (vendor_lists_status(vendor->retry_never, *status))
 			err = err_set(why, ERR_INVALID, "retry/never_statuses: %d is in retry/also_statuses, too", *status);
-	if (err == ERR_OK && vendor->callback_signature.header && !vendor->callback_secret)
-		err = err_set(why, ERR_INVALID, "callback/secret: is missing, callback/signature needs it");
 	return err ? err : vendor__check_poll(vendor, why);
 }
 
@@ -502,7 +515,12 @@ enum err vendor__read(struct vendor *vendor, struct json_object *file, vendor_en
 		return err;
 	if (mistakes)
 		mistakes->placed = false;
-	return vendor__go_on(&r, check_together(vendor, why));
+	err = vendor__go_on(&r, check_together(vendor, why));
+	if (err)
+		return err;
+	if (mistakes)
+		mistakes->placed = false;
+	return vendor__go_on(&r, vendor__complete_callback(vendor, why));
 }
 
 bool vendor_lists_status(const int *statuses, int status)
@@ -525,6 +543,7 @@ void vendor__deinit(struct vendor *vendor)
 	vendor__deinit_request(vendor);
 	vendor__deinit_limits(vendor);
 	vendor__wipe(vendor->callback_secret);
+	callback_auth_deinit(&vendor->callback_auth);
 	free(vendor->name);
 	free_list(vendor->aliases);
 	free(vendor->group_name);
@@ -535,8 +554,6 @@ void vendor__deinit(struct vendor *vendor)
 	free(vendor->retry_never);
 	free_list(vendor->callback_job_id);
 	free(vendor->callback_job_id_header);
-	free(vendor->callback_signature.header);
-	free(vendor->callback_signature.prefix);
 	free_list(vendor->callback_result);
 	free(vendor->callback_error);
 	free(vendor->callback_status);

@@ -8,6 +8,7 @@
 
 #include "breaker.h"
 #include "calendar.h"
+#include "callback_auth.h"
 #include "err.h"
 #include "oauth2.h"
 #include "personal.h"
@@ -64,14 +65,6 @@ struct vendor_signing {
 	struct template message;
 };
 
-/* How callbacks are signed (signature.h). header NULL: as Standard Webhooks are. */
-struct vendor_callback_signature {
-	char *header;
-	char *prefix;
-	int algorithm;              /* enum signature_algorithm */
-	int encoding;               /* enum signature_encoding */
-};
-
 struct vendor_rename { char *from; char *to; };      /* a JSON Pointer and a name */
 
 struct vendor {
@@ -111,8 +104,9 @@ struct vendor {
 	struct breaker_rules breaker;
 
 	int64_t callback_timeout_ms; /* async: from the vendor's acknowledgement to its callback */
-	char *callback_secret;       /* callbacks must be signed with it (signature.h), or NULL */
-	struct vendor_callback_signature callback_signature;
+	char *callback_secret;       /* a short form of callback_auth, or NULL */
+	bool has_callback_auth;
+	struct callback_auth callback_auth;   /* who may call back */
 	char **callback_job_id;      /* JSON Pointers into the callback's body; lists are NULL-terminated */
 	char *callback_job_id_header;/* ... or the header that has it, or NULL */
 	char **callback_result;

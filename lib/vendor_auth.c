@@ -9,8 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MEMBERS_MAX = 8, PATH_SIZE = 64 };
-
 /* ---- Kinds ---- */
 
 static enum err add_header(const struct reader *r, const char *member, const char *name, const char *value)
@@ -139,17 +137,17 @@ static enum err use_hmac(const struct reader *r, const struct auth_texts *texts)
 	return err;
 }
 
-/* Members that a kind needs, and others that it takes; in the order of AUTH_KINDS. */
+/* In the order of AUTH_KINDS. */
 static const struct kind {
-	const char *needs[MEMBERS_MAX], *takes[MEMBERS_MAX];
+	struct member_kind members;
 	enum err (*use)(const struct reader *r, const struct auth_texts *texts);
 } kinds[] = {
-	{ { "token" }, { NULL }, use_bearer },
-	{ { "user" }, { "password" }, use_basic },
-	{ { "name", "value" }, { "in" }, use_api_key },
-	{ { "name", "secret" }, { "in", "value", "secret_encoding", "algorithm", "encoding", "message" }, use_hmac },
-	{ { "token_url", "client_id", "client_secret" },
-	  { "client_auth", "scope", "audience", "parameters", "expires_seconds", "in", "name", "value" }, vendor__use_oauth2 },
+	{ { { "token" }, { NULL } }, use_bearer },
+	{ { { "user" }, { "password" } }, use_basic },
+	{ { { "name", "value" }, { "in" } }, use_api_key },
+	{ { { "name", "secret" }, { "in", "value", "secret_encoding", "algorithm", "encoding", "message" } }, use_hmac },
+	{ { { "token_url", "client_id", "client_secret" },
+	    { "client_auth", "scope", "audience", "parameters", "expires_seconds", "in", "name", "value" } }, vendor__use_oauth2 },
 };
 static const char *const kind_names[] = { AUTH_KINDS };
 
@@ -157,59 +155,6 @@ enum { KIND_COUNT = sizeof(kinds) / sizeof(kinds[0]) };
 _Static_assert(sizeof(kind_names) / sizeof(kind_names[0]) == KIND_COUNT, "each of AUTH_KINDS has a row");
 
 /* ---- Reading ---- */
-
-static bool is_among(const char *const names[MEMBERS_MAX], const char *name)
-{
-	for (int i = 0; i < MEMBERS_MAX && names[i]; i++)
-		if (strcmp(names[i], name) == 0)
-			return true;
-	return false;
-}
-
-static bool is_of_kind(const struct kind *kind, const char *name)
-{
-	return strcmp(name, "type") == 0 || is_among(kind->needs, name) || is_among(kind->takes, name);
-}
-
-static enum err check_needs(const struct reader *r, struct json_object *object, int kind, bool *has_all)
-{
-	char path[PATH_SIZE];
-	const struct member m = { .path = path };
-
-	*has_all = true;
-	for (int i = 0; i < MEMBERS_MAX && kinds[kind].needs[i]; i++) {
-		enum err err;
-
-		if (json_object_object_get_ex(object, kinds[kind].needs[i], NULL))
-			continue;
-		*has_all = false;
-		snprintf(path, sizeof(path), "auth/%s", kinds[kind].needs[i]);
-		err = vendor__go_on(r, vendor__fail(r, &m, "is missing, type %s needs it", kind_names[kind]));
-		if (err)
-			return err;
-	}
-	return ERR_OK;
-}
-
-/* A member of another kind is a misunderstanding, and perhaps a call that nobody signs. */
-static enum err refuse_others(const struct reader *r, struct json_object *object, int kind)
-{
-	char path[PATH_SIZE];
-	const struct member m = { .path = path };
-
-	json_object_object_foreach(object, name, unused) {
-		enum err err;
-
-		(void)unused;
-		if (is_of_kind(&kinds[kind], name))
-			continue;
-		snprintf(path, sizeof(path), "auth/%s", name);
-		err = vendor__go_on(r, vendor__fail(r, &m, "type %s has no use for it", kind_names[kind]));
-		if (err)
-			return err;
-	}
-	return ERR_OK;
-}
 
 static void free_texts(struct auth_texts *texts)
 {
@@ -235,9 +180,7 @@ enum err vendor__read_auth(const struct reader *r, const struct member *m, struc
 	inside.base = (char *)&texts;
 	err = vendor__read_group(&inside, value);
 	if (err == ERR_OK)
-		err = check_needs(r, value, texts.type, &has_all);
-	if (err == ERR_OK)
-		err = refuse_others(r, value, texts.type);
+		err = vendor__check_kind(r, value, "auth/", kind_names[texts.type], &kinds[texts.type].members, &has_all);
 	if (err == ERR_OK && has_all)
 		err = kinds[texts.type].use(r, &texts);
 	free_texts(&texts);
@@ -246,14 +189,11 @@ enum err vendor__read_auth(const struct reader *r, const struct member *m, struc
 
 struct json_object *vendor__show_auth(struct json_object *value)
 {
-	struct json_object *shown = json_object_new_object(), *type;
+	struct json_object *type;
 	const char *name = json_object_object_get_ex(value, "type", &type) ? json_object_get_string(type) : "";
 	int kind = 0;
 
 	while (kind < KIND_COUNT - 1 && strcmp(kind_names[kind], name) != 0)
 		kind++;
-	json_object_object_foreach(value, member, entry)
-		if (is_of_kind(&kinds[kind], member))
-			json_object_object_add(shown, member, json_object_get(entry));
-	return shown;
+	return vendor__show_kind(value, &kinds[kind].members);
 }

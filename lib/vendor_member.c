@@ -13,7 +13,7 @@
 #define MODES "sync", "async", "poll"   /* enum vendor_mode */
 
 enum { PATH_SIZE = 256, REASON_SIZE = 256, SECOND_MS = 1000 };
-enum { CHOICES_MAX = 5, STATUS_FIRST = 300, STATUS_LAST = 599, TOO_MANY_REQUESTS = 429 };
+enum { CHOICES_MAX = 8, STATUS_FIRST = 300, STATUS_LAST = 599, TOO_MANY_REQUESTS = 429 };
 
 const char *vendor__string(struct json_object *value)
 {
@@ -145,6 +145,7 @@ static enum err read_choice(const struct reader *r, const struct member *m, stru
 	static const char *const words[TYPE_COUNT][CHOICES_MAX] = {
 		[TYPE_AUTH_KIND] = { AUTH_KINDS },
 		[TYPE_AUTH_PLACE] = { AUTH_PLACES },
+		[TYPE_CALLBACK_AUTH_KIND] = { CALLBACK_AUTH_KINDS },
 		[TYPE_KEY_ENCODING] = { KEY_ENCODINGS },
 		[TYPE_DIGEST] = { DIGESTS },
 		[TYPE_SIGNATURE_ENCODING] = { SIGNATURE_ENCODINGS },
@@ -326,6 +327,8 @@ static enum err read_for_editors(const struct reader *r, const struct member *m,
 #define SIMPLE_SCHEMA "{\"maxItems\":0,\"maxProperties\":0}"
 #define PLACES_SCHEMA "{\"type\":[\"string\",\"array\"],\"pattern\":\"^(/([^~\\\\u0000]|~[01])*)?$\"," \
 	"\"items\":" POINTER_SCHEMA ",\"minItems\":1}"
+#define SECRETS_SCHEMA "{\"type\":[\"string\",\"array\"],\"minLength\":1,\"minItems\":1," \
+	"\"items\":{\"type\":\"string\",\"minLength\":1}}"
 #define RENAMES_SCHEMA "{\"type\":\"object\",\"propertyNames\":" REMOVAL_SCHEMA ",\"additionalProperties\":" WORD_SCHEMA "}"
 
 /* Of a limit exactly one of the two says how long it is; and what goes only with one of them. */
@@ -373,6 +376,14 @@ static const struct type types[TYPE_COUNT] = {
 	[TYPE_SIGNATURE_ENCODING] = { "word", read_choice, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING, WORDS_SCHEMA(SIGNATURE_ENCODINGS),
 	                              vendor__show_all },
 	[TYPE_RESET_IS] = { "word", read_choice, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING, WORDS_SCHEMA(RESET_KINDS), vendor__show_all },
+	[TYPE_CALLBACK_AUTH] = { "object", vendor__read_callback_auth, BOUNDS_OF_NOTHING, ROWS_OF_OBJECT, "{\"type\":\"object\"}",
+	                         vendor__show_callback_auth },
+	[TYPE_CALLBACK_AUTH_KIND] = { "word", read_choice, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING, WORDS_SCHEMA(CALLBACK_AUTH_KINDS),
+	                              vendor__show_all },
+	[TYPE_SECRETS] = { "secret or array", vendor__read_secrets, BOUNDS_OF_ENTRIES, ROWS_OF_NOTHING, SECRETS_SCHEMA,
+	                   vendor__show_secrets },
+	[TYPE_NETWORKS] = { "array of networks", vendor__read_networks, BOUNDS_OF_ENTRIES, ROWS_OF_NOTHING,
+	                    LIST_SCHEMA("{\"type\":\"string\",\"pattern\":\"^[0-9A-Fa-f.:]+(/[0-9]{1,3})?$\"}"), vendor__show_all },
 	[TYPE_TEXT] = { "text", read_text, BOUNDS_OF_BYTES, ROWS_OF_NOTHING, TEXT_SCHEMA, vendor__show_all },
 	[TYPE_SECRET_TEXT] = { "secret", read_text, BOUNDS_OF_BYTES, ROWS_OF_NOTHING, TEXT_SCHEMA, vendor__show_secret },
 	[TYPE_TOKEN_URL] = { "URL", vendor__read_token_url, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING, URL_SCHEMA("!\\\"%-~"), vendor__show_url },

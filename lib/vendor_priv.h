@@ -7,6 +7,8 @@
  *   vendor_oauth2.c  the same of auth/type oauth2
  *   vendor_group.c   vendors that share an account
  *   vendor_limits.c  the readers of limits, hours and time zones, and whether it is open
+ *   vendor_callback.c the reader of callback/auth and callback/allow_from
+ *   vendor_kind.c    objects whose type says which members they have
  *   vendor_clean.c   the readers of the rules by which results are cleaned
  *   vendor_verdict.c the readers of the rules that say what an answer means
  *   vendor_poll.c    the reader of poll/url, and checks of the group poll
@@ -44,6 +46,7 @@ enum member_type {
 	TYPE_BOOL, TYPE_INT, TYPE_INT64, TYPE_SECONDS, TYPE_RATIO, TYPE_STATUSES, TYPE_LIMITS, TYPE_GROUP,
 	TYPE_QUERY, TYPE_BODY_FORMAT, TYPE_BODY, TYPE_AUTH, TYPE_AUTH_KIND, TYPE_AUTH_PLACE, TYPE_KEY_ENCODING, TYPE_DIGEST,
 	TYPE_SIGNATURE_ENCODING, TYPE_TEXT, TYPE_SECRET_TEXT, TYPE_TOKEN_URL, TYPE_PARAMETERS, TYPE_CLIENT_AUTH,
+	TYPE_CALLBACK_AUTH, TYPE_CALLBACK_AUTH_KIND, TYPE_SECRETS, TYPE_NETWORKS,
 	TYPE_VERDICTS, TYPE_RANGES, TYPE_EQUALS, TYPE_VALUES, TYPE_EXISTS, TYPE_VERDICT, TYPE_CALLBACK_VERDICT, TYPE_JSON,
 	TYPE_PLACES, TYPE_HEADER_NAME, TYPE_WORDS,
 	TYPE_RENAMES, TYPE_PARTS, TYPE_KINDS, TYPE_COUNTRY,
@@ -147,6 +150,7 @@ vendor_reader_fn vendor__read_verdict, vendor__read_callback_verdict, vendor__re
 vendor_reader_fn vendor__read_token_url, vendor__read_parameters;
 vendor_reader_fn vendor__read_limits, vendor__read_zone, vendor__read_unit, vendor__read_hours, vendor__read_days;
 vendor_reader_fn vendor__read_clock;
+vendor_reader_fn vendor__read_callback_auth, vendor__read_secrets, vendor__read_networks;
 vendor_reader_fn vendor__read_renames, vendor__read_parts, vendor__read_kinds, vendor__read_country;
 
 /* ---- Types ---- */
@@ -184,12 +188,29 @@ const char *vendor__rows(const struct member *m, char group[VENDOR_GROUP_SIZE]);
 struct json_object *vendor__show_all(struct json_object *value);
 /* References as they are written, anything else as ***. */
 struct json_object *vendor__show_secret(struct json_object *value);
+/* Of one or several. */
+struct json_object *vendor__show_secrets(struct json_object *value);
 /* Without what stands between :// and @. */
 struct json_object *vendor__show_url(struct json_object *value);
 /* At any depth: a text whose name sounds like a secret and that has no reference in it is ***. */
 struct json_object *vendor__show_named(struct json_object *value);
 /* Without the defaults of other kinds of auth. */
 struct json_object *vendor__show_auth(struct json_object *value);
+struct json_object *vendor__show_callback_auth(struct json_object *value);
+
+/* ---- Objects whose type says which members they have ---- */
+
+enum { KIND_MEMBERS_MAX = 8 };
+
+/* Members that a type needs, and others that it takes. */
+struct member_kind { const char *needs[KIND_MEMBERS_MAX], *takes[KIND_MEMBERS_MAX]; };
+
+/* An object of the group (with a slash at its end) has what its type needs, and nothing of other types. *has_all: the
+ * former; ERR_OK in spite of a mistake when mistakes are collected. */
+enum err vendor__check_kind(const struct reader *r, struct json_object *object, const char *group, const char *kind_name,
+                            const struct member_kind *kind, bool *has_all);
+/* Without the defaults of other types; the caller's to put. */
+struct json_object *vendor__show_kind(struct json_object *value, const struct member_kind *kind);
 
 /* ---- Limits and hours ---- */
 
@@ -253,6 +274,20 @@ enum err vendor__add_header(const struct reader *r, const struct member *name_fr
 enum err vendor__complete_request(const struct reader *r);
 
 void vendor__deinit_request(struct vendor *vendor);
+
+/* ---- Callbacks ---- */
+
+#define CALLBACK_AUTH_KINDS "token", "standard_webhooks", "hmac", "bearer", "basic", "api_key", "none"
+
+/* callback/auth as the file has it: which of the words, and texts, each owned or NULL. Secrets, a NULL-terminated list, are
+ * resolved already. */
+struct callback_auth_texts {
+	int type, secret_encoding, algorithm, encoding;
+	char **secrets, *user, *name, *prefix, *timestamp_header, *timestamp_prefix, *message;
+};
+
+/* Once all members are read: callback/secret is a short form of callback/auth. ERR_INVALID: "member: reason". */
+enum err vendor__complete_callback(struct vendor *vendor, struct err_text *why);
 
 /* ---- Checks; NULL if the text is fine, else what is wrong with it (never with the text in it: it may be secret) ---- */
 

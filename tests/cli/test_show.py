@@ -9,11 +9,12 @@ SCHEMA = json.loads((TOP / "etc" / "vendor.schema.json").read_text())
 GOOD = [pytest.param(path, id=path.stem) for path in sorted((CORPUS / "good").iterdir())]
 
 
-# What auth has defaults for, but not with each type.
-HMAC = {"secret_encoding", "algorithm", "encoding", "message"}
+# What auth and callback/auth have defaults for, but not with each type.
+HMAC = {"secret_encoding", "algorithm", "encoding", "message", "prefix", "timestamp_prefix"}
 OAUTH2 = {"client_auth", "expires_seconds"}
 OTHER_AUTH = {"bearer": {"password", "in"} | HMAC | OAUTH2, "basic": {"in"} | HMAC | OAUTH2,
-              "api_key": {"password"} | HMAC | OAUTH2, "hmac": {"password"} | OAUTH2, "oauth2": {"password"} | HMAC}
+              "api_key": {"password"} | HMAC | OAUTH2, "hmac": {"password"} | OAUTH2, "oauth2": {"password"} | HMAC,
+              "token": HMAC, "none": HMAC, "standard_webhooks": HMAC}
 
 
 def show(folder, name, *arguments, env=None):
@@ -41,14 +42,21 @@ def filled_in(schema, members):
     return result
 
 
+def hidden(secret):
+    if isinstance(secret, list):
+        return [hidden(one) for one in secret]
+    return secret if secret.startswith("${") else "***"
+
+
 @pytest.mark.parametrize("path", GOOD)
 def test_what_is_shown_is_the_file_with_all_defaults_and_a_file_again(tmp_path, path):
     members = json.loads(path.read_text())
     write(tmp_path, "v.json", path.read_text())
     text = shown(tmp_path, members["name"], env=CORPUS_ENV)
     expected = filled_in(SCHEMA, members)
-    if not expected["callback"].get("secret", "${").startswith("${"):
-        expected["callback"]["secret"] = "***"
+    for secrets, name in ((expected["callback"], "secret"), (expected["callback"].get("auth", {}), "secrets")):
+        if name in secrets:
+            secrets[name] = hidden(secrets[name])
     if "@" in expected["request"]["url"]:
         expected["request"]["url"] = expected["request"]["url"].replace("user@", "***@")
     assert json.loads(text) == expected

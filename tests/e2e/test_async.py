@@ -226,7 +226,7 @@ def test_an_unknown_vendor_is_404(silent):
 
 def test_another_vendors_job_is_404(silent):
     request_id, path = waiting_job(silent)
-    for vendor in ("impatient", "asyncVendor", "quick"):
+    for vendor in ("impatient", "ownid", "quick"):
         assert_problem(silent.api.post(f"/vendor-webhook/{vendor}", data_for(request_id)), 404)
     assert silent.api.job(request_id)["status"] == "processing"
     silent.api.post(path, data_for(request_id))

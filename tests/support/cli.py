@@ -9,7 +9,7 @@ TOP = TESTS.parent
 CORPUS = TESTS / "corpus" / "vendor"
 
 # What the references in the corpus stand for.
-CORPUS_ENV = {"CORPUS_TOKEN": "corpus-token", "CORPUS_URL": "https://vendor.example"}
+CORPUS_ENV = {"CORPUS_TOKEN": "corpus-token", "CORPUS_URL": "https://vendor.example", "CORPUS_BASE64": "c2VjcmV0"}
 
 
 def vendorfetch(*arguments, cwd=None, env=None, stdout=subprocess.PIPE):

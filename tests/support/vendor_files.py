@@ -37,12 +37,17 @@ def wary(name, make_vendor):
     return with_answers_up_to(MIB, make_vendor(name, max_attempts=2, timeout_ms=1500, breaker=NO_BREAKER))
 
 
+def called_back_by_anybody(callback):
+    """Most tests call back themselves, with no more than the id of the job."""
+    return callback if "secret" in callback or "auth" in callback else {**callback, "auth": {"type": "none"}}
+
+
 def async_vendor(name, callback=None, max_attempts=3, base_ms=50, max_ms=400, timeout_ms=2000, **more):
     return {"name": name, "mode": "async",
             "request": {"url": ASYNC_URL + "/fetch", "headers": CALLBACK_HEADERS, "timeout_ms": timeout_ms,
                         "connect_timeout_ms": 500},
             "retry": {"max_attempts": max_attempts, "base_ms": base_ms, "max_ms": max_ms},
-            "callback": callback or {"timeout_seconds": 60}, "breaker": QUICK_BREAKER, **more}
+            "callback": called_back_by_anybody(callback or {"timeout_seconds": 60}), "breaker": QUICK_BREAKER, **more}
 
 
 def own_id_vendor(name, timeout_seconds=60):
@@ -90,6 +95,21 @@ JUDGED = {"result": "/data/received/data", "error": "/data/received/message", "n
                        {"where": "/data/received/status", "equals": "error", "verdict": "fail"},
                        {"where": "/data/received/status", "equals": "none", "verdict": "no_data"}]}
 
+# How vendors show that a callback is theirs. tests/e2e/test_webhook_auth.py has the other side.
+HOOK_SECRETS = ["the new secret", "the old secret"]
+HOOK_AUTHS = {
+    "token": {"type": "token"},
+    "rotated": {"type": "standard_webhooks", "secrets": HOOK_SECRETS},
+    "hex": {"type": "hmac", "name": "X-Hub-Signature-256", "prefix": "sha256=", "secrets": HOOK_SECRETS},
+    "base64": {"type": "hmac", "name": "X-Signature", "encoding": "base64", "algorithm": "sha512", "secrets": HOOK_SECRETS[0],
+               "timestamp_header": "X-Timestamp", "message": "v0:${callback:timestamp}:${callback:body}"},
+    "parts": {"type": "hmac", "name": "X-Bureau-Signature", "prefix": "v1=", "secrets": "00ff00ff", "secret_encoding": "hex",
+              "timestamp_header": "X-Bureau-Signature", "timestamp_prefix": "t="},
+    "bearer": {"type": "bearer", "secrets": HOOK_SECRETS},
+    "basic": {"type": "basic", "user": "bureau", "secrets": HOOK_SECRETS},
+    "key": {"type": "api_key", "name": "X-Api-Key", "secrets": HOOK_SECRETS},
+}
+
 VENDORS = [
     sync_vendor("quick"),                                            # no limit, three attempts
     sync_vendor("sturdy", max_attempts=50, timeout_ms=1000, breaker=NO_BREAKER),  # outlives whatever a test does
@@ -130,6 +150,9 @@ VENDORS = [
                      {"where": "/state", "equals": "OK", "verdict": "success"}]}),
     async_vendor("impatient", callback={"timeout_seconds": 2}),
     async_vendor("signed", callback={"timeout_seconds": 60, "secret": CALLBACK_SECRET}),
+    *(async_vendor(f"hook-{name}", callback={"timeout_seconds": 60, "auth": auth}) for name, auth in HOOK_AUTHS.items()),
+    async_vendor("hook-far", callback={"timeout_seconds": 60, "auth": {"type": "none"}, "allow_from": ["192.0.2.0/24"]}),
+    async_vendor("hook-near", callback={"timeout_seconds": 60, "auth": {"type": "token"}, "allow_from": ["10.0.0.0/8", "127.0.0.0/8"]}),
     async_vendor("ownid", callback={"timeout_seconds": 60, "job_id": "/job_id"}, response={"job_id": "/job_id"}),
     # These know only their own ids: the callback URL that they were told once names no job.
     own_id_vendor("early"),

@@ -172,49 +172,6 @@ static void damaged_tokens_are_refused(void **state)
 	assert_int_equal(callback_token_check(key, "v", job, "-1.00", &fence), ERR_INVALID);
 }
 
-/* ---- Other signatures of callbacks ---- */
-
-static const char push[] = "Hello, World!";
-static const char push_secret[] = "It's a Secret to Everybody";
-/* By openssl dgst -hmac; the first is GitHub's documented example. */
-#define PUSH_HEX "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
-#define PUSH_HEX_CAPITALS "757107EA0EB2509FC211221CCE984B8A37570B6D7586C22C46F4379C8B043E17"
-#define PUSH_BASE64 "dXEH6g6yUJ/CESIczphLijdXC211hsIsRvQ3nIsEPhc="
-
-static const struct { struct signature_scheme scheme; const char *value, *why; } pushes[] = {
-	{ { "X-Sig", "", SIGNATURE_SHA256, SIGNATURE_HEX }, PUSH_HEX, NULL },
-	{ { "X-Sig", "", SIGNATURE_SHA256, SIGNATURE_HEX }, PUSH_HEX_CAPITALS, NULL },
-	{ { "X-Sig", "sha256=", SIGNATURE_SHA256, SIGNATURE_HEX }, "sha256=" PUSH_HEX, NULL },
-	{ { "X-Sig", "", SIGNATURE_SHA256, SIGNATURE_BASE64 }, PUSH_BASE64, NULL },
-	{ { "X-Sig", "", SIGNATURE_SHA256, SIGNATURE_HEX }, "", "X-Sig is not there" },
-	{ { "X-Sig", "sha256=", SIGNATURE_SHA256, SIGNATURE_HEX }, PUSH_HEX, "X-Sig does not begin with \"sha256=\"" },
-	{ { "X-Sig", "sha256=", SIGNATURE_SHA256, SIGNATURE_HEX }, "sha256=", "X-Sig does not match" },
-	{ { "X-Sig", "", SIGNATURE_SHA256, SIGNATURE_HEX }, PUSH_HEX "0", "X-Sig does not match" },
-	{ { "X-Sig", "", SIGNATURE_SHA256, SIGNATURE_HEX }, "857107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17",
-	  "X-Sig does not match" },
-	{ { "X-Sig", "", SIGNATURE_SHA512, SIGNATURE_HEX }, PUSH_HEX, "X-Sig does not match" },
-	{ { "X-Sig", "", SIGNATURE_SHA256, SIGNATURE_BASE64 }, PUSH_HEX, "X-Sig does not match" },
-	{ { "X-Sig", "", SIGNATURE_SHA256, SIGNATURE_BASE64 }, "DXEH6g6yUJ/CESIczphLijdXC211hsIsRvQ3nIsEPhc=",
-	  "X-Sig does not match" },
-};
-
-static void a_body_may_be_signed_in_a_header_of_its_own(void **state)
-{
-	struct err_text why;
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(pushes) / sizeof(pushes[0]); i++) {
-		enum err err = signature_check_body(&pushes[i].scheme, push_secret, pushes[i].value, push, strlen(push), &why);
-
-		assert_int_equal(err, pushes[i].why ? ERR_INVALID : ERR_OK);
-		if (pushes[i].why)
-			assert_string_equal(why.text, pushes[i].why);
-	}
-	assert_int_equal(signature_check_body(&pushes[0].scheme, push_secret, PUSH_HEX, push, strlen(push) - 1, NULL),
-	                 ERR_INVALID);
-	assert_int_equal(signature_check_body(&pushes[0].scheme, "another", PUSH_HEX, push, strlen(push), NULL), ERR_INVALID);
-}
-
 /* ---- Digests ---- */
 
 static void a_digest_knows_where_its_pieces_end(void **state)
@@ -247,7 +204,6 @@ int main(void)
 		cmocka_unit_test(a_token_gives_its_fence_back),
 		cmocka_unit_test(a_token_is_good_for_one_job_of_one_vendor),
 		cmocka_unit_test(damaged_tokens_are_refused),
-		cmocka_unit_test(a_body_may_be_signed_in_a_header_of_its_own),
 		cmocka_unit_test(a_digest_knows_where_its_pieces_end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

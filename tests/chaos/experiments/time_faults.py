@@ -76,7 +76,7 @@ def logged_ahead_seconds(stack, service):
 
 def signed_vendors():
     vendors = limited_vendors()
-    vendors[1]["callback"]["secret"] = CALLBACK_SECRET
+    vendors[1]["callback"] |= {"auth": {"type": "standard_webhooks", "secrets": CALLBACK_SECRET}}
     return vendors
 
 
