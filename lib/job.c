@@ -31,6 +31,7 @@ void job_free(struct job *job)
 	free(job->history);
 	free(job->vendor_job_id);
 	free(job->poll);
+	free(job->tried);
 	free(job);
 }
 
@@ -38,6 +39,7 @@ void job_ref_deinit(struct job_ref *ref)
 {
 	free(ref->vendor);
 	free(ref->vendor_job_id);
+	free(ref->tried);
 	free(ref->error);
 }
 

@@ -24,10 +24,11 @@ struct job {
 	char *history;            /* JSON array of attempts, or NULL */
 	char *vendor_job_id;      /* the vendor's own id of it, once known */
 	char *poll;               /* JSON object: what is kept between calls and polls (polling.h), or NULL */
+	char *tried;              /* JSON array of the vendors that it has left (fallback.h), or NULL */
 	enum phase phase;
 	enum status status;
 	int64_t fence;            /* grows at every claim, never goes back */
-	int attempts;             /* calls that count (invariant I4) */
+	int attempts;             /* calls of its vendor that count (invariant I4) */
 	int64_t created_at;
 	int64_t updated_at;
 	int64_t completed_at;     /* when it was finished */
@@ -48,9 +49,11 @@ struct job_ref {
 	char request_id[UUID_TEXT_SIZE];
 	char *vendor;
 	char *vendor_job_id;      /* or NULL */
+	char *tried;              /* as in struct job */
 	enum phase phase;
 	int64_t fence;
 	int attempts;
+	int64_t created_at;
 	int64_t queued_at;
 	int64_t due_at;
 	int64_t deadline_at;
@@ -71,6 +74,7 @@ struct job_change {
 	enum job_event event;       /* any but EVENT_CLAIM and EVENT_CLAIM_POLL */
 	unsigned from;              /* narrows the row's phases; 0 = as the row */
 	int64_t fence;              /* guard; FENCE_ANY only where the row says any_fence */
+	const char *vendor;         /* guard: it is this vendor's; NULL: whoever's */
 	int64_t queued_at_guard;    /* guard: its queued_at as read (EVENT_REQUEUE, EVENT_REQUEUE_POLL); 0 = none */
 	int64_t now;
 	int attempts_add;           /* 0 or 1 */
@@ -85,6 +89,8 @@ struct job_change {
 	const char *vendor_job_id;  /* written if not NULL */
 	const char *poll;           /* JSON object, likewise */
 	const char *history_entry;  /* JSON object appended to history if not NULL */
+	const char *to_vendor;      /* the next two when the row goes to another vendor: its name ... */
+	const char *tried_entry;    /* ... and a JSON object appended to tried */
 	enum err outcome;           /* filled by the store: ERR_OK, ERR_STALE (a guard did not match, or no such job),
 	                               ERR_TOO_BIG (result over the store's limit, nothing written), ERR_UNAVAILABLE */
 };

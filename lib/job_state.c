@@ -11,23 +11,25 @@ enum { UNCHANGED = -1 };
 #define POLLING PHASE_BIT(PHASE_POLLING)
 
 static const struct job_transition transitions[EVENT_COUNT] = {
-	/* event                   name              from                        to                      status             any_fence clears_error */
-	[EVENT_CLAIM]          = { "claim",          QUEUED,                     PHASE_CALLING,          STATUS_PROCESSING, true,  false },
-	[EVENT_CLAIM_POLL]     = { "claim_poll",     WAITING_POLL,               PHASE_POLLING,          STATUS_PROCESSING, true,  false },
-	[EVENT_SUCCEED]        = { "succeed",        PHASES_UNFINISHED,          PHASE_DONE,             STATUS_COMPLETE,   true,  true },
-	[EVENT_FAIL]           = { "fail",           CALLING | POLLING,          PHASE_DONE,             STATUS_FAILED,     false, false },
-	[EVENT_RETRY]          = { "retry",          CALLING,                    PHASE_QUEUED,           UNCHANGED,         false, false },
-	[EVENT_RETURN]         = { "return",         CALLING,                    PHASE_QUEUED,           UNCHANGED,         false, false },
-	[EVENT_AWAIT_CALLBACK] = { "await_callback", CALLING,                    PHASE_WAITING_CALLBACK, UNCHANGED,         false, false },
-	[EVENT_AWAIT_POLL]     = { "await_poll",     CALLING,                    PHASE_WAITING_POLL,     UNCHANGED,         false, true },
-	[EVENT_POLL_AGAIN]     = { "poll_again",     POLLING,                    PHASE_WAITING_POLL,     UNCHANGED,         false, true },
-	[EVENT_POLL_LOST]      = { "poll_lost",      POLLING,                    PHASE_WAITING_POLL,     UNCHANGED,         false, false },
-	[EVENT_LEASE_LOST]     = { "lease_lost",     CALLING,                    PHASE_QUEUED,           UNCHANGED,         false, false },
-	[EVENT_CALLBACK_FAIL]  = { "callback_fail",  CALLING | WAITING_CALLBACK, PHASE_DONE,             STATUS_FAILED,     false, false },
-	[EVENT_REQUEUE]        = { "requeue",        QUEUED,                     PHASE_QUEUED,           UNCHANGED,         false, false },
-	[EVENT_REQUEUE_POLL]   = { "requeue_poll",   WAITING_POLL,               PHASE_WAITING_POLL,     UNCHANGED,         false, false },
-	[EVENT_EXPIRE]         = { "expire",         PHASES_UNFINISHED,          PHASE_DONE,             STATUS_FAILED,     false, false },
-	[EVENT_CANCEL]         = { "cancel",         PHASES_UNFINISHED,          PHASE_DONE,             STATUS_CANCELLED,  true,  false },
+	/* event                   name              from                        to                      status             any_fence clears_error to_other */
+	[EVENT_CLAIM]          = { "claim",          QUEUED,                     PHASE_CALLING,          STATUS_PROCESSING, true,  false,       false },
+	[EVENT_CLAIM_POLL]     = { "claim_poll",     WAITING_POLL,               PHASE_POLLING,          STATUS_PROCESSING, true,  false,       false },
+	[EVENT_SUCCEED]        = { "succeed",        PHASES_UNFINISHED,          PHASE_DONE,             STATUS_COMPLETE,   true,  true,        false },
+	[EVENT_FAIL]           = { "fail",           CALLING | POLLING,          PHASE_DONE,             STATUS_FAILED,     false, false,       false },
+	[EVENT_RETRY]          = { "retry",          CALLING,                    PHASE_QUEUED,           UNCHANGED,         false, false,       false },
+	[EVENT_RETURN]         = { "return",         CALLING,                    PHASE_QUEUED,           UNCHANGED,         false, false,       false },
+	[EVENT_AWAIT_CALLBACK] = { "await_callback", CALLING,                    PHASE_WAITING_CALLBACK, UNCHANGED,         false, false,       false },
+	[EVENT_AWAIT_POLL]     = { "await_poll",     CALLING,                    PHASE_WAITING_POLL,     UNCHANGED,         false, true,        false },
+	[EVENT_POLL_AGAIN]     = { "poll_again",     POLLING,                    PHASE_WAITING_POLL,     UNCHANGED,         false, true,        false },
+	[EVENT_POLL_LOST]      = { "poll_lost",      POLLING,                    PHASE_WAITING_POLL,     UNCHANGED,         false, false,       false },
+	[EVENT_LEASE_LOST]     = { "lease_lost",     CALLING,                    PHASE_QUEUED,           UNCHANGED,         false, false,       false },
+	[EVENT_CALLBACK_FAIL]  = { "callback_fail",  CALLING | WAITING_CALLBACK, PHASE_DONE,             STATUS_FAILED,     false, false,       false },
+	[EVENT_CALLBACK_RETRY] = { "callback_retry", CALLING | WAITING_CALLBACK, PHASE_QUEUED,           UNCHANGED,         false, false,       false },
+	[EVENT_FALL_BACK]      = { "fall_back",      PHASES_UNFINISHED,          PHASE_QUEUED,           UNCHANGED,         false, false,       true },
+	[EVENT_REQUEUE]        = { "requeue",        QUEUED,                     PHASE_QUEUED,           UNCHANGED,         false, false,       false },
+	[EVENT_REQUEUE_POLL]   = { "requeue_poll",   WAITING_POLL,               PHASE_WAITING_POLL,     UNCHANGED,         false, false,       false },
+	[EVENT_EXPIRE]         = { "expire",         PHASES_UNFINISHED,          PHASE_DONE,             STATUS_FAILED,     false, false,       false },
+	[EVENT_CANCEL]         = { "cancel",         PHASES_UNFINISHED,          PHASE_DONE,             STATUS_CANCELLED,  true,  false,       false },
 };
 
 static const char *const phase_names[PHASE_COUNT] = {

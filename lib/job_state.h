@@ -6,6 +6,8 @@
  *     |---return--------|
  *     |---lease_lost----|
  *   queued --requeue--> queued             any unfinished phase --expire / cancel--> done
+ *   waiting_callback --callback_retry--> queued
+ *   any unfinished phase --fall_back--> queued, for another vendor
  *
  *   calling --await_poll--> waiting_poll --claim--> polling --succeed / fail--> done
  *                              ^                       |
@@ -40,6 +42,8 @@ enum job_event {
 	EVENT_POLL_LOST,       /* the worker that asked is gone: asked again */
 	EVENT_LEASE_LOST,      /* the worker that called is gone: queued again */
 	EVENT_CALLBACK_FAIL,   /* the vendor called back with a failure */
+	EVENT_CALLBACK_RETRY,  /* the vendor called back: submit it again */
+	EVENT_FALL_BACK,       /* it leaves its vendor and is queued for the next one (fallback.h) */
 	EVENT_REQUEUE,         /* its stream entry was lost: only queuedAt moves */
 	EVENT_REQUEUE_POLL,    /* the same, of one that waits to be asked for */
 	EVENT_EXPIRE,          /* a deadline passed, or attempts are used up by lost leases */
@@ -61,6 +65,7 @@ struct job_transition {
 	int status;             /* the status it sets (enum status), or -1: unchanged */
 	bool any_fence;         /* true: may be written without knowing the fence */
 	bool clears_error;      /* true: without an error of its own it takes the last one away */
+	bool to_other;          /* true: it is another vendor's then: fence + 1, no attempts, no id of the old vendor, no poll */
 };
 
 /* The row of an event; never NULL for a valid event. */

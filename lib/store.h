@@ -92,10 +92,11 @@ enum err store_try_write(struct store *store, struct err_text *why) __attribute_
 
 struct store_claim {
 	const char *request_id;
+	const char *vendor;     /* whose entry it was: claims no other vendor's job; NULL: whoever's */
 	struct job *job;        /* out: the claimed job (fence already raised), owned by the caller; else NULL */
 	int64_t not_before;     /* out with ERR_NOT_DUE */
 	enum err outcome;       /* ERR_OK, ERR_NOT_DUE (enqueued for later), ERR_STALE (not enqueued: someone has it, or
-	                           finished, or past its deadline), ERR_NOT_FOUND, ERR_UNAVAILABLE */
+	                           finished, or past its deadline; or enqueued for another vendor), ERR_NOT_FOUND, ERR_UNAVAILABLE */
 };
 
 /* queued -> calling and waiting_poll -> polling for jobs with next_attempt_at <= now < deadline_at: fence + 1, due_at =

@@ -7,6 +7,8 @@
  * phase, other fence) would be inserted, and gets error 53 (InvalidIdField) instead, or 11000 from the unique
  * requestId. Nothing is ever inserted. Reading the jobs back by a stamp instead would be wrong for a job that
  * somebody else moved on in between.
+ *
+ * Both find jobs by their ids. That other guards have indexes, too, is nothing for the server to think about: a hint.
  */
 #include "store_mongo_priv.h"
 
@@ -38,8 +40,29 @@ struct claim {
 	bool answer_lost;   /* the update may or may not have been done */
 };
 
-/* "requestId": {"$in": [the items that have no job yet]} */
-static void append_ids(bson_t *filter, const struct claim *claim)
+/* "": whoever's. */
+static const char *vendor_of(const struct store_claim *item) { return item->vendor ? item->vendor : ""; }
+
+static bool is_of(const struct store_claim *item, const char *vendor) { return strcmp(vendor_of(item), vendor) == 0; }
+
+static bool is_named_before(const struct claim *claim, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (is_of(&claim->items[k], vendor_of(&claim->items[i])))
+			return true;
+	return false;
+}
+
+static bool is_of_one_vendor(const struct claim *claim)
+{
+	for (size_t i = 1; i < claim->n; i++)
+		if (!is_of(&claim->items[i], vendor_of(&claim->items[0])))
+			return false;
+	return true;
+}
+
+/* "requestId": {"$in": [the items that have no job yet]}; with a vendor only its */
+static void append_ids(bson_t *filter, const struct claim *claim, const char *vendor)
 {
 	bson_t in, list;
 	uint32_t count = 0;
@@ -47,10 +70,37 @@ static void append_ids(bson_t *filter, const struct claim *claim)
 	BSON_APPEND_DOCUMENT_BEGIN(filter, "requestId", &in);
 	BSON_APPEND_ARRAY_BEGIN(&in, "$in", &list);
 	for (size_t i = 0; i < claim->n; i++)
-		if (!claim->items[i].job)
+		if (!claim->items[i].job && (!vendor || is_of(&claim->items[i], vendor)))
 			append_element(&list, count++, claim->items[i].request_id);
 	bson_append_array_end(&in, &list);
 	bson_append_document_end(filter, &in);
+}
+
+/* Each id is to be of the vendor that its item names. Nearly always that is one for all. */
+static void append_vendors(bson_t *filter, const struct claim *claim)
+{
+	bson_t any_of, one;
+	uint32_t count = 0;
+	char digits[16];
+	const char *key;
+
+	if (is_of_one_vendor(claim)) {
+		if (claim->items[0].vendor)
+			BSON_APPEND_UTF8(filter, "vendor", claim->items[0].vendor);
+		return;
+	}
+	BSON_APPEND_ARRAY_BEGIN(filter, "$or", &any_of);
+	for (size_t i = 0; i < claim->n; i++) {
+		if (is_named_before(claim, i))
+			continue;
+		bson_uint32_to_string(count++, &key, digits, sizeof(digits));
+		BSON_APPEND_DOCUMENT_BEGIN(&any_of, key, &one);
+		append_ids(&one, claim, vendor_of(&claim->items[i]));
+		if (claim->items[i].vendor)
+			BSON_APPEND_UTF8(&one, "vendor", claim->items[i].vendor);
+		bson_append_document_end(&any_of, &one);
+	}
+	bson_append_array_end(filter, &any_of);
 }
 
 /* "phase": {"$in": [the phases of the mask]} */
@@ -115,10 +165,12 @@ static enum err stamp(struct claim *claim, enum job_event event, size_t *n, stru
 	enum err err = ERR_OK;
 	bson_iter_t count;
 
-	append_ids(&filter, claim);
+	append_ids(&filter, claim, NULL);
+	append_vendors(&filter, claim);
 	append_claim_guards(&filter, claim, row);
 	append_claim_update(&update, claim, row);
 	BSON_APPEND_BOOL(&opts, "validate", false);
+	BSON_APPEND_UTF8(&opts, "hint", INDEX_ID);
 	if (!mongoc_collection_update_many(claim->jobs, &filter, &update, &opts, &reply, &error)) {
 		err = mongo_failed(why, "claim", &error);
 		claim->answer_lost = error.domain != MONGOC_ERROR_SERVER_SELECTION;
@@ -166,7 +218,7 @@ static enum err fetch_claimed(struct claim *claim, struct err_text *why)
 	enum err err = ERR_OK;
 	const bson_t *doc;
 
-	append_ids(filter, claim);
+	append_ids(filter, claim, NULL);
 	BSON_APPEND_UTF8(filter, "claimId", claim->claim_id);
 	append_phases(filter, PHASE_BIT(job_transition(EVENT_CLAIM)->to) | PHASE_BIT(job_transition(EVENT_CLAIM_POLL)->to));
 	cursor = mongo_find(&claim->call, claim->jobs, filter, NULL);
@@ -185,7 +237,7 @@ static void classify(struct store_claim *item, const bson_t *doc, const struct c
 	struct job *job = mongo_job_from_bson(doc);
 
 	item->outcome = ERR_STALE;
-	if (phase_is_enqueued(job->phase) && job->deadline_at > claim->now) {
+	if (phase_is_enqueued(job->phase) && job->deadline_at > claim->now && (!item->vendor || (job->vendor && is_of(item, job->vendor)))) {
 		if (job->next_attempt_at > claim->now) {
 			item->outcome = ERR_NOT_DUE;
 			item->not_before = job->next_attempt_at;
@@ -208,9 +260,10 @@ static enum err classify_rest(struct claim *claim, struct err_text *why)
 	const bson_t *doc;
 	bson_iter_t id;
 
-	append_ids(filter, claim);
+	append_ids(filter, claim, NULL);
 	BSON_APPEND_DOCUMENT_BEGIN(opts, "projection", &projection);
 	BSON_APPEND_INT32(&projection, "requestId", 1);
+	BSON_APPEND_INT32(&projection, "vendor", 1);
 	BSON_APPEND_INT32(&projection, "phase", 1);
 	BSON_APPEND_INT32(&projection, "nextAttemptAt", 1);
 	BSON_APPEND_INT32(&projection, "deadlineAt", 1);
@@ -294,6 +347,8 @@ static void append_guards(bson_t *filter, const struct job_change *change, const
 	append_phases(filter, change->from ? row->from & change->from : row->from);
 	if (change->fence != FENCE_ANY)
 		BSON_APPEND_INT64(filter, "fence", change->fence);
+	if (change->vendor)
+		BSON_APPEND_UTF8(filter, "vendor", change->vendor);
 	if (change->queued_at_guard)
 		BSON_APPEND_DATE_TIME(filter, "queuedAt", change->queued_at_guard);
 }
@@ -307,6 +362,17 @@ static void set_or_clear(bson_t *set, bson_t *unset, const char *field, int64_t 
 		BSON_APPEND_BOOL(unset, field, true);
 }
 
+/* Nothing of its old vendor stays but what is said in tried. */
+static void go_to_other(bson_t *set, bson_t *unset, const struct job_change *change)
+{
+	if (change->to_vendor)
+		BSON_APPEND_UTF8(set, "vendor", change->to_vendor);
+	BSON_APPEND_INT32(set, "attempts", 0);
+	BSON_APPEND_BOOL(unset, "vendorJobIds", true);
+	BSON_APPEND_BOOL(unset, "poll", true);
+	BSON_APPEND_BOOL(unset, "pollText", true);
+}
+
 /* What is written depends on where the row leads; see struct job_change. */
 static void fill_set(bson_t *set, bson_t *unset, const struct job_change *change, const struct job_transition *row)
 {
@@ -314,6 +380,7 @@ static void fill_set(bson_t *set, bson_t *unset, const struct job_change *change
 	bson_t ids;
 
 	BSON_APPEND_UTF8(set, "phase", phase_name(row->to));
+	BSON_APPEND_BOOL(unset, "claimId", true);
 	if (row->status >= 0)
 		BSON_APPEND_UTF8(set, "status", status_name((enum status)row->status));
 	BSON_APPEND_DATE_TIME(set, "updatedAt", change->now);
@@ -331,6 +398,10 @@ static void fill_set(bson_t *set, bson_t *unset, const struct job_change *change
 		BSON_APPEND_BOOL(unset, "error", true);
 	if (change->event == EVENT_SUCCEED && change->result)
 		mongo_append_json(set, "result", "resultText", change->result);
+	if (row->to_other) {
+		go_to_other(set, unset, change);
+		return;
+	}
 	if (change->poll)
 		mongo_append_json(set, "poll", "pollText", change->poll);
 	if (change->vendor_job_id) {
@@ -338,7 +409,35 @@ static void fill_set(bson_t *set, bson_t *unset, const struct job_change *change
 		BSON_APPEND_UTF8(&ids, "0", change->vendor_job_id);
 		bson_append_array_end(set, &ids);
 	}
-	BSON_APPEND_BOOL(unset, "claimId", true);
+}
+
+static void append_numbers(bson_t *update, const struct job_change *change, const struct job_transition *row)
+{
+	bson_t part;
+
+	if (!row->to_other && !change->attempts_add)
+		return;
+	BSON_APPEND_DOCUMENT_BEGIN(update, "$inc", &part);
+	if (row->to_other)
+		BSON_APPEND_INT64(&part, "fence", 1);
+	else
+		BSON_APPEND_INT32(&part, "attempts", change->attempts_add);
+	bson_append_document_end(update, &part);
+}
+
+static void append_entries(bson_t *update, const struct job_change *change, const struct job_transition *row)
+{
+	const char *tried = row->to_other ? change->tried_entry : NULL;
+	bson_t part;
+
+	if (!change->history_entry && !tried)
+		return;
+	BSON_APPEND_DOCUMENT_BEGIN(update, "$push", &part);
+	if (change->history_entry)
+		mongo_append_history_entry(&part, "history", change->history_entry, strlen(change->history_entry));
+	if (tried)
+		mongo_append_history_entry(&part, "tried", tried, strlen(tried));
+	bson_append_document_end(update, &part);
 }
 
 static void append_update(bson_t *update, const struct job_change *change, const struct job_transition *row)
@@ -350,16 +449,8 @@ static void append_update(bson_t *update, const struct job_change *change, const
 	BSON_APPEND_DOCUMENT(update, "$unset", &unset);
 	bson_destroy(&set);
 	bson_destroy(&unset);
-	if (change->attempts_add) {
-		BSON_APPEND_DOCUMENT_BEGIN(update, "$inc", &part);
-		BSON_APPEND_INT32(&part, "attempts", change->attempts_add);
-		bson_append_document_end(update, &part);
-	}
-	if (change->history_entry) {
-		BSON_APPEND_DOCUMENT_BEGIN(update, "$push", &part);
-		mongo_append_history_entry(&part, "history", change->history_entry, strlen(change->history_entry));
-		bson_append_document_end(update, &part);
-	}
+	append_numbers(update, change, row);
+	append_entries(update, change, row);
 	BSON_APPEND_DOCUMENT_BEGIN(update, "$setOnInsert", &part);
 	BSON_APPEND_ARRAY_BEGIN(&part, "_id", &impossible);
 	bson_append_array_end(&part, &impossible);
@@ -415,6 +506,7 @@ static enum err run_changes(const struct mongo_call *call, struct job_change *it
 
 	BSON_APPEND_BOOL(&opts, "upsert", true);
 	BSON_APPEND_BOOL(&opts, "validate", false);
+	BSON_APPEND_UTF8(&opts, "hint", INDEX_ID);
 	for (size_t i = 0; i < n; i++)
 		if (add_change(bulk, &items[i], &opts))
 			index[added++] = i;

@@ -55,16 +55,16 @@ void mongo_append_history_entry(bson_t *array, const char *key, const char *text
 		bson_append_utf8(array, key, -1, text, (int)len);
 }
 
-/* A history that cannot be kept exactly becomes one text entry, without its brackets: printed between brackets, and
+/* An array that cannot be kept exactly becomes one text entry, without its brackets: printed between brackets, and
  * with entries pushed behind it, it is the same array. */
-static void append_history(bson_t *doc, const char *text)
+static void append_array(bson_t *doc, const char *field, const char *text)
 {
 	size_t len = strlen(text);
 	bson_t array;
 
-	if (bson_json_append(doc, "history", text, len) || len <= 2)
+	if (bson_json_append(doc, field, text, len) || len <= 2)
 		return;
-	BSON_APPEND_ARRAY_BEGIN(doc, "history", &array);
+	BSON_APPEND_ARRAY_BEGIN(doc, field, &array);
 	mongo_append_history_entry(&array, "0", text + 1, len - 2);
 	bson_append_array_end(doc, &array);
 }
@@ -112,7 +112,9 @@ bson_t *mongo_job_to_bson(const struct job *job)
 		bson_append_array_end(doc, &ids);
 	}
 	if (job->history)
-		append_history(doc, job->history);
+		append_array(doc, "history", job->history);
+	if (job->tried)
+		append_array(doc, "tried", job->tried);
 	if (job->payload)
 		mongo_append_json(doc, "payload", "payloadText", job->payload);
 	if (job->result)
@@ -201,7 +203,7 @@ static char *json_of(const bson_iter_t *iter)
 	return foreign_json(iter);
 }
 
-static char *history_of(const bson_iter_t *iter)
+static char *array_of(const bson_iter_t *iter)
 {
 	struct buffer out;
 	bson_iter_t entry;
@@ -249,7 +251,8 @@ static void read_phase(const bson_iter_t *iter, struct job *job)
 static void read_payload(const bson_iter_t *iter, struct job *job) { replace(&job->payload, json_of(iter)); }
 static void read_result(const bson_iter_t *iter, struct job *job) { replace(&job->result, json_of(iter)); }
 static void read_poll(const bson_iter_t *iter, struct job *job) { replace(&job->poll, json_of(iter)); }
-static void read_history(const bson_iter_t *iter, struct job *job) { replace(&job->history, history_of(iter)); }
+static void read_history(const bson_iter_t *iter, struct job *job) { replace(&job->history, array_of(iter)); }
+static void read_tried(const bson_iter_t *iter, struct job *job) { replace(&job->tried, array_of(iter)); }
 
 static void read_vendor_job_ids(const bson_iter_t *iter, struct job *job)
 {
@@ -263,7 +266,8 @@ static void read_vendor_job_ids(const bson_iter_t *iter, struct job *job)
 
 static const struct { const char *name; void (*read)(const bson_iter_t *iter, struct job *job); } readers[] = {
 	{ "requestId", read_request_id }, { "status", read_status }, { "phase", read_phase }, { "payload", read_payload },
-	{ "result", read_result }, { "poll", read_poll }, { "history", read_history }, { "vendorJobIds", read_vendor_job_ids },
+	{ "result", read_result }, { "poll", read_poll }, { "history", read_history }, { "tried", read_tried },
+	{ "vendorJobIds", read_vendor_job_ids },
 };
 
 static void read_element(const bson_iter_t *iter, struct job *job)
@@ -300,16 +304,18 @@ void mongo_ref_from_bson(struct job_ref *ref, const bson_t *doc)
 	*ref = (struct job_ref){
 		.vendor = job->vendor,
 		.vendor_job_id = job->vendor_job_id,
+		.tried = job->tried,
 		.phase = job->phase,
 		.fence = job->fence,
 		.attempts = job->attempts,
+		.created_at = job->created_at,
 		.queued_at = job->queued_at,
 		.due_at = job->due_at,
 		.deadline_at = job->deadline_at,
 		.error = job->error,
 	};
 	memcpy(ref->request_id, job->request_id, sizeof(ref->request_id));
-	job->vendor = job->vendor_job_id = job->error = NULL;
+	job->vendor = job->vendor_job_id = job->tried = job->error = NULL;
 	job_free(job);
 }
 
@@ -317,7 +323,7 @@ void mongo_append_ref_projection(bson_t *opts)
 {
 	static const char *const names[] = {
 		"requestId", "vendor", "phase", "fence", "attempts", "queuedAt", "dueAt", "deadlineAt",
-		"vendorJobIds", "error",
+		"vendorJobIds", "error", "createdAt", "tried",
 	};
 	bson_t projection;
 

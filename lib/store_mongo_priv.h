@@ -26,6 +26,7 @@
 #define COLLECTION_SECRETS "secrets"
 #define COLLECTION_META "meta"
 
+#define INDEX_ID "requestId"
 /* Of the jobs that are enqueued, by phase. */
 #define INDEX_QUEUED "vendor_queuedAt"
 #define INDEX_POLLS "vendor_queuedAt_polls"

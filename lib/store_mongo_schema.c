@@ -11,7 +11,7 @@ static const struct { const char *collection; const char *command; } indexes[] =
 	{ COLLECTION_JOBS,
 	  "{ \"createIndexes\": \"" COLLECTION_JOBS "\", \"indexes\": ["
 	  /* everything by id; refuses a second job of the same id */
-	  "{ \"name\": \"requestId\", \"key\": { \"requestId\": 1 }, \"unique\": true },"
+	  "{ \"name\": \"" INDEX_ID "\", \"key\": { \"requestId\": 1 }, \"unique\": true },"
 	  /* users and lists: newest jobs of a status, jobs of a vendor */
 	  "{ \"name\": \"status_createdAt\", \"key\": { \"status\": 1, \"createdAt\": -1 } },"
 	  "{ \"name\": \"vendor_status\", \"key\": { \"vendor\": 1, \"status\": 1 } },"

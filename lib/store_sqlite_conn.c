@@ -33,7 +33,7 @@ static const char *const texts[STMT_CHANGE] = {
 	[STMT_COMMIT] = "COMMIT",
 	[STMT_ROLLBACK] = "ROLLBACK",
 	/* Stored before, and the answer was lost: left as it is by now. */
-	[STMT_INSERT_JOB] = "INSERT INTO jobs (v," JOB_COLUMNS ") VALUES (1,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) "
+	[STMT_INSERT_JOB] = "INSERT INTO jobs (v," JOB_COLUMNS ") VALUES (1,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) "
 	                    "ON CONFLICT (requestId) DO NOTHING",
 	[STMT_FIND_KEY] = "SELECT hash, requestId FROM idempotency_keys WHERE key = ? AND expireAt > ?",
 	[STMT_PUT_KEY] = "INSERT OR REPLACE INTO idempotency_keys (key, hash, requestId, expireAt) VALUES (?,?,?,?)",
@@ -41,9 +41,9 @@ static const char *const texts[STMT_CHANGE] = {
 	[STMT_CLAIM] = "UPDATE jobs SET phase = iif(phase = 'queued', ?1, ?6), status = ?2, fence = fence + 1, dueAt = ?3, "
 	               "updatedAt = ?4, nextAttemptAt = NULL, queuedAt = NULL "
 	               "WHERE requestId = ?5 AND phase IN (" ENQUEUED ") AND coalesce(nextAttemptAt, 0) <= ?4 "
-	               "AND deadlineAt > ?4",
+	               "AND deadlineAt > ?4 AND vendor = coalesce(?7, vendor)",
 	[STMT_WHY_NOT_CLAIMED] = "SELECT nextAttemptAt, phase IN (" ENQUEUED ") AND nextAttemptAt > ?2 AND deadlineAt > ?2 "
-	                         "FROM jobs WHERE requestId = ?1",
+	                         "AND vendor = coalesce(?3, vendor) FROM jobs WHERE requestId = ?1",
 	[STMT_GET] = "SELECT " JOB_COLUMNS " FROM jobs WHERE requestId = ?",
 	/* Not poll either, for which SQLite would walk over a long payload. */
 	[STMT_LOOK] = "SELECT " JOB_COLUMNS_WITH("NULL", "NULL") " FROM jobs WHERE requestId = ?",
@@ -175,6 +175,11 @@ static enum err make_ready(struct sqlite_store *store, struct connection *conn, 
 
 /* ---- Statements ---- */
 
+/* A JSON array in a column, or NULL, with one more element unless that is NULL. */
+#define APPENDED(column, element) "CASE WHEN " element " IS NULL THEN " column \
+	" WHEN " column " IS NULL THEN '[' || " element " || ']'" \
+	" ELSE substr(" column ", 1, length(" column ") - 1) || ',' || " element " || ']' END"
+
 /* The guards come from the row of the event; ?11 is the mask of phases that `from` leaves of it. */
 static char *change_sql(enum job_event event)
 {
@@ -182,13 +187,13 @@ static char *change_sql(enum job_event event)
 	struct buffer sql;
 
 	buffer_init(&sql, STATEMENT_MAX_BYTES);
-	buffer_printf(&sql, "UPDATE jobs SET phase = '%s', updatedAt = ?1, attempts = attempts + ?2, "
-	              "nextAttemptAt = ?3, queuedAt = ?4, dueAt = ?5, vendorJobId = coalesce(?6, vendorJobId), ",
+	buffer_printf(&sql, "UPDATE jobs SET phase = '%s', updatedAt = ?1, nextAttemptAt = ?3, queuedAt = ?4, dueAt = ?5, "
+	              "deadlineAt = coalesce(?15, deadlineAt), history = " APPENDED("history", "?7") ", ",
 	              phase_name(row->to));
-	buffer_append_str(&sql, "history = CASE WHEN ?7 IS NULL THEN history "
-	                  "WHEN history IS NULL THEN '[' || ?7 || ']' "
-	                  "ELSE substr(history, 1, length(history) - 1) || ',' || ?7 || ']' END, ");
-	buffer_append_str(&sql, "deadlineAt = coalesce(?15, deadlineAt), poll = coalesce(?16, poll), ");
+	buffer_append_str(&sql, row->to_other
+	                  ? "vendor = coalesce(?18, vendor), tried = " APPENDED("tried", "?19") ", fence = fence + 1, attempts = 0, "
+	                    "vendorJobId = NULL, poll = NULL, "
+	                  : "attempts = attempts + ?2, vendorJobId = coalesce(?6, vendorJobId), poll = coalesce(?16, poll), ");
 	buffer_append_str(&sql, row->clears_error ? "error = ?8" : "error = coalesce(?8, error)");
 	if (event == EVENT_SUCCEED)
 		buffer_append_str(&sql, ", result = coalesce(?14, result)");
@@ -199,7 +204,7 @@ static char *change_sql(enum job_event event)
 	buffer_append_str(&sql, " WHERE requestId = ?10 AND CASE phase");
 	for (int phase = 0; phase < PHASE_COUNT; phase++)
 		buffer_printf(&sql, " WHEN '%s' THEN %u", phase_name((enum phase)phase), PHASE_BIT(phase));
-	buffer_append_str(&sql, " ELSE 0 END & ?11 AND (?13 = 0 OR queuedAt = ?13)");
+	buffer_append_str(&sql, " ELSE 0 END & ?11 AND (?13 = 0 OR queuedAt = ?13) AND vendor = coalesce(?17, vendor)");
 	buffer_printf(&sql, row->any_fence ? " AND (?12 = %d OR fence = ?12)" : " AND fence = ?12", (int)FENCE_ANY);
 	return buffer_take(&sql, NULL);
 }

@@ -65,9 +65,9 @@ enum statement {
 #define JOB_COLUMNS JOB_COLUMNS_WITH("payload", "poll")
 #define JOB_COLUMNS_WITH(payload, poll) \
 	"requestId,phase,status,fence,attempts,createdAt,updatedAt,nextAttemptAt,queuedAt,dueAt,deadlineAt," \
-	"completedAt,expireAt,vendor,vendorJobId,error,history," payload ",result," poll ",tenant"
+	"completedAt,expireAt,vendor,vendorJobId,error,history," payload ",result," poll ",tenant,tried"
 /* The columns of a reference, likewise. */
-#define REF_COLUMNS "requestId,phase,vendor,fence,attempts,queuedAt,dueAt,deadlineAt,vendorJobId,error"
+#define REF_COLUMNS "requestId,phase,vendor,fence,attempts,queuedAt,dueAt,deadlineAt,vendorJobId,error,createdAt,tried"
 
 struct connection {
 	sqlite3 *db;                        /* NULL: to be opened (again) */

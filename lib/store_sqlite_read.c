@@ -58,6 +58,7 @@ struct job *row_to_job(sqlite3_stmt *stmt)
 	job->result = column_text(stmt, i++);
 	job->poll = column_text(stmt, i++);
 	job->tenant = column_text(stmt, i++);
+	job->tried = column_text(stmt, i++);
 	return job;
 }
 
@@ -74,6 +75,8 @@ static struct job_ref row_to_ref(sqlite3_stmt *stmt)
 	ref.deadline_at = sqlite3_column_int64(stmt, 7);
 	ref.vendor_job_id = column_text(stmt, 8);
 	ref.error = column_text(stmt, 9);
+	ref.created_at = sqlite3_column_int64(stmt, 10);
+	ref.tried = column_text(stmt, 11);
 	return ref;
 }
 

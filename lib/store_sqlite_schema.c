@@ -81,10 +81,12 @@ static const char additions[] =
 	"CREATE INDEX IF NOT EXISTS early_callbacks_received ON early_callbacks (receivedAt, vendor, vendorJobId);"
 	"CREATE INDEX IF NOT EXISTS early_callbacks_expire ON early_callbacks (expireAt);";
 
-/* Of jobs. At the row's end, behind the payload: to be read with it only. (tenant is there in stores that are older.) */
+/* Of jobs. At the row's end, behind the payload: to be read with it only, or nearly always NULL. (tenant is there in stores
+ * that are older.) */
 static const struct { const char *exists, *add; } later_columns[] = {
 	{ "SELECT count(*) FROM pragma_table_info('jobs') WHERE name = 'poll'", "ALTER TABLE jobs ADD COLUMN poll TEXT" },
 	{ "SELECT count(*) FROM pragma_table_info('jobs') WHERE name = 'tenant'", "ALTER TABLE jobs ADD COLUMN tenant TEXT" },
+	{ "SELECT count(*) FROM pragma_table_info('jobs') WHERE name = 'tried'", "ALTER TABLE jobs ADD COLUMN tried TEXT" },
 };
 
 _Static_assert(STORE_SCHEMA_VERSION == 1, "a new version needs its tables and the steps from the one before");

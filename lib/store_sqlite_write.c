@@ -59,6 +59,7 @@ static enum err insert_job(struct connection *conn, const struct job *job, struc
 	bind_text(stmt, i++, job->result);
 	bind_text(stmt, i++, job->poll);
 	bind_text(stmt, i++, job->tenant);
+	bind_text(stmt, i++, job->tried);
 	if (statement_run(stmt) != SQLITE_OK)
 		return connection_failed(conn, "insert a job", why);
 	return ERR_OK;
@@ -151,6 +152,7 @@ static enum err say_why_not(struct connection *conn, struct store_claim *item, i
 	if (stmt) {
 		bind_text(stmt, 1, item->request_id);
 		sqlite3_bind_int64(stmt, 2, now);
+		bind_text(stmt, 3, item->vendor);
 		rc = sqlite3_step(stmt);
 		if (rc == SQLITE_ROW)
 			item->outcome = sqlite3_column_int(stmt, 1) ? ERR_NOT_DUE : ERR_STALE;
@@ -197,6 +199,7 @@ static enum err claim_item(struct connection *conn, void *any, const void *arg, 
 	sqlite3_bind_int64(stmt, 4, lease->now);
 	bind_text(stmt, 5, item->request_id);
 	bind_text(stmt, 6, phase_name(job_transition(EVENT_CLAIM_POLL)->to));
+	bind_text(stmt, 7, item->vendor);
 	if (statement_run(stmt) != SQLITE_OK)
 		return connection_failed(conn, "claim a job", why);
 	return sqlite3_changes(conn->db) ? read_claimed(conn, item, why) : say_why_not(conn, item, lease->now, why);
@@ -244,6 +247,11 @@ static void bind_change(sqlite3_stmt *stmt, const struct job_change *item, const
 		bind_text(stmt, 14, item->result);
 	bind_time(stmt, 15, item->deadline_at);
 	bind_text(stmt, 16, item->poll);
+	bind_text(stmt, 17, item->vendor);
+	if (row->to_other) {
+		bind_text(stmt, 18, item->to_vendor);
+		bind_text(stmt, 19, item->tried_entry);
+	}
 }
 
 static enum err change_item(struct connection *conn, void *any, const void *unused, struct err_text *why)

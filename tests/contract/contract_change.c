@@ -7,6 +7,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void append(char **array, const char *entry)
+{
+	char *old = *array;
+
+	if (!entry)
+		return;
+	*array = old ? mem_printf("%.*s,%s]", (int)strlen(old) - 1, old, entry) : mem_printf("[%s]", entry);
+	free(old);
+}
+
+/* Nothing of the vendor that it leaves stays. */
+static void go_to_other(struct job *job, const struct job_change *change)
+{
+	free(job->vendor);
+	free(job->vendor_job_id);
+	free(job->poll);
+	job->vendor = mem_strdup(change->to_vendor);
+	job->vendor_job_id = job->poll = NULL;
+	job->fence++;
+	job->attempts = 0;
+	append(&job->tried, change->tried_entry);
+}
+
 /* What job.h says that this change makes of the job. */
 static void apply(struct job *job, const struct job_change *change)
 {
@@ -33,6 +56,11 @@ static void apply(struct job *job, const struct job_change *change)
 		free(job->error);
 		job->error = change->error ? mem_strdup(change->error) : NULL;
 	}
+	append(&job->history, change->history_entry);
+	if (row->to_other) {
+		go_to_other(job, change);
+		return;
+	}
 	if (change->poll) {
 		free(job->poll);
 		job->poll = mem_strdup(change->poll);
@@ -40,13 +68,6 @@ static void apply(struct job *job, const struct job_change *change)
 	if (change->vendor_job_id) {
 		free(job->vendor_job_id);
 		job->vendor_job_id = mem_strdup(change->vendor_job_id);
-	}
-	if (change->history_entry) {
-		char *old = job->history;
-
-		job->history = old ? mem_printf("%.*s,%s]", (int)strlen(old) - 1, old, change->history_entry)
-		                   : mem_printf("[%s]", change->history_entry);
-		free(old);
 	}
 }
 
@@ -58,6 +79,7 @@ static struct job_change full_change(const struct job *job, enum job_event event
 		.next_attempt_at = now + 10, .queued_at = now + 11, .due_at = now + 12, .expire_at = now + DAY_MS,
 		.deadline_at = now + DAY_MS / 2, .vendor_job_id = "V-1",
 		.poll = "{\"polls\":3,\"url\":\"http://127.0.0.1/s?id=1\"}", .history_entry = "{\"attempt\":1,\"status\":503}",
+		.vendor = job->vendor, .to_vendor = "beta", .tried_entry = "{\"vendor\":\"alpha\",\"attempts\":2}",
 	};
 
 	if (event == EVENT_SUCCEED)
@@ -137,7 +159,7 @@ static void a_bare_change_keeps_what_it_does_not_name(void **state)
 		for (int event = EVENT_CLAIM_POLL + 1; event < EVENT_COUNT; event++) {
 			struct job *job = contract_job(c->now, "alpha"), *got;
 			struct job_change change = { .request_id = job->request_id, .event = (enum job_event)event,
-			                             .now = c->now + 5, .due_at = c->now + 9 };
+			                             .now = c->now + 5, .due_at = c->now + 9, .to_vendor = "beta" };
 
 			if (!allowed((enum phase)phase, (enum job_event)event)) {
 				job_free(job);
@@ -159,6 +181,63 @@ static void a_bare_change_keeps_what_it_does_not_name(void **state)
 			job_free(got);
 			job_free(job);
 		}
+}
+
+/* Whatever its fence: also one that may be written without. */
+static void another_vendors_job_is_stale(void **state)
+{
+	struct contract *c = *state;
+
+	for (int event = EVENT_CLAIM_POLL + 1; event < EVENT_COUNT; event++) {
+		struct job *job = must_have_in_phase(c->store, c->now, "alpha", PHASE_CALLING);
+		struct job_change change = full_change(job, (enum job_event)event, c->now + 5);
+
+		change.vendor = "alph";
+		if (job_transition(change.event)->any_fence)
+			change.fence = FENCE_ANY;
+		assert_ok(store_change(c->store, &change, 1, &contract_why));
+		assert_became(c->store, job, &change, false);
+		job_free(job);
+	}
+}
+
+/* One batch takes a job from its vendor to the next and on: each time its fence is a new one, and what the vendor that it
+ * has left had of it is gone. */
+static void a_job_that_goes_to_another_vendor_starts_anew_there(void **state)
+{
+	struct contract *c = *state;
+	struct job *job = must_have_in_phase(c->store, c->now, "alpha", PHASE_WAITING_CALLBACK), *got = NULL;
+	struct job_change first = full_change(job, EVENT_FALL_BACK, c->now + 5), again = first, late = first;
+	struct job_ref *refs = NULL;
+	size_t n = 0;
+
+	assert_err(change_one(c->store, &first), ERR_OK);
+	assert_err(change_one(c->store, &again), ERR_STALE);
+	late.event = EVENT_SUCCEED;
+	late.fence = FENCE_ANY;
+	late.result = "1";
+	assert_err(change_one(c->store, &late), ERR_STALE);
+	assert_err(store_get_by_vendor_job_id(c->store, "beta", "V-1", &got, &contract_why), ERR_NOT_FOUND);
+	assert_ok(store_find_queued(c->store, "alpha", c->now + DAY_MS, 10, &refs, &n, &contract_why));
+	assert_int_equal(n, 0);
+	job_refs_free(refs, n);
+	assert_ok(store_find_queued(c->store, "beta", c->now + DAY_MS, 10, &refs, &n, &contract_why));
+	assert_int_equal(n, 1);
+	assert_string_equal(refs->request_id, job->request_id);
+	assert_string_equal(refs->tried, "[{\"vendor\":\"alpha\",\"attempts\":2}]");
+	assert_int_equal(refs->created_at, job->created_at);
+	assert_int_equal(refs->fence, job->fence + 1);
+	job_refs_free(refs, n);
+	first.fence = job->fence + 1;
+	first.vendor = "beta";
+	first.to_vendor = "gamma";
+	first.tried_entry = "{\"vendor\":\"beta\"}";
+	assert_err(change_one(c->store, &first), ERR_OK);
+	got = must_get(c->store, job->request_id);
+	assert_string_equal(got->vendor, "gamma");
+	assert_string_equal(got->tried, "[{\"vendor\":\"alpha\",\"attempts\":2},{\"vendor\":\"beta\"}]");
+	job_free(got);
+	job_free(job);
 }
 
 static void another_fence_is_stale(void **state)
@@ -387,6 +466,8 @@ static const struct CMUnitTest tests[] = {
 	contract_test(every_event_in_every_phase_follows_the_table),
 	contract_test(one_batch_of_every_event_in_every_phase_answers_each),
 	contract_test(a_bare_change_keeps_what_it_does_not_name),
+	contract_test(another_vendors_job_is_stale),
+	contract_test(a_job_that_goes_to_another_vendor_starts_anew_there),
 	contract_test(another_fence_is_stale),
 	contract_test(any_fence_is_for_the_events_that_allow_it),
 	contract_test(from_narrows_the_phases),

@@ -65,6 +65,44 @@ static void a_batch_claims_both_kinds(void **state)
 	}
 }
 
+/* Entries of several vendors in one batch; some are left over from before their job went to another. */
+static void only_its_own_vendor_claims_a_job(void **state)
+{
+	static const struct { const char *vendor, *entry; enum err outcome; } rows[] = {
+		{ "alpha", "alpha", ERR_OK }, { "beta", "alpha", ERR_STALE }, { "beta", "beta", ERR_OK }, { "alpha", NULL, ERR_OK },
+		{ "alpha", "beta", ERR_STALE },
+	};
+	struct contract *c = *state;
+	struct store_claim claims[COUNT(rows)];
+	struct job *jobs[COUNT(rows)];
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		jobs[i] = must_have_in_phase(c->store, c->now, rows[i].vendor, PHASE_QUEUED);
+		claims[i] = (struct store_claim){ .request_id = jobs[i]->request_id, .vendor = rows[i].entry };
+	}
+	assert_ok(store_claim(c->store, claims, COUNT(rows), c->now, c->now + LEASE_MS, &contract_why));
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		assert_err(claims[i].outcome, rows[i].outcome);
+		job_free(claims[i].job);
+		job_free(jobs[i]);
+	}
+}
+
+/* One vendor for all, which is what is nearly always asked for. */
+static void a_left_over_entry_claims_nothing(void **state)
+{
+	struct contract *c = *state;
+	struct job *job = must_have_in_phase(c->store, c->now, "beta", PHASE_QUEUED), *got;
+	struct store_claim claim = { .request_id = job->request_id, .vendor = "alpha" };
+
+	assert_ok(store_claim(c->store, &claim, 1, c->now, c->now + LEASE_MS, &contract_why));
+	assert_err(claim.outcome, ERR_STALE);
+	got = must_get(c->store, job->request_id);
+	assert_same_job(got, job);
+	job_free(got);
+	job_free(job);
+}
+
 static void only_enqueued_jobs_are_claimed(void **state)
 {
 	static const enum phase others[] = { PHASE_CALLING, PHASE_WAITING_CALLBACK, PHASE_POLLING, PHASE_DONE };
@@ -235,6 +273,8 @@ static const struct CMUnitTest tests[] = {
 	contract_test(a_claim_starts_a_lease),
 	contract_test(a_job_that_waits_to_be_asked_for_is_claimed_as_that),
 	contract_test(a_batch_claims_both_kinds),
+	contract_test(only_its_own_vendor_claims_a_job),
+	contract_test(a_left_over_entry_claims_nothing),
 	contract_test(only_enqueued_jobs_are_claimed),
 	contract_test(an_unknown_id_cannot_be_claimed),
 	contract_test(a_job_for_later_says_when),

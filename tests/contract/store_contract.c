@@ -89,6 +89,7 @@ void assert_same_job(const struct job *got, const struct job *expected)
 	assert_same_text("history", got->history, expected->history);
 	assert_same_text("vendor_job_id", got->vendor_job_id, expected->vendor_job_id);
 	assert_same_text("poll", got->poll, expected->poll);
+	assert_same_text("tried", got->tried, expected->tried);
 	assert_same_text("phase", phase_name(got->phase), phase_name(expected->phase));
 	assert_same_text("status", status_name(got->status), status_name(expected->status));
 	assert_same_number("fence", got->fence, expected->fence);

@@ -40,6 +40,8 @@ static void the_picture_in_the_header_is_true(void **state)
 		{ EVENT_POLL_AGAIN, PHASE_BIT(PHASE_POLLING), PHASE_WAITING_POLL },
 		{ EVENT_POLL_LOST, PHASE_BIT(PHASE_POLLING), PHASE_WAITING_POLL },
 		{ EVENT_CALLBACK_FAIL, PHASE_BIT(PHASE_CALLING) | PHASE_BIT(PHASE_WAITING_CALLBACK), PHASE_DONE },
+		{ EVENT_CALLBACK_RETRY, PHASE_BIT(PHASE_CALLING) | PHASE_BIT(PHASE_WAITING_CALLBACK), PHASE_QUEUED },
+		{ EVENT_FALL_BACK, PHASES_UNFINISHED, PHASE_QUEUED },
 		{ EVENT_REQUEUE, PHASE_BIT(PHASE_QUEUED), PHASE_QUEUED },
 		{ EVENT_REQUEUE_POLL, PHASE_BIT(PHASE_WAITING_POLL), PHASE_WAITING_POLL },
 		{ EVENT_SUCCEED, PHASES_UNFINISHED, PHASE_DONE },
@@ -55,7 +57,7 @@ static void the_picture_in_the_header_is_true(void **state)
 	}
 }
 
-/* What a vendor has accepted is asked for, and never submitted again. */
+/* What a vendor has accepted is asked for, and never submitted to it again. */
 static void nothing_leads_back_from_polls_to_the_queue(void **state)
 {
 	const unsigned polls = PHASE_BIT(PHASE_WAITING_POLL) | PHASE_BIT(PHASE_POLLING);
@@ -64,9 +66,17 @@ static void nothing_leads_back_from_polls_to_the_queue(void **state)
 	for (int e = 0; e < EVENT_COUNT; e++) {
 		const struct job_transition *t = job_transition((enum job_event)e);
 
-		if (t->from & polls)
+		if (t->from & polls && !t->to_other)
 			assert_true(t->to == PHASE_DONE || polls & PHASE_BIT(t->to));
 	}
+}
+
+/* The new vendor's calls have fences of their own, and its attempts are counted from the start. */
+static void one_event_goes_to_another_vendor(void **state)
+{
+	(void)state;
+	for (int e = 0; e < EVENT_COUNT; e++)
+		assert_int_equal(job_transition((enum job_event)e)->to_other, e == EVENT_FALL_BACK);
 }
 
 /* A stale worker must not take a job away from the one that has it now. */
@@ -122,6 +132,7 @@ int main(void)
 		cmocka_unit_test(exactly_the_finished_have_a_final_status),
 		cmocka_unit_test(the_picture_in_the_header_is_true),
 		cmocka_unit_test(nothing_leads_back_from_polls_to_the_queue),
+		cmocka_unit_test(one_event_goes_to_another_vendor),
 		cmocka_unit_test(only_these_may_be_written_without_the_fence),
 		cmocka_unit_test(names_are_read_back),
 		cmocka_unit_test(every_event_has_its_own_name),
