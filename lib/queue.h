@@ -97,6 +97,8 @@ struct queue_take {
 	int n;                        /* out: entries read, each with the right to one call */
 	int64_t wait_ms;              /* out: when the next take is worth it: 0 = at once, -1 = only after a wake-up or a release */
 	int64_t quota_wait_ms;        /* out: a quota is used up for so long; 0: none is */
+	int64_t open_ms;              /* out: entries wait, and for so long the breaker lets no call out; 0: it does */
+	int64_t limited_ms;           /* out: likewise limits or a hold leave no call */
 	int64_t asked_mono_ms;        /* out: clock_mono_ms() before the script ran; the guard counts from here */
 	int64_t granted_us;           /* out: Redis TIME of the grants in us, for QUEUE_REFUND */
 	int64_t breaker_since;        /* out: the breaker's spell, for QUEUE_REPORT */
@@ -111,6 +113,12 @@ struct queue_take {
  * "w<slot>". The return value is ERR_OK when every item has its outcome. */
 enum err queue_take(struct queue *queue, const char *consumer, struct queue_take *takes, size_t n, struct err_text *why)
 	__attribute__((warn_unused_result));
+
+/* Entries of a vendor to which none of them may be called now, without the right to a call: who goes on to another vendor
+ * is moved (fallback.h), the others are given back (QUEUE_DELAY). All are to be acknowledged then. *n <= want of them; each
+ * is taken as by queue_take(), so what a crash leaves behind comes back. */
+enum err queue_read_waiting(struct queue *queue, const char *vendor, const char *consumer, struct queue_grant *entries,
+                            int want, int *n, struct err_text *why) __attribute__((warn_unused_result));
 
 /* Starting the limiter of a vendor after ERR_STALE, so that a restarted, wiped or restored Redis grants no second burst
  * (invariant I3). In two steps: with the ticket "" it only gives one. A ticket stands for "nothing is granted until it

@@ -77,6 +77,9 @@ void queue__arg_group(struct queue_command *command, const struct vendor *vendor
 /* EVALSHA <sha> <n_keys>; keys and arguments follow. */
 void queue__script(struct queue_command *command, enum queue_script_id id, int n_keys);
 
+/* An entry of a stream and the id in it. False: they are none. */
+bool queue__read_grant(struct queue_grant *grant, const redisReply *entry_id, const redisReply *request_id);
+
 /* ---- The pipeline ---- */
 
 /* n commands, made one after the other and sent together (QUEUE_BATCH_MAX at a time). A script that Redis

@@ -57,7 +57,7 @@ static void make_take(struct queue *queue, void *arg, size_t i, struct queue_com
 	queue__arg_group(command, take->vendor);
 }
 
-static bool take_grant(struct queue_grant *grant, const redisReply *entry_id, const redisReply *request_id)
+bool queue__read_grant(struct queue_grant *grant, const redisReply *entry_id, const redisReply *request_id)
 {
 	if (!entry_id->str || entry_id->len >= sizeof(grant->entry_id))
 		return false;
@@ -85,6 +85,16 @@ static bool take_breaker(struct queue_take *take, const redisReply *reply)
 	return true;
 }
 
+static bool take_waits(struct queue_take *take, const redisReply *reply)
+{
+	if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 3)
+		return false;
+	take->open_ms = queue__integer(reply->element[0]);
+	take->limited_ms = queue__integer(reply->element[1]);
+	take->quota_wait_ms = queue__integer(reply->element[2]);
+	return true;
+}
+
 static bool take_answer(struct queue *queue, void *arg, size_t i, const redisReply *reply)
 {
 	struct queue_take *take = &((struct takes *)arg)->takes[i];
@@ -100,13 +110,12 @@ static bool take_answer(struct queue *queue, void *arg, size_t i, const redisRep
 	if (n < HEAD || n % 2 != HEAD % 2 || (n - HEAD) / 2 > (size_t)wanted(take))
 		return false;
 	for (size_t k = HEAD; k < n; k += 2)
-		if (!take_grant(&take->grants[(k - HEAD) / 2], reply->element[k], reply->element[k + 1]))
+		if (!queue__read_grant(&take->grants[(k - HEAD) / 2], reply->element[k], reply->element[k + 1]))
 			return false;
-	if (!take_breaker(take, reply->element[4]))
+	if (!take_breaker(take, reply->element[4]) || !take_waits(take, reply->element[5]))
 		return false;
 	take->wait_ms = queue__integer(reply->element[1]);
 	take->granted_us = queue__integer(reply->element[2]);
-	take->quota_wait_ms = queue__integer(reply->element[5]);
 	take->n = (int)((n - HEAD) / 2);
 	take->outcome = ERR_OK;
 	log_malformed(take->vendor->name, reply->element[3]);
@@ -137,7 +146,7 @@ enum err queue_take(struct queue *queue, const char *consumer, struct queue_take
 	for (size_t i = 0; i < n; i++) {
 		takes[i].n = 0;
 		takes[i].wait_ms = -1;
-		takes[i].granted_us = 0;
+		takes[i].granted_us = takes[i].open_ms = takes[i].limited_ms = 0;
 		takes[i].quota_wait_ms = 0;
 		takes[i].probes = false;
 		takes[i].outcome = ERR_UNAVAILABLE;
@@ -153,4 +162,67 @@ enum err queue_take(struct queue *queue, const char *consumer, struct queue_take
 	/* Some vendor's own trouble, e.g. a key of another type: the others have what they asked for. */
 	complain(queue, takes, n, why->text);
 	return ERR_OK;
+}
+
+/* ---- Without grants ---- */
+
+struct ungranted {
+	const char *consumer, *vendor;
+	struct queue_grant *entries;
+	int want, n;
+};
+
+static void make_read(struct queue *queue, void *arg, size_t i, struct queue_command *command)
+{
+	const struct ungranted *read = arg;
+
+	(void)i;
+	queue__arg(command, "XREADGROUP");
+	queue__arg(command, "GROUP");
+	queue__arg(command, "workers");
+	queue__arg(command, read->consumer);
+	queue__arg(command, "COUNT");
+	queue__arg_number(command, read->want);
+	queue__arg(command, "STREAMS");
+	queue__arg_key(command, queue, "job-queue", read->vendor);
+	queue__arg(command, ">");
+}
+
+/* What is no job stays taken: it comes back by queue_reclaim(), and the next take removes it. */
+static void take_entry(struct ungranted *read, const redisReply *entry)
+{
+	const redisReply *fields = entry->type == REDIS_REPLY_ARRAY && entry->elements == 2 ? entry->element[1] : NULL;
+
+	if (fields && fields->type == REDIS_REPLY_ARRAY && fields->elements == 2 && fields->element[0]->str &&
+	    strcmp(fields->element[0]->str, "id") == 0 &&
+	    queue__read_grant(&read->entries[read->n], entry->element[0], fields->element[1]))
+		read->n++;
+}
+
+/* [[stream, [[entry id, [name, value]], ...]]], or nil. */
+static bool take_read(struct queue *queue, void *arg, size_t i, const redisReply *reply)
+{
+	struct ungranted *read = arg;
+	const redisReply *entries;
+
+	(void)queue, (void)i;
+	if (reply->type == REDIS_REPLY_NIL)
+		return true;
+	if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 1 || reply->element[0]->type != REDIS_REPLY_ARRAY ||
+	    reply->element[0]->elements != 2 || reply->element[0]->element[1]->type != REDIS_REPLY_ARRAY)
+		return false;
+	entries = reply->element[0]->element[1];
+	for (size_t k = 0; k < entries->elements && read->n < read->want; k++)
+		take_entry(read, entries->element[k]);
+	return true;
+}
+
+enum err queue_read_waiting(struct queue *queue, const char *vendor, const char *consumer, struct queue_grant *entries,
+                            int want, int *n, struct err_text *why)
+{
+	struct ungranted read = { .consumer = consumer, .vendor = vendor, .entries = entries, .want = want };
+	enum err err = queue__run(queue, &(struct queue_pipeline){ .make = make_read, .take = take_read, .arg = &read }, 1, why);
+
+	*n = read.n;
+	return err;
 }

@@ -7,7 +7,8 @@
 --       (us) of each, then the group (queue_group.lua)
 -- Gives {'stale'}, or
 --       {'ok', wait_ms, time of the grants in us, {ids of malformed entries}, {the breaker's since, 1 if the grants
---       are its probes, its new state or ''}, ms for which a quota is used up, entry id, request id, ...}
+--       are its probes, its new state or ''}, {ms for which the breaker lets no call out, ms for which limits or a hold
+--       leave none, each 0 or of entries that wait, ms for which a quota is used up}, entry id, request id, ...}
 --
 -- Lua is not rolled back, so the order is: all sums, then the read, then the limiter for exactly what was
 -- read. An error after the read grants nothing; what was read waits in the pending list for
@@ -38,11 +39,12 @@ local breaker_changed = nil
 local wanted, limits, gone = limits_wanted(ARGV, LIMITS_AT), nil, nil
 local quota_wait = 0
 
--- Nothing of the limiter is written before this.
-local function answer(wait, bad, grants)
+-- Nothing of the limiter is written before this. open, limited: why entries wait.
+local function answer(wait, bad, grants, open, limited)
 	if limits then limits_save(hash, limits, gone) end
 	local of_breaker = { tonumber(glance[2] or 0), breaker and 1 or 0, breaker_changed or '' }
-	local out = { 'ok', wait < 0 and -1 or math.ceil(wait), granted_us, bad or {}, of_breaker, math.ceil(quota_wait) }
+	local of_wait = { math.ceil(open or 0), math.ceil(limited or 0), math.ceil(quota_wait) }
+	local out = { 'ok', wait < 0 and -1 or math.ceil(wait), granted_us, bad or {}, of_breaker, of_wait }
 	local head = #out
 	for i, v in ipairs(grants or {}) do out[head + i] = v end
 	return out
@@ -111,12 +113,9 @@ if has_limits and (unknown or not empty or ARGV[LEFT_AT] ~= '0') then
 	limits_add_new(limits, wanted, now)
 end
 
-local hold, probes = math.max(tonumber(stored.hold_until or 0), tonumber(own[2] or 0)) - now, math.huge
-if breaker then
-	local wait
-	probes, wait = breaker_room(rules, breaker, now)
-	hold = math.max(hold, wait)
-end
+local hold = math.max(0, math.max(tonumber(stored.hold_until or 0), tonumber(own[2] or 0)) - now)
+local shut, probes = 0, math.huge
+if breaker then probes, shut = breaker_room(rules, breaker, now) end
 if group then
 	local most = max_in_flight > 0 and max_in_flight or math.huge
 	for _, l in pairs(limits or {}) do
@@ -133,11 +132,11 @@ end
 if empty then
 	leave_turn()
 	local wait = wait_for_first(delayed)
-	return answer(wait >= 0 and math.max(wait, hold) or -1)
+	return answer(wait >= 0 and math.max(wait, hold, shut) or -1)
 end
-if hold > 0 then
+if hold > 0 or shut > 0 then
 	leave_turn()
-	return answer(hold)
+	return answer(math.max(hold, shut), nil, nil, shut, hold)
 end
 
 -- Calls in flight are each vendor's own; what counts is the sum of all of the group.
@@ -195,18 +194,21 @@ if n > 0 and #entries < n then
 	leave_turn()
 	return answer(wait_for_first(delayed), bad, grants)
 end
-local wait = 0
+local wait, limited = 0, 0
+shut = 0
 if spent < want then
 	for _, l in pairs(limits or {}) do
 		if limit_free(l, now, guard) < 1 then
 			local own = math.max(limit_wait(l, now, guard), 1)
-			wait = math.max(wait, own)
+			limited = math.max(limited, own)
 			if is_quota(l) then quota_wait = math.max(quota_wait, own) end
 		end
 	end
+	wait = limited
 	if max_in_flight > 0 and open_calls() >= max_in_flight then wait = math.max(wait, wait_for_slot()) end
 	if n == room_share and n < room or n == slots_share and n < slots then wait = math.max(wait, TURN_WAIT_MS) end
-	if breaker then wait = math.max(wait, select(2, breaker_room(rules, breaker, now))) end
+	if breaker then shut = select(2, breaker_room(rules, breaker, now)) end
+	wait = math.max(wait, shut)
 end
 if group then
 	-- Entries that were taken and not acknowledged yet are in the stream, too: some more may seem to wait.
@@ -214,4 +216,4 @@ if group then
 	turns_save(group, hash, now, spent, n == slots_share and n < room_share and 0 or left,
 		n == room_share and n < slots_share and 0 or left, wait)
 end
-return answer(wait, bad, grants)
+return answer(wait, bad, grants, shut, limited)

@@ -317,6 +317,52 @@ static void refund_gives_back_while_the_call_counts(void **state)
 	queue_free(queue);
 }
 
+/* Who waits, and why: only then may it go on to another vendor. What is read without a grant is taken, and spends nothing. */
+static void a_take_tells_why_entries_wait(void **state)
+{
+	static const struct vendor_limit limits[] = { { .calls = 2, .per_ms = 60000 } };
+	struct vendor vendor = fixture_vendor("why", limits, 1);
+	struct queue *queue = fixture_queue(server);
+	struct queue_op hold = { .kind = QUEUE_HOLD, .vendor = "why", .at = 500000 };
+	struct queue_grant grants[10];
+	struct queue_take take;
+	int n = 0;
+
+	(void)state;
+	private_redis_flush(server);
+	vendor.breaker = (struct breaker_rules){ .failure_ratio = 0.5, .min_calls = 10, .window_ms = 30000, .open_ms = 1000, .probes = 1 };
+	fixture_push(queue, "why", 6);
+	fixture_begin(queue, &vendor, true);
+	take = fixture_take(queue, &vendor, 2, grants);
+	assert_int_equal(take.n, 2);
+	assert_int_equal(take.open_ms + take.limited_ms, 0);
+	fixture_finish(queue, "why", grants, 2);
+	take = fixture_take(queue, &vendor, 2, grants);
+	assert_int_equal(take.n, 0);
+	assert_in_range(take.limited_ms, 1, 61000);
+	assert_int_equal(take.open_ms, 0);
+	assert_int_equal(queue_apply(queue, &hold, 1, NULL), ERR_OK);
+	take = fixture_take(queue, &vendor, 2, grants);
+	assert_in_range(take.limited_ms, 400000, 501000);
+	private_redis_do(server, "HSET t:breaker:{why} state open open_until 99999999999999");
+	take = fixture_take(queue, &vendor, 2, grants);
+	assert_int_equal(take.n, 0);
+	assert_in_range(take.open_ms, 1, 9000);
+	assert_int_equal(queue_read_waiting(queue, "why", "w1", grants, 3, &n, NULL), ERR_OK);
+	assert_int_equal(n, 3);
+	fixture_finish(queue, "why", grants, 3);
+	assert_int_equal(queue_read_waiting(queue, "why", "w1", grants, 3, &n, NULL), ERR_OK);
+	assert_int_equal(n, 1);
+	fixture_finish(queue, "why", grants, 1);
+	assert_int_equal(queue_read_waiting(queue, "why", "w1", grants, 3, &n, NULL), ERR_OK);
+	assert_int_equal(n, 0);
+	/* Nobody waits. */
+	take = fixture_take(queue, &vendor, 2, grants);
+	assert_int_equal(take.open_ms + take.limited_ms, 0);
+	fixture_expect_empty(server, "why");
+	queue_free(queue);
+}
+
 /* Granted at once, but the vendor gets three of them a quarter of a second later: they leave its window later, too. */
 static void late_calls_count_anew(void **state)
 {
@@ -440,6 +486,7 @@ int main(void)
 		cmocka_unit_test(a_refund_is_of_its_own_grant),
 		cmocka_unit_test(a_grant_from_before_the_clock_was_set_back_is_not_refunded),
 		cmocka_unit_test(late_calls_count_anew),
+		cmocka_unit_test(a_take_tells_why_entries_wait),
 	};
 
 	private_redis_or_skip();
