@@ -3,6 +3,7 @@
 #include "api.h"
 
 #include "clock.h"
+#include "fallback.h"
 #include "mem.h"
 
 #include <stdlib.h>
@@ -37,13 +38,30 @@ static void append_json(struct buffer *out, const char *name, const char *json)
 	buffer_append_str(out, json);
 }
 
+/* The vendors that it has left, and the one that has it now, which has no outcome before the job has one. */
+static void append_tried(struct buffer *out, const struct job *job)
+{
+	if (!job->tried)
+		return;
+	buffer_printf(out, ",\"tried\":%.*s,{\"vendor\":", (int)strlen(job->tried) - 1, job->tried);
+	buffer_append_json_string(out, job->vendor, strlen(job->vendor));
+	if (status_is_final(job->status)) {
+		buffer_printf(out, ",\"outcome\":\"%s\"", status_name(job->status));
+		append_time(out, "at", job->completed_at);
+	}
+	buffer_printf(out, ",\"attempts\":%d", job->attempts);
+	if (status_is_final(job->status) && job->status != STATUS_COMPLETE)
+		append_string(out, "error", job->error);
+	buffer_append_str(out, "}]");
+}
+
 static char *job_text(const struct job *job, size_t *len)
 {
 	struct buffer out;
 
 	/* Everything in a job was bounded on its way in; six bytes is what one character of error can become. */
 	buffer_init(&out, (job->result ? strlen(job->result) : 0) + (job->history ? strlen(job->history) : 0) +
-	                  (job->error ? 6 * strlen(job->error) : 0) + JOB_OVERHEAD_BYTES);
+	                  (job->tried ? strlen(job->tried) : 0) + (job->error ? 12 * strlen(job->error) : 0) + JOB_OVERHEAD_BYTES);
 	buffer_printf(&out, "{\"request_id\":\"%s\",\"status\":\"%s\"", job->request_id, status_name(job->status));
 	append_string(&out, "vendor", job->vendor);
 	append_time(&out, "created_at", job->created_at);
@@ -53,6 +71,7 @@ static char *job_text(const struct job *job, size_t *len)
 	append_json(&out, "result", job->result);
 	if (job->status != STATUS_COMPLETE)
 		append_string(&out, status_is_final(job->status) ? "error" : "last_error", job->error);
+	append_tried(&out, job);
 	append_json(&out, "history", job->history);
 	buffer_append_str(&out, "}\n");
 	return buffer_take(&out, len);
@@ -76,11 +95,20 @@ static char *cache_key(const struct client *client, const char *request_id)
 	return client->tenant ? mem_printf("%s:%s", request_id, client->tenant) : mem_strdup(request_id);
 }
 
+/* Of one that may see the jobs of some vendors only: a job that came in for one of them stays its own where it goes. */
+static bool has_left_one_of(const struct client *client, const struct job *job)
+{
+	for (char **vendor = client->vendors; vendor && *vendor; vendor++)
+		if (fallback_has_left(job, *vendor))
+			return true;
+	return false;
+}
+
 static bool may_see(const struct client *client, const struct job *job)
 {
 	if (client->tenant && (!job->tenant || strcmp(client->tenant, job->tenant) != 0))
 		return false;
-	return client_may_use(client, job->vendor);
+	return client_may_use(client, job->vendor) || has_left_one_of(client, job);
 }
 
 /* ---- The answer ---- */

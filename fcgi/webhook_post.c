@@ -10,6 +10,7 @@
 #include "callback_body.h"
 #include "clock.h"
 #include "crash_point.h"
+#include "fallback.h"
 #include "json_strict.h"
 #include "log.h"
 #include "mem.h"
@@ -41,6 +42,7 @@ struct callback {
 	struct outcome outcome;
 	bool has_outcome;
 	const char *own_id;        /* what header or body say which job it is, or NULL; borrows from request or body */
+	bool has_left;             /* the job has left this vendor: whatever it says comes too late */
 	int64_t token_fence;       /* of the attempt whose token the URL carries, or FENCE_ANY */
 };
 
@@ -147,6 +149,13 @@ static enum err change_shared(void *arg, struct job_change *change, struct err_t
 	return err ? err_set(why, err, "%s", err_str(err)) : ERR_OK;
 }
 
+static void enqueue(void *arg, const char *vendor, const char *request_id)
+{
+	struct api *api = arg;
+
+	queue_pusher_put(api->pusher, vendor, request_id);
+}
+
 static enum err get_by_own_id(struct callback *c)
 {
 	struct err_text why = { "" };
@@ -208,6 +217,9 @@ static bool find_job(struct callback *c)
 		return unavailable(c);
 	if (err ? may_be_early(c) : strcmp(c->job->vendor, c->vendor->name) == 0)
 		return true;
+	c->has_left = !err && fallback_has_left(c->job, c->vendor->name);
+	if (c->has_left)
+		return true;
 	reply_problem(c->reply, 404, "this vendor has no such job");
 	return false;
 }
@@ -245,7 +257,8 @@ static bool decide_outcome(struct callback *c)
 /* Writes the outcome, and says what became of it. False: it is not done, and the vendor was told so. */
 static bool apply(struct callback *c)
 {
-	const struct callback_way way = { .read = read_shared, .change = change_shared, .arg = c->api };
+	const struct callback_way way = { .read = read_shared, .change = change_shared, .arg = c->api, .enqueue = enqueue,
+	                                  .enqueue_arg = c->api, .vendors = c->api->vendors };
 	enum callback_effect effect;
 	enum err err = callback_apply(&way, &c->outcome, c->token_fence, retention_ms(c), &c->job, &effect, NULL);
 
@@ -254,7 +267,7 @@ static bool apply(struct callback *c)
 		if (effect == CALLBACK_TOO_SOON)
 			return unavailable(c);
 		CRASH_POINT("webhook_after_finish");
-		reply_status(c, effect == CALLBACK_FINISHES ? "accepted" : "ignored");
+		reply_status(c, effect == CALLBACK_COUNTS ? "accepted" : "ignored");
 		return true;
 	case ERR_TOO_BIG:
 		reply_problem(c->reply, 413, "the result is too large for the store");
@@ -295,6 +308,9 @@ static bool put_early(struct callback *c, int64_t now)
 	return false;
 }
 
+/* What is kept either brings a result or says that there is none, for good. One that asks for more has to come again. */
+static bool can_be_kept(struct callback *c) { return c->outcome.kind != OUTCOME_RETRY || unavailable(c); }
+
 /* Writes, then looks again: the worker, which writes the vendor's id of the job and then looks here, may have looked
  * just before. */
 static void keep(struct callback *c)
@@ -303,7 +319,7 @@ static void keep(struct callback *c)
 	struct err_text why = { "" };
 	enum err err;
 
-	if (!put_early(c, clock_now_ms()))
+	if (!can_be_kept(c) || !put_early(c, clock_now_ms()))
 		return;
 	CRASH_POINT("webhook_after_keep");
 	err = get_by_own_id(c);
@@ -323,7 +339,9 @@ static void handle(struct api *api, const struct request *request, struct reply 
 
 	if (find_vendor(&c) && check_auth(&c) && parse_body(&c) && is_news(&c) && find_job(&c) && check_token(&c) &&
 	    decide_outcome(&c)) {
-		if (c.job)
+		if (c.has_left)
+			reply_status(&c, "ignored");
+		else if (c.job)
 			apply(&c);
 		else
 			keep(&c);

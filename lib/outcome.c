@@ -16,6 +16,7 @@
 enum {
 	HISTORY_ENTRY_BYTES_MAX = 64 << 10,
 	SHORTEST_HOLD_MS = 1000,
+	GATEWAY_TIMEOUT = 504,
 };
 
 /* ---- What is retried ---- */
@@ -196,16 +197,22 @@ void outcome__add_place(struct outcome *outcome, const char *rules, size_t index
 	add_words(outcome, words);
 }
 
-/* polls: of an answer to the last of so many, else 0. */
-static char *history_entry(int attempt, int polls, const struct answer *answer, const struct rule *rule, const char *error,
-                           int64_t now)
+/* polls: of an answer to the last of so many, else 0. Of a job that has had more than one vendor it says which. */
+static char *history_entry(const struct job *job, int attempt, int polls, const struct answer *answer,
+                           const struct rule *rule, const char *error, int64_t now)
 {
 	char at[CLOCK_TEXT_SIZE];
 	struct buffer entry;
 
 	clock_format(answer->sent_at ? answer->sent_at : now, at);
 	buffer_init(&entry, HISTORY_ENTRY_BYTES_MAX);
-	buffer_printf(&entry, "{\"attempt\":%d,\"at\":\"%s\",\"outcome\":\"", attempt, at);
+	buffer_append_str(&entry, "{");
+	if (job->tried) {
+		buffer_append_str(&entry, "\"vendor\":");
+		buffer_append_json_string(&entry, job->vendor, strlen(job->vendor));
+		buffer_append_str(&entry, ",");
+	}
+	buffer_printf(&entry, "\"attempt\":%d,\"at\":\"%s\",\"outcome\":\"", attempt, at);
 	if (rule->name)
 		buffer_append_str(&entry, rule->name);
 	else
@@ -461,9 +468,12 @@ static void outcome_of_poll(const struct vendor *vendor, const struct job *job, 
 	enum polling_says says;
 
 	outcome->attempts_add = 0;
+	outcome->settled = UNSETTLED;   /* it has accepted the job; whatever goes wrong with polls, it may be at work */
 	polling_memory_read(job->poll, &memory);
 	if (rule.verdict == VERDICT_ACCEPT) {
 		says = accept_status(vendor, answer, outcome);
+		if (says == POLL_FAILED)
+			outcome->settled = SETTLED;
 	} else {
 		says = says_by_rule(&rule, answer);
 		outcome__fail(outcome, describe(vendor, answer, &rule));
@@ -479,7 +489,7 @@ static void outcome_of_poll(const struct vendor *vendor, const struct job *job, 
 		                    job->deadline_at, now, random, rule.pace == PACE_HOLD ? outcome->hold_ms : 0);
 		outcome->poll = polling_memory_text(&memory);
 	} else {
-		outcome->history_entry = history_entry(job->attempts, memory.polls, answer, &rule, outcome->error, now);
+		outcome->history_entry = history_entry(job, job->attempts, memory.polls, answer, &rule, outcome->error, now);
 	}
 	polling_memory_deinit(&memory);
 }
@@ -521,6 +531,22 @@ static bool token_was_over(const struct vendor *vendor, const struct job *job, c
 
 /* ---- Answers ---- */
 
+/* What the call has left behind. In its other modes a vendor works after an answer that we take for none; a gateway that
+ * gave up waiting (504) has a vendor behind it, unless the file says what that means. */
+static enum settled settled_by(const struct vendor *vendor, const struct answer *answer, const struct rule *rule, size_t by)
+{
+	bool works_later = vendor->mode != VENDOR_SYNC;
+
+	if (transport_is_unsent(answer->transport) || answer->transport == TRANSPORT_CONNECT_FAILED ||
+	    answer->transport == TRANSPORT_LOCAL_ERROR)
+		return SETTLED_AS_BEFORE;
+	if (answer->transport == TRANSPORT_TOO_BIG)
+		return works_later ? UNSETTLED : SETTLED;
+	if (answer->transport != TRANSPORT_ANSWERED || (answer->http_status == GATEWAY_TIMEOUT && !by))
+		return UNSETTLED;
+	return works_later && rule->verdict == VERDICT_ACCEPT ? UNSETTLED : SETTLED;
+}
+
 static int costs_attempt(enum verdict verdict) { return verdict != VERDICT_RETURN && verdict != VERDICT_REFUSE; }
 
 void outcome_of_answer(const struct vendor *vendor, const struct job *job, const struct answer *answer, int64_t now,
@@ -533,7 +559,8 @@ void outcome_of_answer(const struct vendor *vendor, const struct job *job, const
 		return;
 	rule = rule_of_body(vendor, job, answer, &by);
 	*outcome = (struct outcome){ .attempts_add = costs_attempt(rule.verdict), .health = rule.health,
-	                             .hold_ms = outcome_hold_ms(vendor, answer), .hold_of_account = rule.pace == PACE_HOLD };
+	                             .hold_ms = outcome_hold_ms(vendor, answer), .hold_of_account = rule.pace == PACE_HOLD,
+	                             .settled = settled_by(vendor, answer, &rule, by) };
 	if (rule.verdict == VERDICT_RETURN)
 		outcome->hold_ms = hold_ms(&vendor->retry, &rule, answer);
 	if (job->phase == PHASE_POLLING) {
@@ -559,7 +586,7 @@ void outcome_of_answer(const struct vendor *vendor, const struct job *job, const
 	if (rule.verdict == VERDICT_RETRY || rule.verdict == VERDICT_RETURN)
 		put_off(vendor, job, answer, &rule, now, random, outcome);
 	if (outcome->attempts_add)
-		outcome->history_entry = history_entry(job->attempts + 1, 0, answer, &rule, outcome->error, now);
+		outcome->history_entry = history_entry(job, job->attempts + 1, 0, answer, &rule, outcome->error, now);
 }
 
 void outcome_deinit(struct outcome *outcome)
@@ -598,6 +625,7 @@ void outcome_to_change(const struct outcome *outcome, const struct job *job, int
 		.request_id = job->request_id,
 		.event = events[outcome->kind],
 		.fence = job->fence,
+		.vendor = job->vendor,
 		.now = now,
 		.attempts_add = outcome->attempts_add,
 		.result = outcome->result,

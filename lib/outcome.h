@@ -55,6 +55,13 @@ enum vendor_health {
 	HEALTH_UNREACHABLE,        /* a failure: there is not even a connection */
 };
 
+/* What a call leaves behind at its vendor. */
+enum settled {
+	SETTLED_AS_BEFORE,         /* nothing: it was surely not received. What earlier ones left is still there */
+	SETTLED,                   /* the vendor is done with the job */
+	UNSETTLED,                 /* it may be at work on it, or may begin yet */
+};
+
 enum outcome_kind {
 	OUTCOME_COMPLETE,
 	OUTCOME_FAILED,
@@ -73,6 +80,7 @@ struct outcome {
 	int64_t callback_until;
 	int64_t deadline_at;       /* the job's new one; 0: it keeps its own */
 	enum vendor_health health;
+	enum settled settled;
 	int64_t hold_ms;           /* > 0: the whole vendor is to be left alone for so long (429, 503 with Retry-After, and
 	                              what its file calls limited) */
 	bool hold_of_account;      /* ... and all that share its account */
@@ -95,8 +103,8 @@ bool outcome_holds_account(const struct answer *answer);
 void outcome_of_answer(const struct vendor *vendor, const struct job *job, const struct answer *answer, int64_t now,
                        uint32_t random, struct outcome *outcome);
 
-/* A callback's body (already parsed): OUTCOME_COMPLETE or OUTCOME_FAILED. ERR_INVALID: it carries neither a
- * result nor an error. */
+/* A callback's body (already parsed): OUTCOME_COMPLETE, OUTCOME_FAILED, or OUTCOME_RETRY, whose time depends on the job
+ * (callback.h). ERR_INVALID: it carries neither a result nor an error. */
 enum err outcome_of_callback(const struct vendor *vendor, struct json_object *body, struct outcome *outcome,
                              struct err_text *why) __attribute__((warn_unused_result));
 

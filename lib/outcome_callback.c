@@ -21,11 +21,12 @@ static enum err accept_callback(const struct vendor *vendor, struct json_object 
 	return ERR_OK;
 }
 
-static void fail_by_rule(const struct vendor *vendor, struct json_object *body, size_t index, struct outcome *outcome)
+static void fail_by_rule(const struct vendor *vendor, struct json_object *body, const char *what, size_t index,
+                         struct outcome *outcome)
 {
 	char *words = callback_body_words(vendor, body);
 
-	outcome__fail(outcome, mem_printf("vendor called back with a failure%s%s", words ? ": " : "", words ? words : ""));
+	outcome__fail(outcome, mem_printf("vendor called back with %s%s%s", what, words ? ": " : "", words ? words : ""));
 	outcome__add_place(outcome, "callback/verdicts", index);
 	free(words);
 }
@@ -36,10 +37,14 @@ enum err outcome_of_callback(const struct vendor *vendor, struct json_object *bo
 	size_t index = 0;
 	char *failure;
 
-	*outcome = (struct outcome){ 0 };
+	*outcome = (struct outcome){ .settled = SETTLED };
 	switch (verdict_of(&vendor->callback_verdicts, 0, body, true, &index)) {
 	case SAYS_FAIL:
-		fail_by_rule(vendor, body, index, outcome);
+		fail_by_rule(vendor, body, "a failure", index, outcome);
+		return ERR_OK;
+	case SAYS_RETRY:
+		fail_by_rule(vendor, body, "a failure that may pass", index, outcome);
+		outcome->kind = OUTCOME_RETRY;
 		return ERR_OK;
 	case SAYS_NO_DATA:
 		outcome__no_data(vendor, outcome);

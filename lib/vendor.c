@@ -14,6 +14,7 @@ enum {
 	ALIASES_MAX = 16, HEADERS_MAX = 64, QUERY_MAX = 64, STATUSES_MAX = 64, REMOVE_MAX = 256, POLL_VALUES_MAX = 32,
 	RANGES_MAX = 16, VALUES_MAX = 64, NO_DATA_BYTES_MAX = 4096, PLACES_MAX = 16, WORDS_MAX = 32, RENAMES_MAX = 64,
 	NAMES_MAX = 64, PARAMETERS_MAX = 32, HOURS_MAX = 32, DAYS_MAX = 7, SECRETS_MAX = 4, NETWORKS_MAX = 256,
+	FALLBACK_VENDORS_MAX = 8,
 	FAR = 1000
 };
 
@@ -144,6 +145,13 @@ static const struct member members[] = {
 	{ "breaker/connect_failures", TYPE_INT, AT(breaker.connect_failures), "5", 0, 1000000,
 	  "It also opens when so many connections in a row could not be opened; 0: never." },
 
+	{ "fallback", TYPE_GROUP, 0, "{}", 0, 0, "Where jobs go on to when this vendor is of no use to them; see [fallback](#fallback)." },
+	{ "fallback/vendors", TYPE_NAMES, AT(fallback.vendors), "[]", 0, FALLBACK_VENDORS_MAX, "The next vendors, in order. None: jobs stay." },
+	{ "fallback/on", TYPE_REASONS, AT(fallback.on), "[\"open\",\"exhausted\",\"failed\"]", 0, 0,
+	  "When: `open` (the circuit breaker), `exhausted` (limits), `failed`, `unknown` (failed, but the vendor may be at work on the job)." },
+	{ "fallback/after_seconds", TYPE_SECONDS, AT(fallback.after_ms), "90", 0, 31 * DAY_MS,
+	  "`exhausted`: when limits or a `Retry-After` leave no call for longer than this." },
+
 	{ "callback", TYPE_GROUP, 0, "{}", 0, 0, "How an async vendor calls back." },
 	{ "callback/timeout_seconds", TYPE_SECONDS, AT(callback_timeout_ms), "300", 10, 31 * DAY_MS,
 	  "From the acknowledgement to the callback; after that the job is failed." },
@@ -252,7 +260,7 @@ static const struct member members[] = {
 	{ "callback/verdicts/*/exists", TYPE_EXISTS, RULE_AT(test), NULL, 0, 0,
 	  "Holds if anything but `null` is there (`true`), or if not (`false`)." },
 	{ "callback/verdicts/*/verdict", TYPE_CALLBACK_VERDICT, RULE_AT(verdict), MEMBER_REQUIRED, 0, 0,
-	  "`success`, `fail`, `no_data` or `ignore`." },
+	  "`success`, `retry`, `fail`, `no_data` or `ignore`." },
 };
 
 enum { MEMBER_COUNT = sizeof(members) / sizeof(members[0]) };
@@ -552,6 +560,7 @@ void vendor__deinit(struct vendor *vendor)
 	free(vendor->rate.header);
 	free(vendor->retry_also);
 	free(vendor->retry_never);
+	free_list(vendor->fallback.vendors);
 	free_list(vendor->callback_job_id);
 	free(vendor->callback_job_id_header);
 	free_list(vendor->callback_result);

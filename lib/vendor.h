@@ -22,6 +22,30 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Why a job leaves a vendor for the next one of a list. */
+enum fallback_reason {
+	FALLBACK_OPEN,              /* the breaker lets no call out */
+	FALLBACK_EXHAUSTED,         /* limits, or a Retry-After, leave no call for long */
+	FALLBACK_FAILED,            /* it has failed the job for good */
+	FALLBACK_UNKNOWN,           /* the same, but it may be at work on it all the same */
+	FALLBACK_REASONS
+};
+#define FALLBACK_REASON_NAMES "open", "exhausted", "failed", "unknown"
+#define FALLBACK_BIT(reason) (1u << (reason))
+
+/* What a vendor file says of the jobs that came in for it (fallback.h). */
+struct fallback_rules {
+	char **vendors;             /* names or aliases, NULL-terminated; all are there, and none is named twice */
+	unsigned on;                /* FALLBACK_BITs */
+	int64_t after_ms;           /* with FALLBACK_EXHAUSTED: so long */
+};
+
+/* By whatever list: may a job that waits for this vendor leave it? Then it is worth a look. */
+struct fallback_leaving {
+	unsigned on;                /* FALLBACK_OPEN, FALLBACK_EXHAUSTED */
+	int64_t after_ms;           /* the least of any list */
+};
+
 enum vendor_mode { VENDOR_SYNC, VENDOR_ASYNC, VENDOR_POLL };
 
 enum { VENDOR_LIMITS_MAX = 8, VENDOR_NAME_MAX = 64, VENDOR_GROUP_MAX = 256 };
@@ -102,6 +126,8 @@ struct vendor {
 	int *retry_never;
 	bool retry_bad_body;        /* a 2xx whose body is no result is tried again */
 	struct breaker_rules breaker;
+	struct fallback_rules fallback;
+	struct fallback_leaving leaving;
 
 	int64_t callback_timeout_ms; /* async: from the vendor's acknowledgement to its callback */
 	char *callback_secret;       /* a short form of callback_auth, or NULL */

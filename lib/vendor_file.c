@@ -120,6 +120,17 @@ static enum err refuse_same_names(const struct vendor_set *set, struct err_text 
 	return ERR_OK;
 }
 
+static enum err refuse_bad_fallbacks(const struct vendor_set *set, struct err_text *why)
+{
+	struct err_text reason;
+
+	for (size_t i = 0; i < set->n; i++)
+		for (size_t k = 0; set->vendors[i].fallback.vendors[k]; k++)
+			if (vendor__check_fallback(set, i, k, &reason) != ERR_OK)
+				return err_set(why, ERR_INVALID, "%.120s: %.380s", set->paths[i], reason.text);
+	return ERR_OK;
+}
+
 /* ---- The set ---- */
 
 enum err vendor_set_load(const char *dir, vendor_env_fn env, struct vendor_set **set, struct err_text *why)
@@ -138,10 +149,13 @@ enum err vendor_set_load(const char *dir, vendor_env_fn env, struct vendor_set *
 	}
 	if (err == ERR_OK)
 		err = vendor__make_groups(loaded, why);
+	if (err == ERR_OK)
+		err = refuse_bad_fallbacks(loaded, why);
 	if (err) {
 		vendor_set_free(loaded);
 		return err;
 	}
+	vendor__link_fallbacks(loaded);
 	*set = loaded;
 	return ERR_OK;
 }

@@ -26,6 +26,7 @@ struct lint {
 	size_t told;
 	/* what does not fit into its group */
 	const char *misfit_member, *misfit_text;
+	bool all_known;    /* a folder is among the paths: what is not there is not elsewhere */
 };
 
 /* ---- Telling ---- */
@@ -166,6 +167,33 @@ static void on_misfit(void *arg, size_t vendor, const char *member, const char *
 	with_text(lint, vendor, tell_of_misfit, 0);
 }
 
+/* ---- Lists of vendors to go on to ---- */
+
+static void tell_of_fallbacks(struct lint *lint, size_t vendor)
+{
+	char **list = lint->set->vendors[vendor].fallback.vendors;
+	char pointer[POINTER_SIZE];
+	struct err_text why;
+	enum err err;
+
+	for (size_t i = 0; list[i]; i++) {
+		err = vendor__check_fallback(lint->set, vendor, i, &why);
+		if (err == ERR_OK)
+			continue;
+		snprintf(pointer, sizeof(pointer), "/fallback/vendors/%zu", i);
+		tell_at(lint, pointer, err == ERR_NOT_FOUND && !lint->all_known, why.text);
+	}
+}
+
+static void check_fallbacks(struct lint *lint)
+{
+	const struct vendor_set *set = lint->set;
+
+	for (size_t i = 0; i < set->n; i++)
+		if (set->vendors[i].fallback.vendors && set->vendors[i].fallback.vendors[0])
+			with_text(lint, i, tell_of_fallbacks, i);
+}
+
 /* ---- Paths ---- */
 
 static void add_path(struct vendor_set *set, const char *path)
@@ -203,6 +231,8 @@ static void add_paths(struct lint *lint, const char *const *paths, size_t n)
 			add_path(lint->set, paths[i]);
 		else if (vendor__list_files(paths[i], lint->set, &why) != ERR_OK)
 			tell_of_file(lint, why.text);
+		else
+			lint->all_known = true;
 	}
 	drop_repeated(lint->set);
 }
@@ -218,5 +248,6 @@ void vendor_lint(const char *const *paths, size_t n, vendor_env_fn env, vendor_m
 		with_text(&lint, i, check_text, i);
 	check_names(&lint);
 	vendor__find_misfits(set, on_misfit, &lint);
+	check_fallbacks(&lint);
 	vendor_set_free(set);
 }

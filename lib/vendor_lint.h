@@ -17,9 +17,10 @@ struct vendor_mistake {
 /* Everything in it is borrowed for the call. */
 typedef void (*vendor_mistake_fn)(void *arg, const struct vendor_mistake *mistake);
 
-/* Checks files, and all vendor files of folders, as if they were one folder of vendors: each alone, and that no two
- * claim a name and that those of a group fit together. Tells of all mistakes (some dozens a file at most), file by file, then
- * of the names and groups. env: see vendor.h.
+/* Checks files, and all vendor files of folders, as if they were one folder of vendors: each alone, that no two claim a
+ * name, that those of a group fit together, and that vendors to go on to are there (a warning, if no folder is among the
+ * paths). Tells of all mistakes (some dozens a file at most), file by file, then of all that is between files. env: see
+ * vendor.h.
  * Reentrant. */
 void vendor_lint(const char *const *paths, size_t n, vendor_env_fn env, vendor_mistake_fn on_mistake, void *arg);
 

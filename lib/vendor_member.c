@@ -421,6 +421,8 @@ static const struct type types[TYPE_COUNT] = {
 	                 vendor__show_all },
 	[TYPE_DAYS] = { "array of days", vendor__read_days, BOUNDS_OF_ENTRIES, ROWS_OF_NOTHING, DAYS_SCHEMA, vendor__show_all },
 	[TYPE_CLOCK] = { "time", vendor__read_clock, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING, CLOCK_SCHEMA, vendor__show_all },
+	[TYPE_REASONS] = { "array of words", vendor__read_reasons, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING,
+	                   LIST_SCHEMA(WORDS_SCHEMA(FALLBACK_REASON_NAMES)), vendor__show_all },
 	[TYPE_FOR_EDITORS] = { "string", read_for_editors, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING, TEXT_SCHEMA, vendor__show_all },
 };
 

@@ -12,6 +12,7 @@
  *   vendor_clean.c   the readers of the rules by which results are cleaned
  *   vendor_verdict.c the readers of the rules that say what an answer means
  *   vendor_poll.c    the reader of poll/url, and checks of the group poll
+ *   vendor_fallback.c the reader of fallback/on, and what lists of vendors say together
  *   vendor_value.c   checks of single texts, and ${...} references
  *   vendor_file.c    folder, files, the set and its look-up
  *   vendor_routes.c  which vendor a job goes to whose client names none
@@ -52,6 +53,7 @@ enum member_type {
 	TYPE_RENAMES, TYPE_PARTS, TYPE_KINDS, TYPE_COUNTRY,
 	TYPE_POLL_URL, TYPE_RESET_IS,
 	TYPE_ZONE, TYPE_UNIT, TYPE_HOURS, TYPE_DAYS, TYPE_CLOCK,
+	TYPE_REASONS,
 	TYPE_FOR_EDITORS,
 	TYPE_COUNT
 };
@@ -151,6 +153,7 @@ vendor_reader_fn vendor__read_token_url, vendor__read_parameters;
 vendor_reader_fn vendor__read_limits, vendor__read_zone, vendor__read_unit, vendor__read_hours, vendor__read_days;
 vendor_reader_fn vendor__read_clock;
 vendor_reader_fn vendor__read_callback_auth, vendor__read_secrets, vendor__read_networks;
+vendor_reader_fn vendor__read_reasons;
 vendor_reader_fn vendor__read_renames, vendor__read_parts, vendor__read_kinds, vendor__read_country;
 
 /* ---- Types ---- */
@@ -236,7 +239,7 @@ void vendor__deinit_limits(struct vendor *vendor);
 #define SIGNATURE_ENCODINGS "hex", "base64"                  /* enum signature_encoding */
 #define CLIENT_AUTHS "basic", "body"                          /* enum client_auth */
 #define RESPONSE_VERDICTS "success", "retry", "limited", "fail", "no_data"     /* names in verdict.c */
-#define CALLBACK_VERDICTS "success", "fail", "no_data", "ignore"
+#define CALLBACK_VERDICTS "success", "retry", "fail", "no_data", "ignore"
 #define RESET_KINDS "auto", "seconds", "epoch", "epoch_ms"   /* enum reset_is */
 
 enum auth_place { PLACE_HEADER, PLACE_QUERY };
@@ -334,6 +337,14 @@ void vendor__find_misfits(const struct vendor_set *set, vendor_misfit_fn on_misf
 /* Makes the set's groups and tells its vendors. ERR_INVALID: one does not fit; why names both files. */
 enum err vendor__make_groups(struct vendor_set *set, struct err_text *why);
 void vendor__free_groups(struct vendor_set *set);
+
+/* ---- Lists of vendors to go on to ---- */
+
+/* What is wrong with this entry of a vendor's list; why is "member: reason". The set's names are there. ERR_NOT_FOUND: there
+ * is no such vendor; ERR_INVALID. */
+enum err vendor__check_fallback(const struct vendor_set *set, size_t vendor, size_t entry, struct err_text *why);
+/* Of lists that are well: sets what jobs may leave each vendor for. */
+void vendor__link_fallbacks(struct vendor_set *set);
 
 /* ---- References ---- */
 

@@ -139,7 +139,6 @@ enum err vendor__read_verdict(const struct reader *r, const struct member *m, st
 	return read_verdict(r, m, value, words, sizeof(words) / sizeof(words[0]), field);
 }
 
-/* A callback ends its attempt: there is no call that could be made again. */
 enum err vendor__read_callback_verdict(const struct reader *r, const struct member *m, struct json_object *value,
                                        void *field)
 {

@@ -140,7 +140,7 @@ enum err claim_and_call(struct worker *worker, struct queue *queue, const struct
 	enum err err;
 
 	for (size_t i = 0; i < n; i++)
-		claims[i].request_id = items[i].grant->request_id;
+		claims[i] = (struct store_claim){ .request_id = items[i].grant->request_id, .vendor = items[i].lane->vendor->name };
 	err = store_claim(worker->store, claims, n, now, now + worker->lease_ms, &why);
 	CRASH_POINT("claim_after");
 	if (err != ERR_OK)

@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "crash_point.h"
 #include "early.h"
+#include "fallback.h"
 #include "log.h"
 #include "mem.h"
 #include "pace.h"
@@ -27,6 +28,9 @@ enum { BATCH_MAX = 256, FAILED_EVERY = 4 /* of what is written while there is bo
 struct commit_item {
 	struct call *call;
 	struct outcome outcome;
+	const struct vendor *next;   /* the job goes on to it, for this reason; or NULL */
+	enum fallback_reason reason;
+	char *tried_entry;     /* what its change borrows then */
 	enum err written;
 	bool unsure;           /* written more than once: ERR_STALE may be our own first write, whose answer was lost */
 };
@@ -95,6 +99,8 @@ static void decide(struct commit *c)
 		struct call *call = item->call;
 
 		outcome_of_answer(call->lane->vendor, call->job, &call->answer, now, random[i], &item->outcome);
+		item->tried_entry = NULL;
+		item->next = fallback_of_outcome(c->worker->vendors, call->lane->vendor, call->job, &item->outcome, now, &item->reason);
 		reports_add(&c->reports, call, item->outcome.health);
 		any_hold |= add_said_hold(c, call);
 		if (item->outcome.hold_ms <= 0)
@@ -145,8 +151,14 @@ static void write_outcomes(struct commit *c)
 	int64_t now = clock_now_ms();
 	bool unsure;
 
-	for (int i = 0; i < c->n; i++)
-		outcome_to_change(&c->items[i].outcome, c->items[i].call->job, now, c->worker->retention_ms, &c->changes[i]);
+	for (int i = 0; i < c->n; i++) {
+		struct commit_item *item = &c->items[i];
+		const struct job *job = item->call->job;
+
+		outcome_to_change(&item->outcome, job, now, c->worker->retention_ms, &c->changes[i]);
+		if (item->next)
+			fallback_to_change(c->worker->vendors, job, item->next, item->reason, &c->changes[i], &item->tried_entry);
+	}
 	unsure = write_changes(c, c->n);
 	for (int i = 0; i < c->n; i++) {
 		c->items[i].written = c->changes[i].outcome;
@@ -206,18 +218,27 @@ static void look_for_early(struct commit *c)
 		if (waits && (item->written == ERR_OK || (item->written == ERR_STALE && item->unsure)))
 			keys[n++] = (struct store_early_key){ item->call->lane->vendor->name, item->outcome.vendor_job_id };
 	}
-	early_apply(c->worker, keys, n);
+	early_apply(c->worker, c->queue, keys, n);
 }
 
 /* ---- Redis, and the end ---- */
+
+/* The job is queued now, as far as we know. An entry too many does no harm: its claim fails. */
+static bool needs_entry(const struct commit_item *item)
+{
+	return (item->next || outcome_is_enqueued(&item->outcome)) &&
+	       (item->written == ERR_OK || (item->written == ERR_STALE && item->unsure));
+}
 
 static void add_ops(struct commit *c, const struct commit_item *item)
 {
 	const struct call *call = item->call;
 	const char *vendor = call->lane->vendor->name;
 
-	/* An entry too many does no harm: its claim fails. */
-	if (outcome_is_enqueued(&item->outcome) && (item->written == ERR_OK || (item->written == ERR_STALE && item->unsure)))
+	if (needs_entry(item) && item->next)
+		untold_add(c->untold, &(struct queue_op){ .kind = QUEUE_DELAY, .vendor = item->next->name,
+		                                          .request_id = call->job->request_id, .at = clock_now_ms() });
+	else if (needs_entry(item))
 		untold_add(c->untold, &(struct queue_op){ .kind = QUEUE_DELAY, .vendor = vendor, .request_id = call->job->request_id,
 		                                          .at = item->outcome.retry_at });
 	if (call->lane->vendor->max_in_flight > 0)
@@ -256,10 +277,23 @@ static void log_written(const struct commit_item *item)
 	else if (outcome_is_enqueued(&item->outcome) && item->call->answer.transport == TRANSPORT_NOT_SENT)
 		log_debug("commit: not sent, back to the queue vendor=%s request_id=%s reason=\"%s\"", job->vendor, job->request_id,
 		          item->call->answer.detail);
+	else if (item->next)
+		log_info("commit: goes on to the next vendor vendor=%s next=%s request_id=%s attempts=%d reason=%s error=\"%s\"",
+		         job->vendor, item->next->name, job->request_id, job->attempts + item->outcome.attempts_add,
+		         fallback_reason_name(item->reason), item->outcome.error);
 	else if (item->outcome.error)
 		log_info("commit: %s vendor=%s request_id=%s attempts=%d error=\"%s\"",
 		         item->outcome.kind == OUTCOME_FAILED ? "failed" : "will be tried again", job->vendor, job->request_id,
 		         job->attempts + item->outcome.attempts_add, item->outcome.error);
+}
+
+/* Nobody else says so. */
+static void wake_next(const struct commit *c, const struct commit_item *item)
+{
+	struct lane *lane = item->next ? worker_lane(c->worker, item->next->name) : NULL;
+
+	if (lane)
+		atomic_store(&lane->look, true);
 }
 
 static void finish_batch(struct commit *c)
@@ -273,6 +307,8 @@ static void finish_batch(struct commit *c)
 
 		log_written(item);
 		lane_look(item->call->lane);
+		wake_next(c, item);
+		free(item->tried_entry);
 		outcome_deinit(&item->outcome);
 		call_free(item->call);
 	}

@@ -11,28 +11,43 @@ enum { PAGE = 100, PAGES_A_ROUND = 4 };
 
 struct early_rounds {
 	struct worker *worker;
+	struct queue *queue;
 	struct store_early *last;    /* the place: one row, or NULL for the start */
 };
 
 /* ---- One of them ---- */
 
+static void enqueue(void *arg, const char *vendor, const char *request_id)
+{
+	struct queue_entry entry = { .vendor = vendor, .request_id = request_id };
+	struct err_text why = { "" };
+
+	if (arg && queue_push(arg, &entry, 1, &why) != ERR_OK)
+		log_warn("early: Redis is away, repair will queue vendor=%s request_id=%s error=\"%s\"", vendor, request_id, why.text);
+}
+
 /* The job that is meant waits in vain for anything but this, so a result that the store cannot hold fails it. */
-static enum err apply_outcome(struct worker *worker, const struct store_early *kept, struct job **job,
+static enum err apply_outcome(struct worker *worker, struct queue *queue, const struct store_early *kept, struct job **job,
                               enum callback_effect *effect, struct err_text *why)
 {
 	struct outcome outcome = { .kind = kept->result ? OUTCOME_COMPLETE : OUTCOME_FAILED, .result = kept->result,
-	                           .error = kept->error };
-	const struct callback_way way = callback_straight(worker->store);
-	enum err err = callback_apply(&way, &outcome, FENCE_ANY, worker->retention_ms, job, effect, why);
+	                           .error = kept->error, .settled = SETTLED };
+	struct callback_way way = callback_straight(worker->store, worker->vendors);
+	enum err err;
+
+	way.enqueue = enqueue;
+	way.enqueue_arg = queue;
+	err = callback_apply(&way, &outcome, FENCE_ANY, worker->retention_ms, job, effect, why);
 
 	if (err != ERR_TOO_BIG)
 		return err;
-	outcome = (struct outcome){ .kind = OUTCOME_FAILED, .error = (char *)(uintptr_t)"result too large for the store" };
+	outcome = (struct outcome){ .kind = OUTCOME_FAILED, .error = (char *)(uintptr_t)"result too large for the store",
+	                            .settled = SETTLED };
 	return callback_apply(&way, &outcome, FENCE_ANY, worker->retention_ms, job, effect, why);
 }
 
 /* True if it has done its work and can go. */
-static bool apply_one(struct worker *worker, const struct store_early *kept, bool *store_away)
+static bool apply_one(struct worker *worker, struct queue *queue, const struct store_early *kept, bool *store_away)
 {
 	enum callback_effect effect = CALLBACK_TOO_SOON;
 	struct err_text why = { "" };
@@ -40,8 +55,8 @@ static bool apply_one(struct worker *worker, const struct store_early *kept, boo
 	enum err err = store_get_by_vendor_job_id(worker->store, kept->vendor, kept->vendor_job_id, &job, &why);
 
 	if (err == ERR_OK)
-		err = apply_outcome(worker, kept, &job, &effect, &why);
-	if (err == ERR_OK && effect == CALLBACK_FINISHES)
+		err = apply_outcome(worker, queue, kept, &job, &effect, &why);
+	if (err == ERR_OK && effect == CALLBACK_COUNTS)
 		log_info("early: the callback that came before its job's acknowledgement is applied vendor=%s request_id=%s",
 		         kept->vendor, job->request_id);
 	else if (err != ERR_OK && err != ERR_NOT_FOUND)
@@ -55,7 +70,7 @@ static bool apply_one(struct worker *worker, const struct store_early *kept, boo
 /* ---- A batch ---- */
 
 /* False: not all of them were tried. */
-static bool apply_all(struct worker *worker, const struct store_early *kept, size_t n)
+static bool apply_all(struct worker *worker, struct queue *queue, const struct store_early *kept, size_t n)
 {
 	struct store_early_key *done = mem_calloc(n, sizeof(*done));
 	struct err_text why = { "" };
@@ -63,7 +78,7 @@ static bool apply_all(struct worker *worker, const struct store_early *kept, siz
 	size_t n_done = 0, i = 0;
 
 	for (; i < n && !store_away && !atomic_load(&worker->leaving); i++)
-		if (apply_one(worker, &kept[i], &store_away))
+		if (apply_one(worker, queue, &kept[i], &store_away))
 			done[n_done++] = (struct store_early_key){ kept[i].vendor, kept[i].vendor_job_id };
 	if (store_early_drop(worker->store, done, n_done, &why) != ERR_OK) {
 		log_warn("early: callbacks that were applied could not be dropped, repair will n=%zu error=\"%s\"", n_done, why.text);
@@ -73,7 +88,7 @@ static bool apply_all(struct worker *worker, const struct store_early *kept, siz
 	return i == n && !store_away;
 }
 
-bool early_apply(struct worker *worker, const struct store_early_key *keys, size_t n)
+bool early_apply(struct worker *worker, struct queue *queue, const struct store_early_key *keys, size_t n)
 {
 	struct store_early *kept = NULL;
 	struct err_text why = { "" };
@@ -85,18 +100,19 @@ bool early_apply(struct worker *worker, const struct store_early_key *keys, size
 		return false;
 	}
 	if (n_kept)
-		well = apply_all(worker, kept, n_kept);
+		well = apply_all(worker, queue, kept, n_kept);
 	store_early_free(kept, n_kept);
 	return well;
 }
 
 /* ---- Rounds ---- */
 
-struct early_rounds *early_rounds_new(struct worker *worker)
+struct early_rounds *early_rounds_new(struct worker *worker, struct queue *queue)
 {
 	struct early_rounds *rounds = mem_calloc(1, sizeof(*rounds));
 
 	rounds->worker = worker;
+	rounds->queue = queue;
 	return rounds;
 }
 
@@ -119,7 +135,7 @@ static void move_on(struct early_rounds *rounds, struct store_early *page, size_
 }
 
 /* Those whose job is there by now. Most of what lies here longer belongs to no job at all: no text of it is read. */
-static bool apply_page(struct worker *worker, const struct store_early *page, size_t n)
+static bool apply_page(struct worker *worker, struct queue *queue, const struct store_early *page, size_t n)
 {
 	struct store_early_key keys[PAGE];
 	struct err_text why = { "" };
@@ -137,7 +153,7 @@ static bool apply_page(struct worker *worker, const struct store_early *page, si
 		if (err == ERR_OK)
 			keys[n_keys++] = (struct store_early_key){ page[i].vendor, page[i].vendor_job_id };
 	}
-	return early_apply(worker, keys, n_keys);
+	return early_apply(worker, queue, keys, n_keys);
 }
 
 bool early_round(struct early_rounds *rounds, int64_t grace_ms)
@@ -154,7 +170,7 @@ bool early_round(struct early_rounds *rounds, int64_t grace_ms)
 			log_warn("early: could not look for what is kept error=\"%s\"", why.text);
 			return false;
 		}
-		well = n == 0 || apply_page(rounds->worker, page, n);
+		well = n == 0 || apply_page(rounds->worker, rounds->queue, page, n);
 		more = n == PAGE;
 		if (well)
 			move_on(rounds, page, more ? n : 0);

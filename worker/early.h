@@ -6,14 +6,17 @@
 #include "store.h"
 #include "worker.h"
 
-/* Applies those of these keys that are kept to their jobs and drops them. False: the store did not answer (said in the
- * log), or the worker has to leave; something may be left for repair, this worker's or another's. Thread-safe. */
-bool early_apply(struct worker *worker, const struct store_early_key *keys, size_t n);
+/* Applies those of these keys that are kept to their jobs and drops them; jobs that go on to another vendor get their
+ * entries by this queue (NULL: by repair). False: the store did not answer (said in the
+ * log), or the worker has to leave; something may be left for repair, this worker's or another's. Thread-safe, but for
+ * the queue. */
+bool early_apply(struct worker *worker, struct queue *queue, const struct store_early_key *keys, size_t n);
 
 struct early_rounds;
 
-/* Goes through all that is kept, a bounded part each round; the next goes on where it ended. Owned by the caller. */
-struct early_rounds *early_rounds_new(struct worker *worker);
+/* Goes through all that is kept, a bounded part each round; the next goes on where it ended. Owned by the caller. queue
+ * is borrowed. */
+struct early_rounds *early_rounds_new(struct worker *worker, struct queue *queue);
 void early_rounds_free(struct early_rounds *rounds);
 
 /* One round: looks for the jobs of what was received before clock_now_ms() - grace_ms. False: the store is away. */

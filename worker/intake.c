@@ -7,6 +7,7 @@
 #include "claim.h"
 #include "clock.h"
 #include "crash_point.h"
+#include "fall_back.h"
 #include "limits_begin.h"
 #include "log.h"
 #include "mem.h"
@@ -23,6 +24,7 @@
 enum {
 	LANES_A_TURN = 128,
 	GRANTS_A_TURN = 512,        /* bounds a claim, and the payloads that it brings into memory */
+	LEAVING_LOOK_MS = 500,      /* a lane that waits although its jobs may go on to other vendors: those that come due do */
 	SLOW_LOOK_MS = 3000,        /* every lane is looked at this often, in case a wake-up message was lost */
 	AWAY_WAIT_MS = 250,         /* between tries while Redis or the store is away */
 	LIMITED_GRANTS = 48,        /* of a vendor with limits: the first of a batch waits for the claim of all of it, and a
@@ -78,8 +80,9 @@ static bool is_due(struct lane *lane, int64_t now)
 	/* Calls of others ended. That is nothing to one whose queue is empty. */
 	if (atomic_exchange(&lane->room_came, false) && lane->next_take_mono_ms != when_woken)
 		wake_lane(lane);
-	/* Redis knows of the hold, too, unless it was away then: what we took would not be let out. */
-	if (lane->next_take_mono_ms < hold_until)
+	/* Redis knows of the hold, too, unless it was away then: what we took would not be let out. But those who may go on to
+	 * another vendor do not wait for its end. */
+	if (lane->next_take_mono_ms < hold_until && !fall_back_is_limited(lane->vendor, hold_until - now))
 		lane->next_take_mono_ms = hold_until;
 	if (lane->next_take_mono_ms > now)
 		return false;
@@ -182,7 +185,9 @@ static int fill_takes(struct intake *in, int n_due)
 /* Of a vendor with limits: when what was granted has left, which a take tells Redis, its windows may end sooner. */
 static int64_t longest_wait_ms(const struct queue_take *take)
 {
-	return take->n > 0 && take->vendor->n_limits > 0 ? take->guard_ms : SLOW_LOOK_MS;
+	if (take->n > 0 && take->vendor->n_limits > 0)
+		return take->guard_ms;
+	return take->vendor->leaving.on ? LEAVING_LOOK_MS : SLOW_LOOK_MS;
 }
 
 /* Were there jobs, and nothing but a token to wait for? */
@@ -352,8 +357,11 @@ static bool take_once(struct intake *in)
 		in->store_away = in->claim_failed = count_and_call(in, n, items, n_items) != ERR_OK;
 		pace_note(&in->pace, only_lane(items, n_items), (int)n_items, began_us, clock_mono_us());
 	}
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < n; i++) {
 		set_next_take(in, in->lanes[i], &in->takes[i], answered_at);
+		if (in->takes[i].outcome == ERR_OK && !in->store_away && fall_back_waiting(worker, in->queue, in->lanes[i], &in->takes[i]))
+			in->lanes[i]->next_take_mono_ms = 0;
+	}
 	return !in->store_away;
 }
 

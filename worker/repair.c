@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "crash_point.h"
 #include "early.h"
+#include "fallback.h"
 #include "log.h"
 #include "mem.h"
 #include "queue.h"
@@ -33,7 +34,8 @@ enum {
 /* What a change says of its job. */
 struct words {
 	char error[ERROR_SIZE];
-	char attempt[96];              /* history entry of an attempt whose worker was lost */
+	char attempt[192];             /* history entry of an attempt whose worker was lost */
+	char *tried;                   /* of a job that goes on to another vendor; owned */
 };
 
 struct repair {
@@ -97,13 +99,15 @@ static bool lease_is_over(struct repair *r, const struct job_ref *ref, struct jo
 {
 	struct lane *lane = worker_lane(r->worker, ref->vendor);
 	int max_attempts = lane ? lane->vendor->retry.max_attempts : 1;
-	char at[CLOCK_TEXT_SIZE];
+	char at[CLOCK_TEXT_SIZE], of_vendor[80] = "";
 
 	if (is_lease_in_doubt(r, ref))
 		return false;
 	change->attempts_add = 1;
 	clock_format(change->now, at);
-	snprintf(words->attempt, sizeof(words->attempt), "{\"attempt\":%d,\"at\":\"%s\",\"outcome\":\"worker_lost\"}",
+	if (ref->tried)
+		snprintf(of_vendor, sizeof(of_vendor), "\"vendor\":\"%.64s\",", ref->vendor);
+	snprintf(words->attempt, sizeof(words->attempt), "{%s\"attempt\":%d,\"at\":\"%s\",\"outcome\":\"worker_lost\"}", of_vendor,
 	         ref->attempts + 1, at);
 	change->history_entry = words->attempt;
 	if (ref->attempts + 1 >= max_attempts || change->now >= ref->deadline_at) {
@@ -216,10 +220,23 @@ static bool poll_lease_is_over(struct repair *r, const struct job_ref *ref, stru
 	return true;
 }
 
+/* The vendor has had the job, and nobody knows what became of it: another may have it only if the file says so. */
+static void go_on_instead(struct repair *r, const struct job_ref *ref, struct job_change *change, struct words *words)
+{
+	const struct vendor_set *vendors = r->worker->vendors;
+	const struct job job = { .vendor = ref->vendor, .tried = ref->tried, .error = ref->error, .phase = ref->phase,
+	                         .attempts = ref->attempts, .created_at = ref->created_at, .deadline_at = ref->deadline_at };
+	const struct vendor *next = fallback_next(vendors, &job, FALLBACK_UNKNOWN, change->now);
+
+	if (next)
+		fallback_to_change(vendors, &job, next, FALLBACK_UNKNOWN, change, &words->tried);
+}
+
 /* Fills a change for a job that is due; false if it is left alone for now. */
 static bool judge_due(struct repair *r, const struct job_ref *ref, int64_t now, struct job_change *change,
                       struct words *words)
 {
+	words->tried = NULL;
 	*change = (struct job_change){
 		.request_id = ref->request_id, .from = PHASE_BIT(ref->phase), .fence = ref->fence, .now = now };
 	if (ref->phase == PHASE_CALLING)
@@ -233,12 +250,21 @@ static bool judge_due(struct repair *r, const struct job_ref *ref, int64_t now, 
 	return true;
 }
 
+/* Of which vendor it is an entry. */
+static const char *entry_vendor(const struct job_change *change, const char *vendor)
+{
+	return change->to_vendor ? change->to_vendor : vendor;
+}
+
 static bool is_enqueued(const struct job_change *change) { return phase_is_enqueued(job_transition(change->event)->to); }
 
 /* What became of it. */
 static void log_moved(const struct job_change *change, const char *vendor)
 {
-	if (is_enqueued(change))
+	if (change->to_vendor)
+		log_info("repair: goes on to the next vendor vendor=%s next=%s request_id=%s error=\"%s\"", vendor, change->to_vendor,
+		         change->request_id, change->error);
+	else if (is_enqueued(change))
 		log_info("repair: lease over, queued again vendor=%s request_id=%s fence=%lld", vendor, change->request_id,
 		         (long long)change->fence);
 	else
@@ -255,13 +281,30 @@ static bool apply_what_came(struct repair *r, const struct job_ref *refs, size_t
 	for (size_t i = 0; i < n_refs; i++)
 		if (refs[i].phase == PHASE_WAITING_CALLBACK && refs[i].vendor_job_id)
 			keys[n++] = (struct store_early_key){ refs[i].vendor, refs[i].vendor_job_id };
-	return early_apply(r->worker, keys, n);
+	return early_apply(r->worker, r->queue, keys, n);
+}
+
+static void tell_of_changes(struct repair *r, size_t n)
+{
+	size_t n_ops = 0;
+
+	CRASH_POINT("repair_after_change");
+	for (size_t i = 0; i < n; i++) {
+		if (r->changes[i].outcome != ERR_OK)
+			continue;
+		log_moved(&r->changes[i], r->vendors[i]);
+		if (is_enqueued(&r->changes[i]))
+			r->ops[n_ops++] = (struct queue_op){ .kind = QUEUE_DELAY, .vendor = entry_vendor(&r->changes[i], r->vendors[i]),
+			                                     .request_id = r->changes[i].request_id,
+			                                     .at = r->changes[i].next_attempt_at };
+	}
+	tell_redis(r, n_ops);
 }
 
 static void change_due_page(struct repair *r, const struct job_ref *refs, size_t n_refs)
 {
 	int64_t now = clock_now_ms();
-	size_t n = 0, n_ops = 0;
+	size_t n = 0;
 	struct err_text why = { "" };
 
 	if (!apply_what_came(r, refs, n_refs)) {
@@ -269,21 +312,15 @@ static void change_due_page(struct repair *r, const struct job_ref *refs, size_t
 		return;
 	}
 	for (size_t i = 0; i < n_refs; i++)
-		if (judge_due(r, &refs[i], now, &r->changes[n], &r->words[n]))
+		if (judge_due(r, &refs[i], now, &r->changes[n], &r->words[n])) {
+			if (r->changes[n].event == EVENT_EXPIRE && refs[i].phase != PHASE_QUEUED)
+				go_on_instead(r, &refs[i], &r->changes[n], &r->words[n]);
 			r->vendors[n++] = refs[i].vendor;
-	if (n == 0 || !store_answered(r, store_change(r->worker->store, r->changes, n, &why), &why))
-		return;
-	CRASH_POINT("repair_after_change");
-	for (size_t i = 0; i < n; i++) {
-		if (r->changes[i].outcome != ERR_OK)
-			continue;
-		log_moved(&r->changes[i], r->vendors[i]);
-		if (is_enqueued(&r->changes[i]))
-			r->ops[n_ops++] = (struct queue_op){ .kind = QUEUE_DELAY, .vendor = r->vendors[i],
-			                                     .request_id = r->changes[i].request_id,
-			                                     .at = r->changes[i].next_attempt_at };
-	}
-	tell_redis(r, n_ops);
+		}
+	if (n > 0 && store_answered(r, store_change(r->worker->store, r->changes, n, &why), &why))
+		tell_of_changes(r, n);
+	for (size_t i = 0; i < n; i++)
+		free(r->words[i].tried);
 }
 
 static void look_at_due(struct repair *r)
@@ -462,7 +499,6 @@ static struct repair *repair_new(struct worker *worker)
 
 	r->worker = worker;
 	r->suspects = suspects_new();
-	r->early = early_rounds_new(worker);
 	r->states = mem_calloc(worker->n_lanes, sizeof(*r->states));
 	r->glances = mem_calloc(worker->n_lanes, sizeof(*r->glances));
 	for (size_t i = 0; i < worker->n_lanes; i++) {
@@ -472,6 +508,7 @@ static struct repair *repair_new(struct worker *worker)
 	r->store_back_mono_ms = INT64_MIN / 2;
 	if (queue_new(s->redis_url, s->redis_prefix, (int)s->redis_timeout_ms, &r->queue, NULL) != ERR_OK)
 		abort();   /* main() has checked the URL: this cannot be */
+	r->early = early_rounds_new(worker, r->queue);
 	return r;
 }
 

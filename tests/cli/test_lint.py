@@ -327,3 +327,29 @@ def test_output_that_cannot_be_written_is_an_error(tmp_path):
     with open("/dev/full", "w") as full:
         done = vendorfetch("vendor", "schema", stdout=full)
     assert (done.returncode, done.stderr) == (1, "vendorfetch: cannot write: No space left on device\n")
+
+
+# ---- vendors to go on to ----
+
+GOING_ON = """{"name": "a", "mode": "sync",
+ "request": {"url": "http://h/"},
+ "fallback": {"vendors": ["b",
+  "%s"]}}
+"""
+
+
+def test_a_vendor_to_go_on_to_that_is_not_among_the_files_may_be_elsewhere(tmp_path):
+    write(tmp_path, "a.json", GOING_ON % "nobody")
+    write(tmp_path, "b.json", vendor("b"))
+    done = lint("a.json", "b.json", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, 'a.json:4:3: warning: fallback/vendors: there is no vendor "nobody"\n')
+    done = lint(".", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, './a.json:4:3: fallback/vendors: there is no vendor "nobody"\n')
+
+
+def test_a_way_that_comes_back_is_named(tmp_path):
+    write(tmp_path, "a.json", GOING_ON % "a")
+    write(tmp_path, "b.json", vendor("b"))
+    done = lint("a.json", "b.json", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (
+        1, 'a.json:4:3: fallback/vendors: a job would come to "a" twice: a -> b -> a\n')

@@ -17,7 +17,7 @@ def client(name, *scopes, **members):
 
 
 CLIENTS = [client("submit", "submit"), client("read", "read"), client("admin", "admin"),
-           client("vendor", "submit", "read", vendors=["syncVendor"]),
+           client("vendor", "submit", "read", vendors=["syncVendor", "refusing"]),
            client("tenant-one", "submit", "read", tenant="one"), client("tenant-two", "submit", "read", tenant="two"),
            client("expired", "admin", expires="2020-01-01"),
            client("limited", "read", limit={"requests": 5, "per_seconds": 3600})]
@@ -73,10 +73,14 @@ def test_a_token_for_one_vendor(guarded):
     complete(api, "vendor")
     complete(api, "vendor", {"vendor": "syncVendor", "payload": {}})
     assert_problem(api.post("/jobs", {"vendor": "async", "payload": {}}, bearer("vendor")), 403)
-    others = complete(api, "admin", {"vendor": "async", "payload": {}})
+    others = complete(api, "admin", {"vendor": "last", "payload": {}})
     for _ in range(2):   # the second time it is in the cache
         assert_problem(api.get(f"/jobs/{others}", bearer("vendor")), 404)
         assert api.get(f"/jobs/{others}", bearer("admin")).status_code == 200
+    guarded.sync_mock.configure(fail_ratio=1, fail_status=422)
+    own = complete(api, "vendor", {"vendor": "refusing", "payload": {}})   # which has gone on to "last"
+    guarded.sync_mock.fresh()
+    assert api.get(f"/jobs/{own}", bearer("vendor")).json()["vendor"] == "last"
 
 
 def test_tenants_see_their_own_jobs_only(guarded):

@@ -110,6 +110,14 @@ HOOK_AUTHS = {
     "key": {"type": "api_key", "name": "X-Api-Key", "secrets": HOOK_SECRETS},
 }
 
+NOBODY_THERE = "http://127.0.0.1:1/"
+
+
+def then(vendor, *others, **more):
+    """Jobs that it cannot do go on to these."""
+    return {**vendor, "fallback": {"vendors": list(others), **more}}
+
+
 VENDORS = [
     sync_vendor("quick"),                                            # no limit, three attempts
     sync_vendor("sturdy", max_attempts=50, timeout_ms=1000, breaker=NO_BREAKER),  # outlives whatever a test does
@@ -179,6 +187,24 @@ VENDORS = [
     {"request": {"url": "http://127.0.0.1:1/fetch?key=" + API_KEY, "connect_timeout_ms": 500}, "breaker": NO_BREAKER},
     picky("picky-window", 60),
     picky("picky-quota", 3600),
+    # One after the other.
+    then(sync_vendor("refusing", breaker=NO_BREAKER), "away", "last"),
+    then(with_request(sync_vendor("away", max_attempts=1, breaker=NO_BREAKER), url=NOBODY_THERE), "quick"),
+    async_vendor("last"),                                            # the list of "away" is not for jobs of "refusing"
+    then(with_request(sync_vendor("opening", max_attempts=50, breaker={"connect_failures": 1, "open_seconds": 600}),
+                      url=NOBODY_THERE), "last"),
+    then(sync_vendor("used-up", limits=[{"calls": 1, "per_seconds": 3600}]), "last"),
+    then(sync_vendor("held", retry={"max_attempts": 3, "base_ms": 50, "max_ms": 400, "max_hold_seconds": 600}), "last"),
+    then(sync_vendor("hanging", max_attempts=1, timeout_ms=400, breaker=NO_BREAKER), "last"),
+    then(sync_vendor("hanging-anyway", max_attempts=1, timeout_ms=400, breaker=NO_BREAKER), "last",
+         on=["failed", "unknown"]),
+    then(sync_vendor("knowing-nothing", response={"result": "/data", "verdicts": [{"statuses": [404], "verdict": "no_data"}]}),
+         "last"),
+    then(async_vendor("never-back", callback={"timeout_seconds": 1}), "quick", on=["unknown"]),
+    then(async_vendor("calling-back"), "quick"),
+    then(polled_vendor("asked"), "last"),
+    async_vendor("again", callback={"timeout_seconds": 60, "verdicts": [
+        {"where": "/status", "equals": "later", "verdict": "retry"}]}),
     async_vendor("sturdy-callback", callback={"timeout_seconds": 8}, max_attempts=50, timeout_ms=1000),
 ]
 

@@ -32,7 +32,7 @@ static void write_quoted(const char *path, const char *text)
 	fclose(file);
 }
 
-struct vendor_set *vendor_text_load(const char *text, struct err_text *why)
+struct vendor_set *vendor_texts_load(const char *const *texts, size_t n, struct err_text *why)
 {
 	char dir[] = "/tmp/vendor_text.XXXXXX", path[PATH_SIZE];
 	struct vendor_set *set = NULL;
@@ -42,11 +42,18 @@ struct vendor_set *vendor_text_load(const char *text, struct err_text *why)
 		perror(dir);
 		exit(1);
 	}
-	snprintf(path, sizeof(path), "%s/v.json", dir);
-	write_quoted(path, text);
+	for (size_t i = 0; i < n; i++) {
+		snprintf(path, sizeof(path), "%s/%zu.json", dir, i);
+		write_quoted(path, texts[i]);
+	}
 	if (vendor_set_load(dir, test_env, &set, &whole) != ERR_OK)
 		snprintf(why->text, sizeof(why->text), "%s", whole.text + strlen(path) + strlen(": "));
-	unlink(path);
+	for (size_t i = 0; i < n; i++) {
+		snprintf(path, sizeof(path), "%s/%zu.json", dir, i);
+		unlink(path);
+	}
 	rmdir(dir);
 	return set;
 }
+
+struct vendor_set *vendor_text_load(const char *text, struct err_text *why) { return vendor_texts_load(&text, 1, why); }

@@ -51,7 +51,7 @@ static bool apply(bool leaving)
 
 	atomic_store(&worker.leaving, leaving);
 	looked_up = dropped = 0;
-	return early_apply(&worker, keys, 2);
+	return early_apply(&worker, NULL, keys, 2);
 }
 
 static void all_are_tried(void **state)

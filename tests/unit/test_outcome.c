@@ -420,6 +420,50 @@ static void words_of_the_transport_become_utf8(void **state)
 
 /* ---- Acknowledgements ---- */
 
+/* Whether the vendor is done with a job that has failed: then another vendor may have it. */
+static void it_is_known_what_a_call_leaves_behind(void **state)
+{
+	static const struct { enum transport transport; int status; enum settled of_sync, of_async; } rows[] = {
+		{ TRANSPORT_ANSWERED, 400, SETTLED, SETTLED },
+		{ TRANSPORT_ANSWERED, 429, SETTLED, SETTLED },
+		{ TRANSPORT_ANSWERED, 500, SETTLED, SETTLED },
+		{ TRANSPORT_ANSWERED, 504, UNSETTLED, UNSETTLED },
+		{ TRANSPORT_ANSWERED, 200, SETTLED, UNSETTLED },
+		{ TRANSPORT_NOT_MADE, 0, SETTLED_AS_BEFORE, SETTLED_AS_BEFORE },
+		{ TRANSPORT_NOT_SENT, 0, SETTLED_AS_BEFORE, SETTLED_AS_BEFORE },
+		{ TRANSPORT_CONNECT_FAILED, 0, SETTLED_AS_BEFORE, SETTLED_AS_BEFORE },
+		{ TRANSPORT_LOCAL_ERROR, 0, SETTLED_AS_BEFORE, SETTLED_AS_BEFORE },
+		{ TRANSPORT_TIMEOUT, 0, UNSETTLED, UNSETTLED },
+		{ TRANSPORT_CONNECTION_LOST, 0, UNSETTLED, UNSETTLED },
+		{ TRANSPORT_TOO_BIG, 0, SETTLED, UNSETTLED },
+	};
+	struct vendor async = async_vendor(NULL);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct answer answer = rows[i].transport == TRANSPORT_ANSWERED ? http(rows[i].status, "{}") : broken(rows[i].transport, NULL);
+		struct outcome of_sync = decide(&sync_vendor, 4, &answer), of_async = decide(&async, 4, &answer);
+
+		assert_int_equal(of_sync.settled, rows[i].of_sync);
+		assert_int_equal(of_async.settled, rows[i].of_async);
+		outcome_deinit(&of_sync);
+		outcome_deinit(&of_async);
+	}
+}
+
+static void the_history_of_a_job_that_went_on_names_its_vendors(void **state)
+{
+	struct answer answer = http(400, "");
+	struct job job = job_after(0);
+	struct outcome outcome;
+
+	(void)state;
+	job.tried = (char *)(uintptr_t)"[{}]";
+	outcome_of_answer(&sync_vendor, &job, &answer, NOW, MIDDLE, &outcome);
+	assert_memory_equal(outcome.history_entry, "{\"vendor\":\"s\",\"attempt\":1,", strlen("{\"vendor\":\"s\",\"attempt\":1,"));
+	outcome_deinit(&outcome);
+}
+
 static void an_acknowledgement_waits_for_the_callback(void **state)
 {
 	struct vendor vendor = async_vendor("/job_id");
@@ -545,6 +589,8 @@ int main(void)
 		cmocka_unit_test(a_result_is_taken_from_its_place_and_cleaned),
 		cmocka_unit_test(null_is_a_result),
 		cmocka_unit_test(each_status_has_its_outcome),
+		cmocka_unit_test(it_is_known_what_a_call_leaves_behind),
+		cmocka_unit_test(the_history_of_a_job_that_went_on_names_its_vendors),
 		cmocka_unit_test(each_failure_on_the_wire_has_its_outcome),
 		cmocka_unit_test(each_end_says_how_the_vendor_is),
 		cmocka_unit_test(the_vendor_file_changes_what_is_tried_again),

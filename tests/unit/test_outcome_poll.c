@@ -217,6 +217,25 @@ static void a_poll_that_got_no_answer_is_made_again(void **state)
 	}
 }
 
+/* Only the vendor itself can say that it is done with a job that it has accepted. */
+static void a_vendor_is_done_when_it_says_so(void **state)
+{
+	static const struct { int status; const char *body; enum settled settled; } rows[] = {
+		{ 200, "{\"status\":\"failed\"}", SETTLED }, { 200, "{}", UNSETTLED }, { 404, "", UNSETTLED }, { 410, "", UNSETTLED },
+		{ 401, "", UNSETTLED },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct answer answer = http(rows[i].status, rows[i].body);
+		struct outcome outcome = decide(&polled, PHASE_POLLING, "{\"polls\":9,\"unusable\":4}", &answer);
+
+		assert_int_equal(outcome.kind, OUTCOME_FAILED);
+		assert_int_equal(outcome.settled, rows[i].settled);
+		outcome_deinit(&outcome);
+	}
+}
+
 static void nothing_to_go_by_five_times_in_a_row_fails_the_job(void **state)
 {
 	static const char *const bodies[] = { "{\"status\":\"done\"}", "{}", "oh" };
@@ -321,6 +340,7 @@ int main(void)
 		cmocka_unit_test(while_it_works_it_is_asked_again_and_nothing_is_written_down),
 		cmocka_unit_test(each_answer_has_its_outcome_and_costs_no_attempt),
 		cmocka_unit_test(a_poll_that_got_no_answer_is_made_again),
+		cmocka_unit_test(a_vendor_is_done_when_it_says_so),
 		cmocka_unit_test(nothing_to_go_by_five_times_in_a_row_fails_the_job),
 		cmocka_unit_test(the_vendors_wishes_are_kept),
 		cmocka_unit_test(a_last_poll_comes_before_the_deadline_rather_than_never),

@@ -310,8 +310,8 @@ static const struct { const char *members, *message; } bad_rules[] = {
 	{ "'response':{'verdicts':[{'verdict':'fail','where':'/a','exists':1}]}", "response/verdicts/0/exists: must be true or false" },
 	{ "'callback':{'verdicts':[{'verdict':'fail','statuses':[200]}]}", 
 	  "callback/verdicts/0/statuses: unknown member, did you mean response/verdicts/*/statuses?" },
-	{ "'callback':{'verdicts':[{'verdict':'fail'},{'verdict':'retry'}]}",
-	  "callback/verdicts/1/verdict: must be \"success\", \"fail\", \"no_data\" or \"ignore\"" },
+	{ "'callback':{'verdicts':[{'verdict':'fail'},{'verdict':'again'}]}",
+	  "callback/verdicts/1/verdict: must be \"success\", \"retry\", \"fail\", \"no_data\" or \"ignore\"" },
 	{ "'callback':{'verdicts':[{'verdict':'fail','where':'/a'}]}", "callback/verdicts/0/where: needs one of equals, in and exists" },
 };
 

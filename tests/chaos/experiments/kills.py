@@ -129,3 +129,17 @@ def worker_after_count(stack, load, crash):
 @experiment(39, "a quota's count was written but its answer lost", crash_points=True, vendors=quota_vendors)
 def lost_count(stack, load, crash):
     crash.repeat("lost_quota_answer", times=4)
+
+
+def leaving_vendors():
+    """Nobody is there for the first: all its jobs go on to the second."""
+    first, second = limited_vendors()
+    return [{**first, "request": {**first["request"], "url": "http://127.0.0.1:1/"},
+             "breaker": {"connect_failures": 1, "open_seconds": 600}, "fallback": {"vendors": [second["name"]]}}, second]
+
+
+@experiment(41, "kill a worker while jobs go on to another vendor: before Redis, before their old entries go",
+            crash_points=True, vendors=leaving_vendors)
+def worker_in_fall_back(stack, load, crash):
+    crash.repeat("fallback_after_change")
+    crash.repeat("fallback_before_ack")
