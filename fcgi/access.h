@@ -13,6 +13,9 @@
 #include "route.h"
 #include "settings.h"
 
+/* The challenge that comes with a 403: the token is good, but not for this. */
+#define ACCESS_INSUFFICIENT_SCOPE "Bearer realm=\"vendorfetch\", error=\"insufficient_scope\""
+
 struct access;
 
 /* ERR_INVALID: the file, or REDIS_URL. Says in the log who may call. */

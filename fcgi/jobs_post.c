@@ -146,6 +146,7 @@ static void handle(struct api *api, const struct request *request, struct reply 
 	if (!vendor)
 		vendor = unnamed_vendor(api, payload, reply);
 	if (vendor && !client_may_use(request->client, vendor->name)) {
+		reply_header(reply, "WWW-Authenticate", ACCESS_INSUFFICIENT_SCOPE);
 		reply_problem_at(reply, 403, "/vendor", "this API token is not for the vendor %s", vendor->name);
 		vendor = NULL;
 	}

@@ -72,7 +72,9 @@ def test_a_token_for_one_vendor(guarded):
     api = guarded.api
     complete(api, "vendor")
     complete(api, "vendor", {"vendor": "syncVendor", "payload": {}})
-    assert_problem(api.post("/jobs", {"vendor": "async", "payload": {}}, bearer("vendor")), 403)
+    refused = api.post("/jobs", {"vendor": "async", "payload": {}}, bearer("vendor"))
+    assert_problem(refused, 403)
+    assert 'error="insufficient_scope"' in refused.headers["WWW-Authenticate"]
     others = complete(api, "admin", {"vendor": "last", "payload": {}})
     for _ in range(2):   # the second time it is in the cache
         assert_problem(api.get(f"/jobs/{others}", bearer("vendor")), 404)
