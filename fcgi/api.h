@@ -35,12 +35,13 @@ struct api {
 	struct health *health;
 };
 
-/* The table of all calls, NULL-terminated (main.c); each handler's file ends in its line. */
+/* The table of all calls, NULL-terminated (routes.c); each handler's file ends in its line. */
 extern const struct route *const api_routes[];
 
 extern const struct route jobs_post_route;
 extern const struct route jobs_get_route;
 extern const struct route webhook_post_route;
 extern const struct route health_get_route;
+extern const struct route openapi_get_route;
 
 #endif

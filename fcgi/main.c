@@ -32,14 +32,6 @@ enum {
 	LEAVE_SECONDS = 15,      /* TERM to exit, whatever hangs */
 };
 
-const struct route *const api_routes[] = {
-	&jobs_post_route,
-	&jobs_get_route,
-	&webhook_post_route,
-	&health_get_route,
-	NULL,
-};
-
 /* Whoever restarts us does so at once, so a fault that stays (a bad setting, too) must not spin. */
 static void slow_down_failure(int status, void *arg)
 {
