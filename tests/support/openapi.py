@@ -37,7 +37,8 @@ class Operation:
     def __init__(self, document, path, method, item, operation):
         self.path, self.method, self.said = path, method.upper(), operation
         self.name = f"{self.method} {path}"
-        self.parameters = [document.resolve(one) for one in item.get("parameters", []) + operation.get("parameters", [])]
+        parameters = [document.resolve(one) for one in item.get("parameters", []) + operation.get("parameters", [])]
+        self.parameters = list({(one["in"], one["name"]): one for one in parameters}.values())    # its own count
         body = operation.get("requestBody")
         self.body_schema = document.resolve(body)["content"]["application/json"]["schema"] if body else None
 
