@@ -13,11 +13,13 @@ FROM debian:12-slim
 COPY scripts /usr/share/vendorfetch/scripts
 RUN /usr/share/vendorfetch/scripts/packages run libraries \
  && rm -rf /var/lib/apt/lists/* \
- && adduser --system --group --no-create-home --home /nonexistent vendorfetch
+ && adduser --system --group --no-create-home --home /nonexistent vendorfetch \
+ && install -d -o vendorfetch -g vendorfetch -m 0750 /run/vendorfetch /var/lib/vendorfetch
 COPY --from=build /out /
 COPY etc/container/entrypoint /usr/bin/entrypoint
-# In a container of its own the worker is all that cron has to keep alive.
-RUN sed -i '/vendorfetch-api/d' /etc/cron.d/vendorfetch
+# Nothing runs as root. What it writes: /run, /var/tmp, /var/lib/vendorfetch (docker-compose.yml makes all else read-only).
+RUN rm -f /etc/cron.d/vendorfetch
+USER vendorfetch
 EXPOSE 3000
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["/usr/bin/entrypoint"]
