@@ -80,7 +80,7 @@ static void answer(struct api *api, struct request *request, struct reply *reply
 		route->handle(api, request, reply);
 }
 
-static void serve(struct api *api, FCGX_Request *fcgx)
+void accept_pool__serve(struct api *api, FCGX_Request *fcgx)
 {
 	struct request request;
 	struct reply reply;
@@ -135,7 +135,7 @@ static void *run(void *arg)
 			accept_failed(code);
 			continue;
 		}
-		serve(pool->api, &fcgx);
+		accept_pool__serve(pool->api, &fcgx);
 		FCGX_Finish_r(&fcgx);
 	}
 	return NULL;

@@ -20,4 +20,7 @@ enum err accept_pool_new(struct api *api, int listen_fd, int n, struct accept_po
  * Connections that nobody took yet stay in the socket's backlog for the other processes. */
 void accept_pool_free(struct accept_pool *pool);
 
+/* What a thread does with one request that it has accepted; for tests/fuzz, too. */
+void accept_pool__serve(struct api *api, FCGX_Request *fcgx);
+
 #endif
