@@ -13,6 +13,8 @@
 
 enum { TIMEOUT_MAX_MS = 200, LEFT_ALONE_MS = 1000, NUMBER_SIZE = 24, ANSWERS = 4 };
 
+static const int64_t ANSWER_MAX = INT64_C(1) << 62;   /* more is no answer of the script */
+
 struct client_limit {
 	char *prefix;
 	pthread_mutex_t lock;      /* over what follows */
@@ -51,7 +53,8 @@ static bool read_answer(const redisReply *reply, struct client_limit_answer *ans
 	if (reply->type != REDIS_REPLY_ARRAY || reply->elements != ANSWERS)
 		return false;
 	for (size_t i = 0; i < ANSWERS; i++)
-		if (reply->element[i]->type != REDIS_REPLY_INTEGER)
+		if (reply->element[i]->type != REDIS_REPLY_INTEGER || reply->element[i]->integer < -ANSWER_MAX ||
+		    reply->element[i]->integer > ANSWER_MAX)
 			return false;
 	*answer = (struct client_limit_answer){
 		.allowed = reply->element[0]->integer == 1,

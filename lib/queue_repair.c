@@ -3,6 +3,7 @@
 #include "queue.h"
 #include "queue_priv.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -61,12 +62,16 @@ static void make_reclaim(struct queue *queue, void *arg, size_t i, struct queue_
 static bool take_reclaim(struct queue *queue, void *arg, size_t i, const redisReply *reply)
 {
 	struct reclaim *reclaim = arg;
+	int64_t n;
 
 	(void)queue, (void)i;
 	if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 || !reply->element[0]->str)
 		return false;
+	n = queue__integer(reply->element[1]);
+	if (n < 0 || n > INT_MAX / PAGES_MAX)
+		return false;
 	snprintf(reclaim->cursor, sizeof(reclaim->cursor), "%s", reply->element[0]->str);
-	reclaim->n += (int)queue__integer(reply->element[1]);
+	reclaim->n += (int)n;
 	return true;
 }
 

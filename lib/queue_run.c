@@ -318,9 +318,12 @@ bool queue__may_complain(struct queue *queue)
 	return true;
 }
 
+/* Far over any count, and any time in us, of this century; sums and the few products of two of them fit. */
+static const int64_t INTEGER_MAX = INT64_MAX / 2048;
+
 int64_t queue__integer(const redisReply *reply)
 {
-	if (reply->type == REDIS_REPLY_INTEGER)
-		return reply->integer;
-	return reply->str ? strtoll(reply->str, NULL, 10) : 0;
+	int64_t integer = reply->type == REDIS_REPLY_INTEGER ? reply->integer : reply->str ? strtoll(reply->str, NULL, 10) : 0;
+
+	return integer > INTEGER_MAX ? INTEGER_MAX : integer < -INTEGER_MAX ? -INTEGER_MAX : integer;
 }
