@@ -13,6 +13,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* A vendor's own id of a job that is longer is not kept: the job is found by ours only. */
+enum { VENDOR_JOB_ID_BYTES_MAX = 255 };
+
 /* Owns every pointer in it; strings are NULL where there is nothing. */
 struct job {
 	char request_id[UUID_TEXT_SIZE];

@@ -402,13 +402,11 @@ static void accept_for_polls(const struct vendor *vendor, const struct job *job,
 {
 	int64_t until = now + vendor->poll.timeout_ms;
 	struct json_object *body = body_of(answer);
-	struct job accepted = *job;
 	struct polling_memory memory;
 	struct err_text why;
 
-	accepted.vendor_job_id = outcome->vendor_job_id = own_id(vendor, body);
-	accepted.poll = NULL;
-	if (polling_begin(vendor, &accepted, body, answer->location, &memory, &why) == ERR_OK) {
+	outcome->vendor_job_id = own_id(vendor, body);
+	if (polling_begin(vendor, job, outcome->vendor_job_id, body, answer->location, &memory, &why) == ERR_OK) {
 		outcome->kind = OUTCOME_AWAIT_POLL;
 		outcome->deadline_at = until < job->deadline_at ? until : job->deadline_at;
 		outcome->retry_at = next_poll_at(vendor, answer, 0, outcome->deadline_at, now, random, 0);
@@ -451,10 +449,11 @@ static enum polling_says accept_status(const struct vendor *vendor, const struct
 	return says == POLL_DONE && outcome->kind == OUTCOME_FAILED ? POLL_UNUSABLE : says;
 }
 
-/* What any other answer says. That the vendor does not know the job may be one server of many, or too early. */
+/* What any other answer says. That the vendor does not know the job may be one server of many, or too early. A poll that
+ * cannot be made (the vendor file is another one by now) never will be. */
 static enum polling_says says_by_rule(const struct rule *rule, const struct answer *answer)
 {
-	if (rule->verdict != VERDICT_FAIL)
+	if (rule->verdict != VERDICT_FAIL && rule->verdict != VERDICT_REFUSE)
 		return POLL_WORKING;
 	return answer->transport == TRANSPORT_ANSWERED && answer->http_status == 404 ? POLL_UNUSABLE : POLL_FAILED;
 }
@@ -478,7 +477,7 @@ static void outcome_of_poll(const struct vendor *vendor, const struct job *job, 
 		says = says_by_rule(&rule, answer);
 		outcome__fail(outcome, describe(vendor, answer, &rule));
 	}
-	if (answer->transport != TRANSPORT_NOT_SENT) {
+	if (!transport_is_unsent(answer->transport)) {
 		memory.polls++;
 		memory.refused_token[0] = '\0';
 		memory.unusable = says == POLL_UNUSABLE ? memory.unusable + 1 : 0;

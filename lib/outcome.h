@@ -11,9 +11,6 @@
 
 #include <json-c/json.h>
 
-/* A vendor's own id of a job that is longer is not kept: the job is found by ours only. */
-enum { VENDOR_JOB_ID_BYTES_MAX = 255 };
-
 /* How a call ended on the wire. */
 enum transport {
 	TRANSPORT_ANSWERED,        /* a complete HTTP answer; the status says the rest */

@@ -4,6 +4,7 @@
 #include "job.h"
 #include "json_strict.h"
 #include "mem.h"
+#include "request.h"
 #include "vendor.h"
 
 #include <limits.h>
@@ -68,26 +69,24 @@ void polling_memory_deinit(struct polling_memory *memory)
 	*memory = (struct polling_memory){ 0 };
 }
 
-enum err polling_begin(const struct vendor *vendor, const struct job *job, struct json_object *body, const char *location,
-                    struct polling_memory *memory, struct err_text *why)
+enum err polling_begin(const struct vendor *vendor, const struct job *job, const char *vendor_job_id,
+                       struct json_object *body, const char *location, struct polling_memory *memory,
+                       struct err_text *why)
 {
 	const struct polling_rules *rules = &vendor->poll;
 	const char *named = rules->url_at ? json_string_at(body, rules->url_at) : location;
-	char *url;
-	enum err err;
+	bool foreign;
+	enum err err = ERR_OK;
 
 	*memory = (struct polling_memory){ 0 };
-	if (!rules->url) {
-		if (named)
-			return polling_resolve_url(vendor, named, &memory->url, why);
-		return rules->url_at ? err_set(why, ERR_INVALID, "there is no URL at %s in its body", rules->url_at)
-		                     : err_set(why, ERR_INVALID, "it has no Location header");
-	}
-	if (polling_url_refers(rules->url, "vendor_job_id") && !job->vendor_job_id)
+	if (!vendor_job_id && vendor_request_refers(&vendor->ask) & REFER_BIT(REFER_VENDOR_JOB_ID))
 		return err_set(why, ERR_INVALID, "there is no id of the job at %s in its body", vendor->response_job_id);
-	err = polling_url(vendor, job, &url, why);   /* only to see whether it can be made */
-	free(url);
-	return err;
+	if (!rules->has_url && named)
+		err = polling_resolve_url(vendor, named, &memory->url, &foreign, why);
+	else if (!rules->has_url)
+		err = rules->url_at ? err_set(why, ERR_INVALID, "there is no URL at %s in its body", rules->url_at)
+		                    : err_set(why, ERR_INVALID, "it has no Location header");
+	return err ? err : request_try_poll(vendor, job, vendor_job_id, why);
 }
 
 /* ---- When ---- */

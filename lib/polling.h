@@ -1,4 +1,5 @@
-/* Asking a vendor how its job is coming along: where, how often, and what its answer says.
+/* Asking a vendor how its job is coming along: how often, what its answer says, and where, if the vendor names that. The
+ * request is made in request.c.
  *
  * What becomes of the job is decided in outcome.c. Pure; thread-safe.
  */
@@ -22,7 +23,7 @@ enum {
 
 /* One vendor's rules, as its file states them. Texts are owned by the vendor, lists NULL-terminated. */
 struct polling_rules {
-	char *url;                 /* where to ask, with ${job:...} in it; NULL: the acknowledgement says it ... */
+	bool has_url;              /* struct vendor's `ask` says where to ask; false: the acknowledgement does ... */
 	char *url_at;              /* ... at this JSON Pointer, or (NULL) in its Location header, ... */
 	bool any_origin;           /* ... and it may lead to another scheme, host or port than request/url */
 	char *state;               /* JSON Pointer into the answers: one of the next two, or it is still at work */
@@ -38,7 +39,7 @@ struct polling_rules {
 /* ---- What is kept of a job between its calls and polls ---- */
 
 struct polling_memory {
-	char *url;                 /* as the acknowledgement said; NULL: it is made of poll/url. Owned */
+	char *url;                 /* as the acknowledgement said; NULL: poll/url does. Owned */
 	int polls;                 /* so far */
 	int unusable;              /* the last so many of them said nothing */
 	char refused_token[TOKEN_ID_SIZE];   /* the access token that its last call or poll was refused with, or "" */
@@ -53,23 +54,18 @@ void polling_memory_deinit(struct polling_memory *memory);
 
 /* ---- Where ---- */
 
-/* The URL at which the vendor is asked for this job. ERR_INVALID: there is none, or it may not be asked there; why
- * holds no secret. *url is owned by the caller. */
-enum err polling_url(const struct vendor *vendor, const struct job *job, char **url, struct err_text *why)
-	__attribute__((warn_unused_result));
-/* The URL that a vendor has named, absolute or relative to request/url. ERR_INVALID: it is no http URL, or leads to
- * another origin than it may. *url is owned by the caller. */
-enum err polling_resolve_url(const struct vendor *vendor, const char *reference, char **url, struct err_text *why)
-	__attribute__((warn_unused_result));
+/* The URL that a vendor has named, absolute or relative to request/url; *foreign: of another scheme, host or port than
+ * that, so that nothing secret may go there. ERR_INVALID: it is no http URL, or leads to another origin than it may. *url
+ * is owned by the caller. */
+enum err polling_resolve_url(const struct vendor *vendor, const char *reference, char **url, bool *foreign,
+                             struct err_text *why) __attribute__((warn_unused_result));
 
-/* What an acknowledgement says of it (body: NULL if it is no JSON; location: its header, or NULL), for a job that has
- * its vendor_job_id already, if there is one. ERR_INVALID: not enough. *memory is to be given to
- * polling_memory_deinit() either way. */
-enum err polling_begin(const struct vendor *vendor, const struct job *job, struct json_object *body, const char *location,
-                    struct polling_memory *memory, struct err_text *why) __attribute__((warn_unused_result));
-
-/* Can the vendor's file name a job in this text? */
-bool polling_url_refers(const char *url, const char *name);
+/* What an acknowledgement says of it (body: NULL if it is no JSON; location: its header, or NULL) for this job, of which
+ * the vendor gave vendor_job_id (or NULL). ERR_INVALID: not enough. *memory is to be given to polling_memory_deinit()
+ * either way. */
+enum err polling_begin(const struct vendor *vendor, const struct job *job, const char *vendor_job_id,
+                       struct json_object *body, const char *location, struct polling_memory *memory,
+                       struct err_text *why) __attribute__((warn_unused_result));
 
 /* ---- When ---- */
 

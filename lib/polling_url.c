@@ -1,110 +1,16 @@
-/* Where a vendor is asked: what its file or its acknowledgement says, and what of that is not followed. */
+/* Where a vendor says that it can be asked, and what of that is not followed. */
 #include "polling.h"
 
-#include "buffer.h"
-#include "job.h"
 #include "mem.h"
 #include "vendor.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #define ALPHANUMERIC "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
-enum { HTTP_PORT = 80, HTTPS_PORT = 443, NAME_SIZE = 64 };
-
-/* ---- Made of poll/url ---- */
-
-/* So that it can be nothing but a path segment or the value of a query parameter. */
-static void append_encoded(struct buffer *out, const char *value)
-{
-	for (; *value; value++)
-		if (strchr(ALPHANUMERIC "-._~", *value))
-			buffer_append(out, value, 1);
-		else
-			buffer_printf(out, "%%%02X", (unsigned char)*value);
-}
-
-/* A segment of dots would lead to another path. */
-static bool has_dot_segment(const char *url)
-{
-	const char *at = strstr(url, "://") + 3, *end = at + strcspn(at, "?#");
-
-	for (at += strcspn(at, "/?#"); at < end; at += strcspn(at, "/?#")) {
-		at++;
-		if (*at == '.' && strcspn(at, "/?#") == strspn(at, ".") && strspn(at, ".") <= 2)
-			return true;
-	}
-	return false;
-}
-
-static const char *value_of(const char *name, const struct job *job)
-{
-	return strcmp(name, "request_id") == 0 ? job->request_id : job->vendor_job_id;
-}
-
-/* The file was checked: every ${ begins one of the two references that value_of() knows. */
-static enum err render(const char *text, const struct job *job, char **url, struct err_text *why)
-{
-	struct buffer out;
-	const char *start;
-
-	buffer_init(&out, POLL_URL_BYTES_MAX);
-	while ((start = strstr(text, "${job:"))) {
-		char name[NAME_SIZE];
-		const char *value;
-
-		buffer_append(&out, text, (size_t)(start - text));
-		start += strlen("${job:");
-		snprintf(name, sizeof(name), "%.*s", (int)strcspn(start, "}"), start);
-		text = start + strlen(name) + 1;
-		value = value_of(name, job);
-		append_encoded(&out, value ? value : "");
-		if (!value)
-			break;
-	}
-	buffer_append_str(&out, text);
-	*url = NULL;
-	if (start)
-		err_set(why, ERR_INVALID, "poll/url needs the vendor's id of the job, which has none");
-	else if (out.overflowed)
-		err_set(why, ERR_INVALID, "the URL is longer than %d bytes", POLL_URL_BYTES_MAX);
-	else if (has_dot_segment(out.data))
-		err_set(why, ERR_INVALID, "the id of the job would lead to another path");
-	else
-		*url = buffer_take(&out, NULL);
-	buffer_deinit(&out);
-	return *url ? ERR_OK : ERR_INVALID;
-}
-
-bool polling_url_refers(const char *url, const char *name)
-{
-	char reference[NAME_SIZE];
-
-	snprintf(reference, sizeof(reference), "${job:%s}", name);
-	return strstr(url, reference);
-}
-
-enum err polling_url(const struct vendor *vendor, const struct job *job, char **url, struct err_text *why)
-{
-	struct polling_memory memory;
-	enum err err;
-
-	polling_memory_read(job->poll, &memory);
-	*url = NULL;
-	if (memory.url)
-		err = polling_resolve_url(vendor, memory.url, url, why);
-	else if (vendor->poll.url)
-		err = render(vendor->poll.url, job, url, why);
-	else
-		err = err_set(why, ERR_INVALID, "the vendor file has no poll/url, and the acknowledgement named none");
-	polling_memory_deinit(&memory);
-	return err;
-}
-
-/* ---- Named by the vendor ---- */
+enum { HTTP_PORT = 80, HTTPS_PORT = 443 };
 
 struct origin {
 	bool https;
@@ -185,7 +91,8 @@ static char *absolute(const char *base, const char *reference)
 	return mem_printf("%.*s%s%s", (int)keep, base, keep == authority && reference[0] != '/' ? "/" : "", reference);
 }
 
-enum err polling_resolve_url(const struct vendor *vendor, const char *reference, char **url, struct err_text *why)
+enum err polling_resolve_url(const struct vendor *vendor, const char *reference, char **url, bool *foreign,
+                             struct err_text *why)
 {
 	const char *bad;
 
@@ -194,7 +101,8 @@ enum err polling_resolve_url(const struct vendor *vendor, const char *reference,
 		return err_set(why, ERR_INVALID, "its URL to ask at is %s", reference[0] ? "too long" : "empty");
 	*url = absolute(vendor->url, reference);
 	bad = strlen(*url) > POLL_URL_BYTES_MAX ? "is too long" : bad_named_url(*url);
-	if (!bad && !vendor->poll.any_origin && !same_origin(*url, vendor->url))
+	*foreign = !bad && !same_origin(*url, vendor->url);
+	if (*foreign && !vendor->poll.any_origin)
 		bad = "leads to another scheme, host or port than request/url, and poll/any_origin is not set";
 	if (!bad)
 		return ERR_OK;

@@ -10,16 +10,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CALLBACK_URL_BYTES_MAX = 8 << 10, NUMBER_SIZE = 24 };
+enum { CALLBACK_URL_BYTES_MAX = 8 << 10, NUMBER_SIZE = 24, PART_SIZE = 96 };
 
 /* What is worked on. The texts that values point to live here or in the request. */
 struct making {
 	const struct vendor *vendor;
+	const struct vendor_request *rules;
 	const struct job *job;
+	const struct call_context *context;   /* NULL: it is only tried */
 	struct request *request;
 	struct template_values values;
 	struct err_text *why;
 	unsigned refers;               /* by any part */
+	bool is_poll;
+	char *named_url;               /* of a poll: as the vendor named it, or NULL; owned */
 	struct buffer callback_url;
 	char seconds[NUMBER_SIZE], ms[NUMBER_SIZE], rfc3339[CLOCK_TEXT_SIZE];
 	char body_sha256[SIGNATURE_TEXT_SIZE], signature[SIGNATURE_TEXT_SIZE];
@@ -38,17 +42,17 @@ static enum err render(struct making *m, const struct template *t, const char *p
 	struct err_text reason = { "" };
 	enum err err = template_render(t, &m->values, out, &reason);
 
-	return err ? err_set(m->why, err, "its %s: %s", part, reason.text) : ERR_OK;
+	return err ? err_set(m->why, err, "%s %s: %s", m->is_poll ? "its poll's" : "its", part, reason.text) : ERR_OK;
 }
 
 /* ---- What is known before ---- */
 
-static void make_callback_url(struct making *m, const struct call_context *context)
+static void make_callback_url(struct making *m)
 {
 	char token[CALLBACK_TOKEN_SIZE];
 
-	callback_token(context->callback_key, m->job->vendor, m->job->request_id, m->job->fence, token);
-	buffer_printf(&m->callback_url, "%s/vendor-webhook/%s?id=%s&token=%s", context->api_base_url, m->job->vendor,
+	callback_token(m->context->callback_key, m->job->vendor, m->job->request_id, m->job->fence, token);
+	buffer_printf(&m->callback_url, "%s/vendor-webhook/%s?id=%s&token=%s", m->context->api_base_url, m->job->vendor,
 	              m->job->request_id, token);
 	set(m, REFER_CALLBACK_URL, m->callback_url.data, m->callback_url.len);
 }
@@ -63,30 +67,29 @@ static void set_times(struct making *m, int64_t now)
 	set_text(m, REFER_TIME_RFC3339, m->rfc3339);
 }
 
-static void set_known(struct making *m, const struct call_context *context, int64_t now)
+static void set_known(struct making *m, int64_t now)
 {
 	m->values.payload = m->job->payload;
 	set_text(m, REFER_REQUEST_ID, m->job->request_id);
-	set_text(m, REFER_ACCESS_TOKEN, context->access_token ? context->access_token : "");
+	set_text(m, REFER_ACCESS_TOKEN, m->context && m->context->access_token ? m->context->access_token : "");
+	if (m->job->vendor_job_id)
+		set_text(m, REFER_VENDOR_JOB_ID, m->job->vendor_job_id);
 	if (m->refers & (REFER_BIT(REFER_TIME_S) | REFER_BIT(REFER_TIME_MS) | REFER_BIT(REFER_TIME_RFC3339)))
 		set_times(m, now);
-	if (m->refers & REFER_BIT(REFER_CALLBACK_URL))
-		make_callback_url(m, context);
+	if (m->refers & REFER_BIT(REFER_CALLBACK_URL) && m->context)
+		make_callback_url(m);
+	else
+		set_text(m, REFER_CALLBACK_URL, "");
 }
 
-static unsigned refers_of(const struct vendor *vendor)
+/* A poll has the headers of calls, too. */
+static unsigned refers_of(const struct making *m)
 {
-	unsigned refers = vendor->call_url.refers | vendor->body.refers | vendor->signing.message.refers |
-	                  vendor->credentials.refers;
-
-	for (size_t i = 0; i < vendor->n_headers; i++)
-		refers |= vendor->headers[i].line.refers;
-	return refers;
+	return vendor_request_refers(&m->vendor->call) | vendor_request_refers(&m->vendor->ask) |
+	       m->vendor->signing.message.refers | m->vendor->credentials.refers;
 }
 
 /* ---- The parts ---- */
-
-static bool is_poll(const struct making *m) { return m->job->phase == PHASE_POLLING; }
 
 /* Method and body. */
 static enum err make_body(struct making *m)
@@ -95,16 +98,16 @@ static enum err make_body(struct making *m)
 	struct buffer body;
 	enum err err = ERR_OK;
 
-	request->method = m->vendor->method;
-	if (is_poll(m)) {
-		request->method = "GET";
-	} else if (m->vendor->body_kind == BODY_PAYLOAD) {
+	request->method = m->rules->method;
+	if (m->rules->body_kind == BODY_PAYLOAD) {
 		request->body = m->job->payload;
 		request->body_len = strlen(m->job->payload);
-	} else if (m->vendor->body_kind == BODY_TEMPLATE) {
+	} else if (m->rules->body_kind == BODY_TEMPLATE && !m->named_url) {
 		buffer_init(&body, REQUEST_BODY_BYTES_MAX);
-		err = render(m, &m->vendor->body, "body", &body);
+		err = render(m, &m->rules->body, "body", &body);
 		request->body = request->own_body = buffer_take(&body, &request->body_len);
+	} else if (m->is_poll && strcmp(request->method, "POST") == 0) {
+		request->body = "";   /* of no bytes, which is said to the vendor */
 	}
 	set(m, REFER_BODY, request->body ? request->body : "", request->body_len);
 	if (m->refers & REFER_BIT(REFER_BODY_SHA256)) {
@@ -134,7 +137,8 @@ static enum err sign(struct making *m)
 	struct buffer message;
 	enum err err;
 
-	if (!signing->digest)
+	set_text(m, REFER_SIGNATURE, "");
+	if (!signing->digest || m->request->is_foreign || !m->context)
 		return ERR_OK;
 	buffer_init(&message, REQUEST_BODY_BYTES_MAX + REQUEST_URL_BYTES_MAX + REQUEST_HEADER_BYTES_MAX);
 	err = render(m, &signing->message, "signature", &message);
@@ -147,25 +151,38 @@ static enum err sign(struct making *m)
 	return err;
 }
 
-static enum err make_call_url(struct making *m, struct buffer *url)
+/* Of a poll, if the vendor has named it; whatever is tried, it will be a good one. */
+static enum err find_named_url(struct making *m)
 {
-	enum err err = render(m, &m->vendor->call_url, "URL", url);
+	struct polling_memory memory;
+	enum err err = ERR_OK;
 
-	if (err == ERR_OK && template_url_has_dots(url->data))
-		err = err_set(m->why, ERR_INVALID, "its URL: has a path segment that is \".\" or \"..\"");
+	polling_memory_read(m->job->poll, &memory);
+	if (!m->vendor->poll.done_values)
+		err = err_set(m->why, ERR_INVALID, "the vendor file does not say what an answer to a poll means");
+	else if (memory.url)
+		err = polling_resolve_url(m->vendor, memory.url, &m->named_url, &m->request->is_foreign, m->why);
+	else if (!m->vendor->poll.has_url && !m->context)
+		m->named_url = mem_strdup(m->vendor->url);
+	else if (!m->vendor->poll.has_url)
+		err = err_set(m->why, ERR_INVALID, "the vendor file has no poll/url, and the acknowledgement named none");
+	polling_memory_deinit(&memory);
 	return err;
 }
 
-static enum err make_poll_url(struct making *m, struct buffer *url)
+static enum err put_url(struct making *m, struct buffer *url)
 {
-	char *text;
-	enum err err = polling_url(m->vendor, m->job, &text, m->why);
+	enum err err;
 
-	if (err)
-		return err;
-	buffer_append_str(url, text);
-	free(text);
-	return url->overflowed ? err_set(m->why, ERR_TOO_BIG, "its URL: is too long") : ERR_OK;
+	if (m->named_url) {
+		buffer_append_str(url, m->named_url);
+		return ERR_OK;
+	}
+	err = render(m, &m->rules->url, "URL", url);
+	if (err == ERR_OK && template_url_has_dots(url->data))
+		err = err_set(m->why, ERR_INVALID, "%s URL: has a path segment that is \".\" or \"..\"",
+		              m->is_poll ? "its poll's" : "its");
+	return err;
 }
 
 /* And signs it, as the signature may be a part of the URL. */
@@ -175,33 +192,37 @@ static enum err make_url(struct making *m)
 	enum err err;
 
 	buffer_init(&url, REQUEST_URL_BYTES_MAX);
-	err = is_poll(m) ? make_poll_url(m, &url) : make_call_url(m, &url);
+	err = put_url(m, &url);
 	if (err == ERR_OK) {
 		set_url_parts(m, url.data);
 		err = sign(m);
 	}
-	if (err == ERR_OK)
+	if (err == ERR_OK && !m->request->is_foreign)
 		err = render(m, &m->vendor->credentials, "URL", &url);
 	m->request->url = buffer_take(&url, NULL);
 	return err;
 }
 
-static enum err make_headers(struct making *m)
+static bool is_sent(const struct making *m, const struct vendor_header *header)
 {
-	const struct vendor *vendor = m->vendor;
+	return !(m->is_poll && header->calls_only) && !(m->request->is_foreign && header->is_secret);
+}
+
+/* Appends those of call or poll, for which the request has room. */
+static enum err add_headers(struct making *m, const struct vendor_request *from)
+{
 	struct request *request = m->request;
 	enum err err = ERR_OK;
 
-	request->headers = mem_calloc(vendor->n_headers ? vendor->n_headers : 1, sizeof(*request->headers));
-	for (size_t i = 0; err == ERR_OK && i < vendor->n_headers; i++) {
+	for (size_t i = 0; err == ERR_OK && i < from->n_headers; i++) {
 		struct buffer line;
-		char part[96];
+		char part[PART_SIZE];
 
-		if (is_poll(m) && vendor->headers[i].calls_only)
+		if (!is_sent(m, &from->headers[i]))
 			continue;
-		snprintf(part, sizeof(part), "header %.64s", vendor->headers[i].name);
+		snprintf(part, sizeof(part), "header %.64s", from->headers[i].name);
 		buffer_init(&line, REQUEST_HEADER_BYTES_MAX);
-		err = render(m, &vendor->headers[i].line, part, &line);
+		err = render(m, &from->headers[i].line, part, &line);
 		if (line.len > 0)   /* else it is left out */
 			request->headers[request->n_headers++] = buffer_take(&line, NULL);
 		buffer_deinit(&line);
@@ -209,27 +230,76 @@ static enum err make_headers(struct making *m)
 	return err;
 }
 
+static enum err make_headers(struct making *m)
+{
+	const struct vendor_request *call = &m->vendor->call, *ask = &m->vendor->ask;
+	enum err err;
+
+	m->request->headers = mem_calloc(call->n_headers + ask->n_headers + 1, sizeof(*m->request->headers));
+	err = add_headers(m, call);
+	return err == ERR_OK && m->is_poll ? add_headers(m, ask) : err;
+}
+
 /* ---- All of it ---- */
+
+static enum err make(struct making *m, int64_t now)
+{
+	enum err err = ERR_OK;
+
+	m->is_poll = m->job->phase == PHASE_POLLING;
+	m->rules = m->is_poll ? &m->vendor->ask : &m->vendor->call;
+	m->refers = refers_of(m);
+	buffer_init(&m->callback_url, CALLBACK_URL_BYTES_MAX);
+	set_known(m, now);
+	if (m->is_poll)
+		err = find_named_url(m);
+	if (err == ERR_OK)
+		err = make_body(m);
+	if (err == ERR_OK)
+		err = make_url(m);
+	if (err == ERR_OK)
+		err = make_headers(m);
+	template_values_deinit(&m->values);
+	buffer_deinit(&m->callback_url);
+	free(m->named_url);
+	return err;
+}
 
 enum err request_make(const struct vendor *vendor, const struct job *job, const struct call_context *context,
                       int64_t now, struct request *request, struct err_text *why)
 {
-	struct making m = { .vendor = vendor, .job = job, .request = request, .why = why, .refers = refers_of(vendor) };
-	enum err err;
+	struct making m = { .vendor = vendor, .job = job, .context = context, .request = request, .why = why };
+	enum err err = make(&m, now);
 
-	buffer_init(&m.callback_url, CALLBACK_URL_BYTES_MAX);
-	set_known(&m, context, now);
-	err = make_body(&m);
-	if (err == ERR_OK)
-		err = make_url(&m);
-	if (err == ERR_OK)
-		err = make_headers(&m);
-	template_values_deinit(&m.values);
-	buffer_deinit(&m.callback_url);
+	/* A call costs money: none is made whose result could never be asked for. */
+	if (err == ERR_OK && !m.is_poll && vendor->mode == VENDOR_POLL)
+		err = request_try_poll(vendor, job, NULL, why);
 	return err;
 }
 
-void request_deinit(struct request *request)
+enum err request_try_poll(const struct vendor *vendor, const struct job *job, const char *vendor_job_id,
+                          struct err_text *why)
+{
+	char longest_id[VENDOR_JOB_ID_BYTES_MAX + 1];
+	struct request request = { 0 };
+	struct job accepted = *job;
+	struct making m = { .vendor = vendor, .job = &accepted, .request = &request, .why = why };
+	enum err err;
+
+	/* Nothing else can be wrong with a job. */
+	if (!(vendor_request_refers(&vendor->ask) & (REFER_BIT(REFER_PAYLOAD) | REFER_BIT(REFER_VENDOR_JOB_ID))))
+		return ERR_OK;
+	memset(longest_id, '/', VENDOR_JOB_ID_BYTES_MAX);
+	longest_id[VENDOR_JOB_ID_BYTES_MAX] = '\0';
+	accepted.phase = PHASE_POLLING;
+	accepted.poll = NULL;
+	accepted.vendor_job_id = vendor_job_id ? (char *)(uintptr_t)vendor_job_id : longest_id;
+	err = make(&m, 0);
+	request_clear(&request);
+	return err;
+}
+
+void request_clear(struct request *request)
 {
 	for (size_t i = 0; i < request->n_headers; i++)
 		free(request->headers[i]);

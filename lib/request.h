@@ -9,6 +9,7 @@
 #include "job.h"
 #include "vendor.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +27,7 @@ struct request {
 	const char *body;      /* NULL: none is sent */
 	size_t body_len;
 	char *own_body;        /* NULL if body is the job's payload */
+	bool is_foreign;       /* a poll that goes where the vendor said, to another origin: it shows nobody who we are */
 };
 
 /* What it needs to know of the program, and of a call whose vendor wants an access token. */
@@ -35,11 +37,17 @@ struct call_context {
 	const char *access_token;            /* NULL: none is wanted */
 };
 
-/* Fills a request that is all zero, of a call or (job->phase) a poll; request_deinit() frees it either way. It borrows the job's payload. now: what
- * ${time:} says, ms since 1970. ERR_INVALID or ERR_TOO_BIG: it cannot be made of this job; why says which part and why,
- * with no value of the job and no secret in it. */
+/* Fills a request that is all zero, of a call or (job->phase) a poll; request_clear() frees it either way. It borrows
+ * the job's payload. now: what ${time:} says, ms since 1970. ERR_INVALID or ERR_TOO_BIG: it cannot be made of this job,
+ * or of a job to be polled that could never be asked for; why says which part and why, with no value of the job and no
+ * secret in it. */
 enum err request_make(const struct vendor *vendor, const struct job *job, const struct call_context *context,
                       int64_t now, struct request *request, struct err_text *why) __attribute__((warn_unused_result));
-void request_deinit(struct request *request);
+void request_clear(struct request *request);
+
+/* Could the vendor be asked for this job, going by the vendor file? vendor_job_id: the one it gave, or NULL if that is not
+ * known yet: then any may come. Errors as above. */
+enum err request_try_poll(const struct vendor *vendor, const struct job *job, const char *vendor_job_id,
+                          struct err_text *why) __attribute__((warn_unused_result));
 
 #endif

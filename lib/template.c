@@ -9,20 +9,23 @@
 
 static const char payload_prefix[] = "payload:";
 
-static const struct { const char *name; enum refer refer; } names[] = {
-	{ "job:request_id", REFER_REQUEST_ID },
-	{ "job:callback_url", REFER_CALLBACK_URL },
-	{ "time:s", REFER_TIME_S },
-	{ "time:ms", REFER_TIME_MS },
-	{ "time:rfc3339", REFER_TIME_RFC3339 },
-	{ "request:method", REFER_METHOD },
-	{ "request:host", REFER_HOST },
-	{ "request:path", REFER_PATH },
-	{ "request:query", REFER_QUERY },
-	{ "request:body", REFER_BODY },
-	{ "request:body_sha256", REFER_BODY_SHA256 },
-	{ "request:signature", REFER_SIGNATURE },
-	{ "auth:access_token", REFER_ACCESS_TOKEN },
+/* elsewhere: what is said where it may not stand, if there is more to say than that it is not known. */
+static const struct { const char *name; enum refer refer; const char *elsewhere; } names[] = {
+	{ "job:request_id", REFER_REQUEST_ID, NULL },
+	{ "job:callback_url", REFER_CALLBACK_URL, NULL },
+	{ "job:vendor_job_id", REFER_VENDOR_JOB_ID,
+	  "is not known before the vendor has accepted the job: it can stand in url, query, headers and body of poll" },
+	{ "time:s", REFER_TIME_S, NULL },
+	{ "time:ms", REFER_TIME_MS, NULL },
+	{ "time:rfc3339", REFER_TIME_RFC3339, NULL },
+	{ "request:method", REFER_METHOD, NULL },
+	{ "request:host", REFER_HOST, NULL },
+	{ "request:path", REFER_PATH, NULL },
+	{ "request:query", REFER_QUERY, NULL },
+	{ "request:body", REFER_BODY, NULL },
+	{ "request:body_sha256", REFER_BODY_SHA256, NULL },
+	{ "request:signature", REFER_SIGNATURE, NULL },
+	{ "auth:access_token", REFER_ACCESS_TOKEN, NULL },
 };
 
 /* ---- Segments ---- */
@@ -194,19 +197,23 @@ static enum err add_reference(struct template *t, const char *reference, enum te
 	struct template_segment *segment;
 	bool is_payload = strncmp(reference, payload_prefix, strlen(payload_prefix)) == 0;
 	enum err err = ERR_NOT_FOUND;
+	const char *elsewhere = NULL;
 	size_t i = 0;
 
 	if (strstr(reference, "${"))
 		return err_set(why, ERR_INVALID, "\"${\" inside of ${...}");
 	while (i < sizeof(names) / sizeof(names[0]) && strcmp(names[i].name, reference) != 0)
 		i++;
-	if (is_payload)
+	if (is_payload) {
 		err = add_payload(t, reference + strlen(payload_prefix), escape, rules, why);
-	else if (i < sizeof(names) / sizeof(names[0]))
+	} else if (i < sizeof(names) / sizeof(names[0])) {
 		err = close_segment(t, names[i].refer, escape, rules, &segment, why);
+		elsewhere = names[i].elsewhere;
+	}
 	if (err == ERR_NOT_FOUND)
 		err = add_fixed(t, reference, escape, rules, why);
-	return err == ERR_NOT_FOUND ? err_set(why, ERR_INVALID, "${%s} is not known here", reference) : err;
+	return err == ERR_NOT_FOUND ? err_set(why, ERR_INVALID, "${%s} %s", reference, elsewhere ? elsewhere : "is not known here")
+	                            : err;
 }
 
 /* ---- Texts ---- */

@@ -8,6 +8,7 @@
  *   ${payload:/a/b}        what the payload has at this JSON Pointer; without it nothing can be rendered
  *   ${payload:/a/b|text}   the same, or the text (the pointer ends at the first '|')
  *   ${job:request_id}  ${job:callback_url}  ${time:s}  ${time:ms}  ${time:rfc3339}
+ *   ${job:vendor_job_id}   once the vendor has accepted the job
  *   ${request:method}  ${request:host}  ${request:path}  ${request:query}  ${request:body}  ${request:body_sha256}
  *   ${request:signature}   of the finished request
  *   ${auth:access_token}   that a token endpoint gave
@@ -45,12 +46,15 @@ enum refer {
 	REFER_PAYLOAD, REFER_REQUEST_ID, REFER_CALLBACK_URL, REFER_TIME_S, REFER_TIME_MS, REFER_TIME_RFC3339,
 	REFER_METHOD, REFER_HOST, REFER_PATH, REFER_QUERY, REFER_BODY, REFER_BODY_SHA256, REFER_SIGNATURE,
 	REFER_ACCESS_TOKEN,
+	REFER_VENDOR_JOB_ID,
 	REFER_COUNT
 };
 
 #define REFER_BIT(refer) (1u << (refer))
 /* What is known before the request is made. */
 #define REFERS_TO_JOB (REFER_BIT(REFER_METHOD) - 2)
+/* The same of the request that asks for a job which its vendor has accepted. */
+#define REFERS_TO_ACCEPTED_JOB ((REFERS_TO_JOB & ~REFER_BIT(REFER_CALLBACK_URL)) | REFER_BIT(REFER_VENDOR_JOB_ID))
 /* What is known once it is made, and once it is signed. */
 #define REFERS_TO_REQUEST (REFER_BIT(REFER_SIGNATURE) - REFER_BIT(REFER_METHOD))
 #define REFERS_TO_SIGNATURE REFER_BIT(REFER_SIGNATURE)
@@ -109,7 +113,7 @@ struct template_values {
 void template_values_deinit(struct template_values *values);
 
 /* Appends to out, whose maximum is the bound. ERR_INVALID: the values do not fit; why names the pointer, never the
- * value. ERR_TOO_BIG: it is longer than out may be. */
+ * value (bytes may be NULL of the vendor's id of the job alone: it has none). ERR_TOO_BIG: it is longer than out may be. */
 enum err template_render(const struct template *t, struct template_values *values, struct buffer *out,
                          struct err_text *why) __attribute__((warn_unused_result));
 

@@ -87,10 +87,19 @@ static void separate(struct buffer *out, enum template_escape list)
 		buffer_append(out, "&", 1);
 }
 
+/* What was to be put in and does not fit. Only a payload or a vendor can bring such a thing. */
+static enum err unfit(const struct template_segment *segment, const char *wrong, struct err_text *why)
+{
+	if (segment->refer == REFER_VENDOR_JOB_ID)
+		return err_set(why, ERR_INVALID, "the vendor's id of the job %s", wrong);
+	return err_set(why, ERR_INVALID, "%s of the payload %s", segment->pointer && segment->pointer[0] ? segment->pointer : "all",
+	               wrong);
+}
+
 static enum err render_segment(const struct template_segment *segment, struct template_values *values,
                                struct buffer *out, struct err_text *why)
 {
-	const char *wrong = NULL, *bytes = values->texts[segment->refer].bytes, *pointer = segment->pointer;
+	const char *wrong = NULL, *bytes = values->texts[segment->refer].bytes;
 	struct json_object *value;
 
 	if (segment->is_optional && !find(segment, values, &value))
@@ -101,12 +110,11 @@ static enum err render_segment(const struct template_segment *segment, struct te
 		buffer_append(out, segment->text.data, segment->text.len);
 	if (segment->refer == REFER_PAYLOAD)
 		wrong = append_payload(out, segment, values);
+	else if (segment->refer == REFER_VENDOR_JOB_ID && !bytes)
+		wrong = "is not there";
 	else if (segment->refer != REFER_NOTHING)
 		wrong = template__append(out, bytes, values->texts[segment->refer].len, segment->escape);
-	if (!wrong)
-		return ERR_OK;
-	/* Only a payload can bring something that does not fit. */
-	return err_set(why, ERR_INVALID, "%s of the payload %s", pointer && pointer[0] ? pointer : "all", wrong);
+	return wrong ? unfit(segment, wrong, why) : ERR_OK;
 }
 
 enum err template_render(const struct template *t, struct template_values *values, struct buffer *out,

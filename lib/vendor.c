@@ -41,13 +41,13 @@ static const struct member members[] = {
 	  "`poll`: the result is asked for." },
 
 	{ "request", TYPE_GROUP, 0, "{}", 0, 0, "The call." },
-	{ "request/method", TYPE_METHOD, AT(method), "\"POST\"", 0, 0, "`POST`, `PUT`, `PATCH`, `GET` or `DELETE`." },
-	{ "request/url", TYPE_URL, AT(call_url), MEMBER_REQUIRED, 0, 0, "http or https, with [references](#references)." },
-	{ "request/query", TYPE_QUERY, 0, NULL, 0, QUERY_MAX, "Query parameters and their values, with references." },
-	{ "request/headers", TYPE_HEADERS, 0, "{}", 0, HEADERS_MAX, "Header names and values, with references." },
-	{ "request/body_format", TYPE_BODY_FORMAT, AT(is_form), "\"json\"", 0, 0,
+	{ "request/method", TYPE_METHOD, AT(call), "\"POST\"", 0, 0, "`POST`, `PUT`, `PATCH`, `GET` or `DELETE`." },
+	{ "request/url", TYPE_URL, AT(call), MEMBER_REQUIRED, 0, 0, "http or https, with [references](#references)." },
+	{ "request/query", TYPE_QUERY, AT(call), NULL, 0, QUERY_MAX, "Query parameters and their values, with references." },
+	{ "request/headers", TYPE_HEADERS, AT(call), "{}", 0, HEADERS_MAX, "Header names and values, with references." },
+	{ "request/body_format", TYPE_BODY_FORMAT, AT(call), "\"json\"", 0, 0,
 	  "`json`, or `form`: application/x-www-form-urlencoded." },
-	{ "request/body", TYPE_BODY, 0, NULL, 0, 0,
+	{ "request/body", TYPE_BODY, AT(call), NULL, 0, 0,
 	  "What is sent, with references in its strings. None: the payload, and with `GET` and `DELETE` nothing." },
 	{ "request/timeout_ms", TYPE_INT64, AT(timeout_ms), "10000", 1, 600000, "For the whole call." },
 	{ "request/connect_timeout_ms", TYPE_INT64, AT(connect_timeout_ms), "3000", 1, 600000, "For the connection, within timeout_ms." },
@@ -190,12 +190,18 @@ static const struct member members[] = {
 	{ "callback/error", TYPE_POINTER, AT(callback_error), "\"/error\"", 0, 0, "Where its error is; there and not empty: the job failed. An empty pointer: nowhere." },
 
 	{ "poll", TYPE_GROUP, 0, "{}", 0, 0, "How a vendor is asked for the result; see [poll](#poll)." },
-	{ "poll/url", TYPE_POLL_URL, AT(poll.url), NULL, 0, 0,
-	  "Where, with `${job:vendor_job_id}` (from `response/job_id`) or `${job:request_id}` in its path or query." },
+	{ "poll/method", TYPE_POLL_METHOD, AT(ask), "\"GET\"", 0, 0, "`GET` or `POST`." },
+	{ "poll/url", TYPE_URL, AT(ask), NULL, 0, 0,
+	  "Where, with references, `${job:vendor_job_id}` (from `response/job_id`) too." },
 	{ "poll/url_at", TYPE_POINTER, AT(poll.url_at), NULL, 0, 0,
 	  "Or: where the acknowledgement has that URL, which may be relative to `request/url`. Neither: in its `Location` header." },
 	{ "poll/any_origin", TYPE_BOOL, AT(poll.any_origin), "false", 0, 0,
-	  "The acknowledgement may name a URL of another scheme, host or port than `request/url`. It gets the same headers; not with `auth`." },
+	  "The acknowledgement may name a URL of another scheme, host or port than `request/url`. Nothing secret goes there." },
+	{ "poll/query", TYPE_QUERY, AT(ask), NULL, 0, QUERY_MAX, "Query parameters of `poll/url`, with references." },
+	{ "poll/headers", TYPE_HEADERS, AT(ask), "{}", 0, HEADERS_MAX,
+	  "Headers, with references, beside those of `request`; one of the same name comes in its place." },
+	{ "poll/body_format", TYPE_BODY_FORMAT, AT(ask), "\"json\"", 0, 0, "As `request/body_format`." },
+	{ "poll/body", TYPE_BODY, AT(ask), NULL, 0, 0, "What is sent to `poll/url`, with references in its strings. None: nothing." },
 	{ "poll/state", TYPE_POINTER, AT(poll.state), "\"/status\"", 0, 0, "Where the answer says how far the job is." },
 	{ "poll/done_values", TYPE_WORDS, AT(poll.done_values), NULL, 0, POLL_VALUES_MAX,
 	  "With one of these there, in upper or lower case, the job is done. Required with mode `poll`." },
@@ -568,7 +574,6 @@ void vendor__deinit(struct vendor *vendor)
 	free(vendor->callback_status);
 	free(vendor->callback_success);
 	free_list(vendor->callback_failed);
-	vendor__wipe(vendor->poll.url);
 	free(vendor->poll.url_at);
 	free(vendor->poll.state);
 	free_list(vendor->poll.done_values);

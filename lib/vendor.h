@@ -76,9 +76,22 @@ struct vendor_header {
 	char *name;
 	struct template line;       /* "name: value" */
 	bool calls_only;            /* not sent with polls */
+	bool is_auth;               /* shows who we are, as auth says */
+	bool is_secret;             /* is that, or may be something of the kind */
 };
 
 enum vendor_body { BODY_PAYLOAD, BODY_TEMPLATE, BODY_NONE };
+
+/* How a request is made of a job. */
+struct vendor_request {
+	char *method;
+	struct template url;        /* with its query */
+	struct vendor_header *headers;
+	size_t n_headers;
+	enum vendor_body body_kind;
+	bool is_form;               /* the body is application/x-www-form-urlencoded, not JSON */
+	struct template body;       /* with BODY_TEMPLATE */
+};
 
 /* What a call is signed with once its request is made: an HMAC over a text, for a header or the query. */
 struct vendor_signing {
@@ -96,18 +109,12 @@ struct vendor {
 	char **aliases;             /* NULL-terminated */
 	enum vendor_mode mode;
 
-	char *method;
-	char *url;                  /* what it has before the first reference to a job: host and more */
-	struct template call_url;   /* with its query */
+	struct vendor_request call;
+	struct vendor_request ask;  /* of a poll: also with the call's headers. Without poll.has_url the vendor names its URL */
+	char *url;                  /* of calls, what it has before the first reference to a job: host and more */
 	struct template credentials; /* what auth appends to the query, if anything */
-	struct vendor_header *headers;
-	size_t n_headers;
-	enum vendor_body body_kind;
-	bool is_form;               /* the body is application/x-www-form-urlencoded, not JSON */
-	struct template body;       /* with BODY_TEMPLATE */
 	struct vendor_signing signing;
 	struct oauth2_rules oauth2; /* where the access token of its calls is from */
-	bool has_auth;              /* calls and polls show who we are */
 	int64_t timeout_ms;         /* of the whole call */
 	int64_t connect_timeout_ms;
 	int64_t max_response_bytes; /* after decompression */
@@ -192,6 +199,9 @@ static inline const char *vendor_account(const struct vendor *vendor)
 /* May it be called at this time, by its hours? With VENDOR_CLOCK_SPARE_MS to spare at both ends. *until_ms, if not NULL:
  * when that changes next; INT64_MAX: never. */
 bool vendor_is_open(const struct vendor *vendor, int64_t now_ms, int64_t *until_ms);
+
+/* REFER_BITs of what is in its URL, headers and body. */
+unsigned vendor_request_refers(const struct vendor_request *request);
 
 /* Is it in a 0-terminated list? NULL is an empty one. */
 bool vendor_lists_status(const int *statuses, int status);

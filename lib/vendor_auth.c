@@ -34,7 +34,7 @@ static enum err resolve(const struct reader *r, const char *member, const char *
 	struct err_text reason = { "" };
 
 	vendor__at(r, &m);
-	if (vendor__resolve(r, text, NULL, out, &reason) != ERR_OK)
+	if (vendor__resolve(r, text, out, &reason) != ERR_OK)
 		return vendor__fail(r, &m, "%s", reason.text);
 	return ERR_OK;
 }
@@ -171,11 +171,11 @@ enum err vendor__read_auth(const struct reader *r, const struct member *m, struc
 {
 	struct auth_texts texts = { 0 };
 	struct reader inside = *r;
+	size_t n_headers = r->vendor->call.n_headers;
 	bool has_all = false;
 	enum err err;
 
 	(void)m, (void)field;
-	r->vendor->has_auth = true;
 	inside.group = inside.shown = "auth/";
 	inside.base = (char *)&texts;
 	err = vendor__read_group(&inside, value);
@@ -183,6 +183,8 @@ enum err vendor__read_auth(const struct reader *r, const struct member *m, struc
 		err = vendor__check_kind(r, value, "auth/", kind_names[texts.type], &kinds[texts.type].members, &has_all);
 	if (err == ERR_OK && has_all)
 		err = kinds[texts.type].use(r, &texts);
+	for (; n_headers < r->vendor->call.n_headers; n_headers++)
+		r->vendor->call.headers[n_headers].is_auth = r->vendor->call.headers[n_headers].is_secret = true;
 	free_texts(&texts);
 	return err;
 }

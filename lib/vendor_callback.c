@@ -28,7 +28,7 @@ enum err vendor__read_secrets(const struct reader *r, const struct member *m, st
 		enum err err;
 
 		inside.item = many ? &i : NULL;
-		err = vendor__read_resolved(&inside, m, one, NULL, &(*secrets)[i], bad_text);
+		err = vendor__read_resolved(&inside, m, one, &(*secrets)[i], bad_text);
 		if (err)
 			return err;
 	}

@@ -164,21 +164,21 @@ static enum err read_choice(const struct reader *r, const struct member *m, stru
 }
 
 enum err vendor__read_resolved(const struct reader *r, const struct member *m, struct json_object *value,
-                               const char *const *job_names, char **field, const char *(*bad)(const char *text))
+                               char **field, const char *(*bad)(const char *text))
 {
 	const char *text = vendor__string(value);
 	struct err_text reason = { "" };
 
 	if (!text)
 		return vendor__fail(r, m, "must be a string");
-	if (vendor__resolve(r, text, job_names, field, &reason) != ERR_OK)
+	if (vendor__resolve(r, text, field, &reason) != ERR_OK)
 		return vendor__fail(r, m, "%s", reason.text);
 	return bad(*field) ? vendor__fail(r, m, "%s", bad(*field)) : ERR_OK;
 }
 
 static enum err read_secret(const struct reader *r, const struct member *m, struct json_object *value, void *field)
 {
-	return vendor__read_resolved(r, m, value, NULL, field, vendor__bad_secret);
+	return vendor__read_resolved(r, m, value, field, vendor__bad_secret);
 }
 
 /* As it is written: whoever uses it resolves what is in it. */
@@ -414,7 +414,8 @@ static const struct type types[TYPE_COUNT] = {
 	                 LIST_SCHEMA("{\"type\":\"string\"}"), vendor__show_all },
 	[TYPE_COUNTRY] = { "digits", vendor__read_country, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING,
 	                   "{\"type\":\"string\",\"pattern\":\"^[1-9][0-9]{0,2}$\"}", vendor__show_all },
-	[TYPE_POLL_URL] = { "URL", vendor__read_poll_url, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING, URL_SCHEMA("!-#%-~"), vendor__show_url },
+	[TYPE_POLL_METHOD] = { "word", vendor__read_poll_method, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING, WORDS_SCHEMA(POLL_METHODS),
+	                       vendor__show_all },
 	[TYPE_ZONE] = { "time zone", vendor__read_zone, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING, ZONE_SCHEMA, vendor__show_all },
 	[TYPE_UNIT] = { "word", vendor__read_unit, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING, WORDS_SCHEMA(UNITS), vendor__show_all },
 	[TYPE_HOURS] = { "array of objects", vendor__read_hours, BOUNDS_OF_ENTRIES, ROWS_OF_ENTRIES, "{\"type\":\"array\"}",

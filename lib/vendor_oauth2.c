@@ -16,7 +16,7 @@ static const char *bad_token_url(const char *text)
 
 enum err vendor__read_token_url(const struct reader *r, const struct member *m, struct json_object *value, void *field)
 {
-	return vendor__read_resolved(r, m, value, NULL, field, bad_token_url);
+	return vendor__read_resolved(r, m, value, field, bad_token_url);
 }
 
 /* What makes it this grant, and what other members say. */

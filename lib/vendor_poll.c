@@ -1,28 +1,10 @@
-/* What a vendor file says of polls: the reader of poll/url, and what has to be there for a vendor that is polled. */
+/* What a vendor file says of polls: what has to be there for a vendor that is asked. */
 #include "vendor_priv.h"
 
-#include <string.h>
 #include <strings.h>
 
-/* A value of the job decides nothing but a path segment or a query value. */
-static const char *bad_poll_url(const char *text)
-{
-	const char *bad = vendor__bad_url(text), *reference = strstr(text, "${"), *host;
-
-	if (bad)
-		return bad;
-	host = strstr(text, "://") + 3;
-	if (!reference)
-		return "names no job: ${job:vendor_job_id} or ${job:request_id} has to be in it";
-	return reference < host + strcspn(host, "/?#") ? "has a reference before its path" : NULL;
-}
-
-enum err vendor__read_poll_url(const struct reader *r, const struct member *m, struct json_object *value, void *field)
-{
-	static const char *const names[] = { "vendor_job_id", "request_id", NULL };
-
-	return vendor__read_resolved(r, m, value, names, field, bad_poll_url);
-}
+/* What tells one job of a vendor from another. */
+#define NAMES_A_JOB (REFER_BIT(REFER_VENDOR_JOB_ID) | REFER_BIT(REFER_REQUEST_ID) | REFER_BIT(REFER_PAYLOAD))
 
 /* The first of these values that is in both, or NULL. */
 static const char *in_both(char *const *a, char *const *b)
@@ -32,6 +14,27 @@ static const char *in_both(char *const *a, char *const *b)
 			if (strcasecmp(*a, *other) == 0)
 				return *a;
 	return NULL;
+}
+
+/* Of the request that asks. */
+static enum err check_ask(const struct vendor *vendor, struct err_text *why)
+{
+	const struct vendor_request *ask = &vendor->ask;
+	bool has_url = vendor->poll.has_url;
+	unsigned refers = vendor_request_refers(ask);
+
+	if (!has_url && ask->url.n)
+		return err_set(why, ERR_INVALID, "poll/query: needs poll/url");
+	if (!has_url && ask->body_kind == BODY_TEMPLATE)
+		return err_set(why, ERR_INVALID, "poll/body: needs poll/url");
+	if (has_url && vendor->poll.url_at)
+		return err_set(why, ERR_INVALID, "poll/url_at: poll/url says already where to ask");
+	if (has_url && !(refers & NAMES_A_JOB))
+		return err_set(why, ERR_INVALID, "poll/url: names no job: ${job:vendor_job_id}, ${job:request_id} or ${payload:...} has to "
+		               "be in it, or in query, headers or body of poll");
+	if (refers & REFER_BIT(REFER_VENDOR_JOB_ID) && !vendor->response_job_id)
+		return err_set(why, ERR_INVALID, "response/job_id: is missing, poll needs it for ${job:vendor_job_id}");
+	return ERR_OK;
 }
 
 enum err vendor__check_poll(const struct vendor *vendor, struct err_text *why)
@@ -45,13 +48,7 @@ enum err vendor__check_poll(const struct vendor *vendor, struct err_text *why)
 		return err_set(why, ERR_INVALID, "poll/max_interval_seconds: is less than poll/interval_seconds");
 	if (rules->timeout_ms <= rules->interval_ms)
 		return err_set(why, ERR_INVALID, "poll/timeout_seconds: is not more than poll/interval_seconds");
-	if (rules->any_origin && vendor->has_auth)
-		return err_set(why, ERR_INVALID, "poll/any_origin: would show auth to whomever an acknowledgement names");
-	if (rules->url && rules->url_at)
-		return err_set(why, ERR_INVALID, "poll/url_at: poll/url says already where to ask");
-	if (rules->url && polling_url_refers(rules->url, "vendor_job_id") && !vendor->response_job_id)
-		return err_set(why, ERR_INVALID, "response/job_id: is missing, poll/url needs it");
 	if (vendor->mode == VENDOR_POLL && !rules->done_values)
 		return err_set(why, ERR_INVALID, "poll/done_values: is missing");
-	return ERR_OK;
+	return check_ask(vendor, why);
 }

@@ -11,7 +11,7 @@
  *   vendor_kind.c    objects whose type says which members they have
  *   vendor_clean.c   the readers of the rules by which results are cleaned
  *   vendor_verdict.c the readers of the rules that say what an answer means
- *   vendor_poll.c    the reader of poll/url, and checks of the group poll
+ *   vendor_poll.c    checks of the group poll
  *   vendor_fallback.c the reader of fallback/on, and what lists of vendors say together
  *   vendor_value.c   checks of single texts, and ${...} references
  *   vendor_file.c    folder, files, the set and its look-up
@@ -51,7 +51,7 @@ enum member_type {
 	TYPE_VERDICTS, TYPE_RANGES, TYPE_EQUALS, TYPE_VALUES, TYPE_EXISTS, TYPE_VERDICT, TYPE_CALLBACK_VERDICT, TYPE_JSON,
 	TYPE_PLACES, TYPE_HEADER_NAME, TYPE_WORDS,
 	TYPE_RENAMES, TYPE_PARTS, TYPE_KINDS, TYPE_COUNTRY,
-	TYPE_POLL_URL, TYPE_RESET_IS,
+	TYPE_POLL_METHOD, TYPE_RESET_IS,
 	TYPE_ZONE, TYPE_UNIT, TYPE_HOURS, TYPE_DAYS, TYPE_CLOCK,
 	TYPE_REASONS,
 	TYPE_FOR_EDITORS,
@@ -114,10 +114,9 @@ enum err vendor__read_member(const struct reader *r, const struct member *m, str
 enum err vendor__read_list(const struct reader *r, const struct member *m, struct json_object *value, char ***list,
                            const char *(*bad)(const char *text));
 
-/* A string with references, checked as it is once they are resolved. job_names: as for vendor__resolve(). */
-enum err vendor__read_resolved(const struct reader *r, const struct member *m, struct json_object *value,
-                               const char *const *job_names, char **field, const char *(*bad)(const char *text));
-enum err vendor__read_poll_url(const struct reader *r, const struct member *m, struct json_object *value, void *field);
+/* A string with references, checked as it is once they are resolved. */
+enum err vendor__read_resolved(const struct reader *r, const struct member *m, struct json_object *value, char **field,
+                               const char *(*bad)(const char *text));
 /* Once all members are read. ERR_INVALID: "member: reason". */
 enum err vendor__check_poll(const struct vendor *vendor, struct err_text *why);
 
@@ -145,7 +144,7 @@ typedef enum err vendor_reader_fn(const struct reader *r, const struct member *m
                                   void *field);
 
 /* The readers that are not in vendor_member.c. */
-vendor_reader_fn vendor__read_method, vendor__read_url, vendor__read_query, vendor__read_headers;
+vendor_reader_fn vendor__read_method, vendor__read_poll_method, vendor__read_url, vendor__read_query, vendor__read_headers;
 vendor_reader_fn vendor__read_body_format, vendor__read_body, vendor__read_auth;
 vendor_reader_fn vendor__read_verdicts, vendor__read_ranges, vendor__read_equals, vendor__read_values, vendor__read_exists;
 vendor_reader_fn vendor__read_verdict, vendor__read_callback_verdict, vendor__read_json;
@@ -197,6 +196,8 @@ struct json_object *vendor__show_secrets(struct json_object *value);
 struct json_object *vendor__show_url(struct json_object *value);
 /* At any depth: a text whose name sounds like a secret and that has no reference in it is ***. */
 struct json_object *vendor__show_named(struct json_object *value);
+/* Does the name of a member or header say that its value may be a secret? */
+bool vendor__sounds_secret(const char *name);
 /* Without the defaults of other kinds of auth. */
 struct json_object *vendor__show_auth(struct json_object *value);
 struct json_object *vendor__show_callback_auth(struct json_object *value);
@@ -231,6 +232,7 @@ void vendor__deinit_limits(struct vendor *vendor);
 
 /* Words that its members may be. */
 #define METHODS "POST", "PUT", "PATCH", "GET", "DELETE"      /* methods in vendor_request.c */
+#define POLL_METHODS "GET", "POST"
 #define BODY_FORMATS "json", "form"
 #define AUTH_KINDS "bearer", "basic", "api_key", "hmac", "oauth2"   /* kinds in vendor_auth.c */
 #define AUTH_PLACES "header", "query"                        /* enum auth_place */
@@ -268,8 +270,8 @@ typedef enum err vendor_add_pair_fn(const struct reader *r, const struct member 
 enum err vendor__add_pairs(const struct reader *r, const struct member *m, struct json_object *object,
                            vendor_add_pair_fn *add, void *arg);
 
-/* Appends a header whose value may hold the references that are allowed. Errors name the member that name or value is
- * from. */
+/* Appends a header to calls, and so to polls, whose value may hold the references that are allowed. Errors name the member
+ * that name or value is from. */
 enum err vendor__add_header(const struct reader *r, const struct member *name_from, const struct member *value_from,
                             const char *name, const char *value, unsigned allowed);
 
@@ -352,9 +354,8 @@ void vendor__link_fallbacks(struct vendor_set *set);
  * those two is an error, or a warning if r collects mistakes. Borrows r. */
 struct template_rules vendor__rules(const struct reader *r, unsigned allowed);
 
-/* Replaces ${env:NAME} and ${file:/path} by the same rules. ${job:...} of these names (NULL-terminated; NULL: none) stay;
- * anything else in ${} is an error. *out is owned by the caller (vendor__wipe). */
-enum err vendor__resolve(const struct reader *r, const char *text, const char *const *job_names, char **out,
-                         struct err_text *why);
+/* Replaces ${env:NAME} and ${file:/path} by the same rules; anything else in ${} is an error. *out is owned by the caller
+ * (vendor__wipe). */
+enum err vendor__resolve(const struct reader *r, const char *text, char **out, struct err_text *why);
 
 #endif

@@ -71,7 +71,7 @@ struct json_object *vendor__show_url(struct json_object *value)
 	return shown;
 }
 
-static bool sounds_secret(const char *name)
+bool vendor__sounds_secret(const char *name)
 {
 	static const char *const parts[] = { "auth", "cookie", "key", "pass", "secret", "token" };
 
@@ -100,7 +100,7 @@ struct json_object *vendor__show_named(struct json_object *value)
 		return json_object_get(value);
 	shown = json_object_new_object();
 	json_object_object_foreach(value, name, member) {
-		bool hide = json_object_is_type(member, json_type_string) && sounds_secret(name) &&
+		bool hide = json_object_is_type(member, json_type_string) && vendor__sounds_secret(name) &&
 		            !strstr(json_object_get_string(member), "${");
 
 		json_object_object_add(shown, name, hide ? json_object_new_string(hidden) : vendor__show_named(member));

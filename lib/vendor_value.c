@@ -166,26 +166,9 @@ struct template_rules vendor__rules(const struct reader *r, unsigned allowed)
 	return (struct template_rules){ .allowed = allowed, .fixed = resolve_fixed, .arg = r };
 }
 
-/* What else stays as it is, for whoever fills it in. */
-struct kept { const struct reader *r; const char *const *job_names; };
-
-static enum err resolve_or_keep(const char *reference, const void *arg, struct buffer *out, struct err_text *why)
+enum err vendor__resolve(const struct reader *r, const char *text, char **out, struct err_text *why)
 {
-	const struct kept *kept = arg;
-
-	for (const char *const *name = kept->job_names; name && *name; name++)
-		if (strncmp(reference, "job:", 4) == 0 && strcmp(reference + 4, *name) == 0) {
-			buffer_printf(out, "${%s}", reference);
-			return ERR_OK;
-		}
-	return resolve_fixed(reference, kept->r, out, why);
-}
-
-enum err vendor__resolve(const struct reader *r, const char *text, const char *const *job_names, char **out,
-                         struct err_text *why)
-{
-	const struct kept kept = { r, job_names };
-	const struct template_rules rules = { .fixed = resolve_or_keep, .arg = &kept };
+	const struct template_rules rules = vendor__rules(r, 0);
 	struct template resolved = { 0 };
 	enum err err = template_add(&resolved, text, ESCAPE_NONE, &rules, why);
 

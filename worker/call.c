@@ -60,7 +60,7 @@ void call_free(struct call *call)
 	rate_values_deinit(&call->rate);
 	free(call->location);
 	curl_slist_free_all(call->headers);
-	request_deinit(&call->request);
+	request_clear(&call->request);
 	free(call);
 }
 
@@ -244,6 +244,8 @@ static void add_vendor_header(struct call *call, char *line)
 static void add_headers(struct call *call)
 {
 	call->headers = http_add_header(call->headers, "Expect:");   /* no 100-continue: it costs a round trip and its time-out a second */
+	if (call->request.body && call->request.body_len == 0)
+		call->headers = http_add_header(call->headers, "Content-Type:");   /* curl would call it a form */
 	for (size_t i = 0; i < call->request.n_headers; i++)
 		add_vendor_header(call, call->request.headers[i]);
 }
@@ -348,11 +350,12 @@ bool call_make_request(struct call *call, const struct call_context *context)
 	with_token.access_token = token;
 	err = request_make(vendor, call->job, &with_token, clock_now_ms(), &call->request, &why);
 	token_wipe(token);
+	if (call->request.is_foreign)
+		call->token_id[0] = '\0';   /* it is not shown */
 	if (err == ERR_OK)
 		return true;
 	snprintf(call->curl_text, sizeof(call->curl_text), "%.*s", (int)sizeof(call->curl_text) - 1, why.text);
-	/* A poll may find another file tomorrow. */
-	fill_answer(call, call->job->phase == PHASE_POLLING ? TRANSPORT_LOCAL_ERROR : TRANSPORT_NOT_MADE, call->curl_text);
+	fill_answer(call, TRANSPORT_NOT_MADE, call->curl_text);
 	return false;
 }
 

@@ -1,11 +1,14 @@
 """Vendors that are asked until they are done: what came of it, and that no job is ever submitted twice."""
 
+import json
 import os
 import signal
+import urllib.parse
 
 import pytest
 
 from api import assert_complete, assert_problem
+from vendor_files import API_KEY
 from waiting import wait_for
 
 END_SECONDS = 40
@@ -52,6 +55,30 @@ def test_a_job_that_the_vendor_does_not_get_done_fails(stack, vendor, knobs, wor
     job = stack.api.wait(stack.api.submit(vendor))
     assert job["status"] == "failed" and job["attempts"] == 1 and job["error"] == words, job
     assert_submitted_once(stack.sync_mock, 1)
+
+
+@pytest.mark.parametrize("ref", ["J-1", "a/b", "../%2e", "x y?&=#+;@", "\u017elu\u0165\n\"\\", 12345678901234567890])
+def test_it_is_asked_by_a_request_that_is_made_of_the_job(stack, ref):
+    request_id = stack.api.submit("polled-by-post", {"ref": ref, "region": "e/u", "n": [1, None]})
+    job = stack.api.wait(request_id, status="complete")
+    assert job["result"] == {"state": "done", "id": str(ref), "n": [1, None]}, job
+    submission, poll = stack.sync_mock.calls(request_id)
+    segment = urllib.parse.quote(str(ref), safe="")
+    assert poll["request"] == f"POST /reports/e%2Fu/{segment}?ref={segment} HTTP/1.1"
+    assert json.loads(poll["body"]) == job["result"] and poll["headers"]["content-type"] == "application/json"
+    for call in (submission, poll):
+        assert call["headers"]["authorization"] == "Bearer " + API_KEY
+
+
+@pytest.mark.parametrize("payload, words, calls", [
+    ({"ref": "7", "n": 1}, "the request cannot be made: its poll's URL: /region of the payload is not there", 0),
+    ({"ref": "7", "region": "..", "n": 1}, 'the request cannot be made: its poll\'s URL: has a path segment that is "." or ".."', 0),
+    ({"ref": "..", "region": "eu", "n": 1}, 'vendor answered 200, but its poll\'s URL: has a path segment that is "." or ".."', 1),
+])
+def test_what_cannot_be_asked_for_fails_before_it_costs(stack, payload, words, calls):
+    job = stack.api.wait(stack.api.submit("polled-by-post", payload))
+    assert job["status"] == "failed" and job["error"] == words and job["attempts"] == calls, job
+    assert stack.sync_mock.stats()["calls"] == calls
 
 
 def test_an_acknowledgement_that_does_not_say_where_to_ask(stack):
@@ -115,3 +142,25 @@ def test_redis_forgets_jobs_that_wait_to_be_asked_for(rough_stack):
     stack.sync_mock.configure(poll_pending=0)
     assert_complete(stack.api.wait_all(ids, END_SECONDS))
     assert_submitted_once(stack.sync_mock, 20)
+
+
+def test_a_poll_that_a_changed_file_makes_impossible_fails_its_job_and_costs_no_call(rough_stack):
+    stack = rough_stack
+    stack.sync_mock.configure(poll_pending=0)
+    request_id = stack.api.submit("polled-changed")
+    wait_for(lambda: "history" in stack.api.job(request_id), 10, "the job is submitted")
+    for slot in (1, 2):
+        stack.kill(f"worker-{slot}", "KILL")
+    path = stack.vendors / "polled-changed.json"
+    vendor = json.loads(path.read_text())
+    vendor["poll"]["query"] = {"r": "${payload:/region}"}
+    path.write_text(json.dumps(vendor))
+    for slot in (1, 2):
+        stack.start(f"worker-{slot}")
+    job = stack.api.wait(request_id, END_SECONDS)
+    assert job["status"] == "failed", job
+    assert job["error"] == "the request cannot be made: its poll's URL: /region of the payload is not there", job
+    assert job["history"][-1]["outcome"] == "not_made" and "polls" not in job["history"][-1], job
+    # Two of the three calls that the vendor allows are left: one to submit another, one to ask for it.
+    job = stack.api.wait(stack.api.submit("polled-changed", {"region": "eu"}), END_SECONDS)
+    assert job["status"] == "complete", job

@@ -74,6 +74,13 @@ def polled_vendor(name, where=None, timeout_seconds=60, timeout_ms=2000, **more)
             "response": {"job_id": "/job_id", "trim_strings": True, "remove": ["/ssn"]}, "breaker": QUICK_BREAKER, **more}
 
 
+# Asked at a URL that is made of the payload, too, with a body. What is asked echoes: the job names its own vendor's id.
+ASKED_BY_POST = {"method": "POST", "url": SYNC_URL + "/reports/${payload:/region}/${job:vendor_job_id}",
+                 "query": {"ref": "${job:vendor_job_id}"}, "headers": {"X-Request-ID": "${job:request_id}"},
+                 "body": {"state": "done", "id": "${job:vendor_job_id}", "n": "${payload:/n}"},
+                 "state": "/data/received/state", "result": "/data/received"}
+
+
 def fifty_a_second(name):
     return sync_vendor(name, max_attempts=20, limits=[{"calls": 50, "per_seconds": 1}])
 
@@ -168,6 +175,10 @@ VENDORS = [
     polled_vendor("polled"),                                         # asked at a URL made of its own id,
     polled_vendor("polled-at", where={"url_at": "/status_url"}),     # at one that it names in the body,
     polled_vendor("polled-location", where={}),                      # and in a header
+    polled_vendor("polled-by-post", where=ASKED_BY_POST, auth={"type": "bearer", "token": API_KEY}) |
+    {"request": {"url": SYNC_URL + "/fetch"}, "response": {"job_id": "/data/received/ref"}},
+    polled_vendor("polled-changed", limits=[{"calls": 3, "per_seconds": 60}],   # a test changes its file, and needs the time
+                  where={"url": SYNC_URL + "/status/${job:vendor_job_id}", "interval_seconds": 3, "max_interval_seconds": 5}),
     polled_vendor("polled-brief", timeout_seconds=2, timeout_ms=500),
     polled_vendor("polled-limited", limits=[{"calls": 10, "per_seconds": 1}]),
     # Requests that are made of their jobs. The first is the example of docs/vendors.md.

@@ -153,7 +153,7 @@ static void a_job_that_does_not_fit_goes_to_commit_without_a_call(void **state)
 	int n = 0;
 
 	(void)state;
-	assert_int_equal(template_add(&vendor.call_url, "http://h/${payload:/id}", ESCAPE_URL, &rules, NULL), ERR_OK);
+	assert_int_equal(template_add(&vendor.call.url, "http://h/${payload:/id}", ESCAPE_URL, &rules, NULL), ERR_OK);
 	assert_int_equal(mailbox_init(&worker.done), 0);
 	take_all(queue, &vendor, &taken);
 	taken.lane.in_flight = &worker.in_flight;
@@ -170,7 +170,7 @@ static void a_job_that_does_not_fit_goes_to_commit_without_a_call(void **state)
 	assert_int_equal(worker.in_flight, 0);
 	assert_int_equal(private_redis_do(server, "XLEN t:job-queue:{fit}"), QUOTA);   /* the taken ones are acknowledged */
 	mailbox_deinit(&worker.done);
-	template_deinit(&vendor.call_url);
+	template_deinit(&vendor.call.url);
 	queue_free(queue);
 }
 
@@ -187,16 +187,16 @@ static void calls_do_not_wait_for_the_large_ones_behind_them(void **state)
 	(void)state;
 	for (int i = 0; i < LARGE_BYTES; i += 2)
 		memcpy(large + i, i == 0 ? "[1" : i == LARGE_BYTES - 2 ? " ]" : ",1", 3);
-	assert_int_equal(template_add(&vendor.call_url, "http://h/${payload:/0}", ESCAPE_URL, &rules, NULL), ERR_OK);
+	assert_int_equal(template_add(&vendor.call.url, "http://h/${payload:/0}", ESCAPE_URL, &rules, NULL), ERR_OK);
 	take_all(queue, &vendor, &taken);
 	taken.lane.in_flight = &worker.in_flight;
-	vendor.method = "POST";
+	vendor.call.method = "POST";
 	payload = large;
 	assert_int_equal(claim_and_call(&worker, queue, taken.items, QUOTA), ERR_OK);
 	payload = NULL;
 	assert_int_equal(submitted, QUOTA);
 	assert_true(submissions > 1);
-	template_deinit(&vendor.call_url);
+	template_deinit(&vendor.call.url);
 	queue_free(queue);
 	free(large);
 }
@@ -227,9 +227,9 @@ static void calls_without_a_good_token_do_not_leave(void **state)
 
 	(void)state;
 	submitted = 0;
-	assert_int_equal(template_add(&vendor.call_url, "http://h/", ESCAPE_URL, &rules, NULL), ERR_OK);
+	assert_int_equal(template_add(&vendor.call.url, "http://h/", ESCAPE_URL, &rules, NULL), ERR_OK);
 	assert_int_equal(mailbox_init(&worker.done), 0);
-	vendor.method = "POST";
+	vendor.call.method = "POST";
 	vendor.oauth2.url = (char *)(uintptr_t)"http://h/token";
 	payload = "{}";
 	take_all(queue, &vendor, &taken);
@@ -255,7 +255,7 @@ static void calls_without_a_good_token_do_not_leave(void **state)
 	payload = memory = NULL;
 	token_slot_deinit(&taken.lane.token);
 	mailbox_deinit(&worker.done);
-	template_deinit(&vendor.call_url);
+	template_deinit(&vendor.call.url);
 	queue_free(queue);
 }
 

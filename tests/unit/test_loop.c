@@ -51,6 +51,8 @@ struct fixture {
 	struct call *ended;   /* of all that were waited for */
 };
 
+static char *done_values[] = { NULL };
+
 static int setup(void **state)
 {
 	struct fixture *f = mem_calloc(1, sizeof(*f));
@@ -58,7 +60,7 @@ static int setup(void **state)
 	*state = f;
 	f->http = tiny_http_start();
 	f->context = (struct call_context){ .api_base_url = "http://127.0.0.1:1", .callback_key = f->key };
-	f->vendor = (struct vendor){ .name = "v", .method = "POST", .timeout_ms = 10000, .connect_timeout_ms = 5000,
+	f->vendor = (struct vendor){ .name = "v", .call.method = "POST", .ask = { .method = "GET", .body_kind = BODY_NONE }, .poll.done_values = done_values, .timeout_ms = 10000, .connect_timeout_ms = 5000,
 		.max_response_bytes = BODY_MAX, .retry = { .base_ms = 1, .max_hold_ms = 60000 },
 		.n_limits = 1, .limits = { { .calls = 10, .per_ms = 1000 } } };
 	f->payload = "{\"n\":1}";
@@ -109,11 +111,11 @@ static int teardown(void **state)
 	mailbox_deinit(&f->done);
 	mailbox_deinit(&f->late_poke);
 	tiny_http_free(f->http);
-	template_deinit(&f->vendor.call_url);
-	template_deinit(&f->other_vendor.call_url);
+	template_deinit(&f->vendor.call.url);
+	template_deinit(&f->other_vendor.call.url);
 	free(f->vendor.url);
 	free(f->other_vendor.url);
-	template_deinit(&f->vendor.body);
+	template_deinit(&f->vendor.call.body);
 	template_deinit(&f->header.line);
 	free(f);
 	return 0;
@@ -160,10 +162,10 @@ static const struct template_rules of_the_job = { .allowed = REFERS_TO_JOB };
 
 static void set_whole_url(struct vendor *vendor, const char *url)
 {
-	template_deinit(&vendor->call_url);
+	template_deinit(&vendor->call.url);
 	free(vendor->url);
-	assert_int_equal(template_add(&vendor->call_url, url, ESCAPE_URL, &of_the_job, NULL), ERR_OK);
-	vendor->url = mem_strdup(template_beginning(&vendor->call_url));
+	assert_int_equal(template_add(&vendor->call.url, url, ESCAPE_URL, &of_the_job, NULL), ERR_OK);
+	vendor->url = mem_strdup(template_beginning(&vendor->call.url));
 }
 
 static void set_url(struct fixture *f, const char *path) { set_whole_url(&f->vendor, tiny_http_url(f->http, path)); }
@@ -244,8 +246,8 @@ static void a_401_takes_the_token_that_was_shown_from_the_lane(void **state)
 	struct call *call;
 
 	f->vendor.oauth2.url = (char *)(uintptr_t)"http://127.0.0.1:1/";
-	f->vendor.headers = &f->header;
-	f->vendor.n_headers = 1;
+	f->vendor.call.headers = &f->header;
+	f->vendor.call.n_headers = 1;
 	assert_int_equal(template_add_pair(&f->header.line, "Authorization", "Bearer ${auth:access_token}", ESCAPE_HEADER,
 	                                   &of_the_token, NULL), ERR_OK);
 	token_slot_fill(&f->lane.token, f->vendor.oauth2.key, "T1", mem_strdup("t0ken"), INT64_MAX, INT64_MAX);
@@ -389,8 +391,8 @@ static void expect_body(struct fixture *f, const char *body)
 
 static void set_header(struct fixture *f, const char *name, const char *value)
 {
-	f->vendor.headers = &f->header;
-	f->vendor.n_headers = 1;
+	f->vendor.call.headers = &f->header;
+	f->vendor.call.n_headers = 1;
 	assert_int_equal(template_add_pair(&f->header.line, name, value, ESCAPE_HEADER, &of_the_job, NULL), ERR_OK);
 }
 
@@ -398,11 +400,11 @@ static void a_request_arrives_as_it_was_made(void **state)
 {
 	struct fixture *f = *state;
 
-	f->vendor.method = "PUT";
-	f->vendor.body_kind = BODY_TEMPLATE;
+	f->vendor.call.method = "PUT";
+	f->vendor.call.body_kind = BODY_TEMPLATE;
 	f->payload = "{\"id\":\"../a b?#%\",\"q\":\"&=\u00e9\",\"n\":12345678901234567890123}";
 	set_header(f, "X-Id", "<${payload:/n}>");
-	assert_int_equal(template_add_json(&f->vendor.body, NULL, &of_the_job, NULL), ERR_OK);
+	assert_int_equal(template_add_json(&f->vendor.call.body, NULL, &of_the_job, NULL), ERR_OK);
 	/* Percent-encoded by the file's author in small letters: what was signed must be what is sent. */
 	do_call(f, "/at/%c3%a9/${payload:/id}/x?a=1&q=${payload:/q}");
 	expect_line(f, "PUT /at/%c3%a9/..%2Fa%20b%3F%23%25/x?a=1&q=%26%3D%C3%A9 HTTP/1.1");
@@ -424,12 +426,12 @@ static void what_has_no_body_sends_none(void **state)
 {
 	struct fixture *f = *state;
 
-	f->vendor.body_kind = BODY_NONE;
-	f->vendor.method = "DELETE";
+	f->vendor.call.body_kind = BODY_NONE;
+	f->vendor.call.method = "DELETE";
 	do_call(f, "/ok");
 	expect_line(f, "DELETE /ok HTTP/1.1");
 	assert_null(strstr(tiny_http_last(f->http), "Content-Length"));
-	f->vendor.method = "GET";
+	f->vendor.call.method = "GET";
 	do_call(f, "/ok");
 	expect_line(f, "GET /ok HTTP/1.1");
 }
@@ -822,7 +824,7 @@ static void without_a_place_to_ask_no_poll_leaves(void **state)
 	set_url(f, "/submit");
 	call = poll_of(f, "{\"url\":\"http://elsewhere/\"}");
 	assert_false(call_make_request(call, &f->context));
-	assert_int_equal(call->answer.transport, TRANSPORT_LOCAL_ERROR);
+	assert_int_equal(call->answer.transport, TRANSPORT_NOT_MADE);
 	assert_non_null(strstr(call->answer.detail, "poll/any_origin is not set"));
 	call_free(call);
 }

@@ -17,14 +17,30 @@ static const int64_t DEADLINE = INT64_C(1800000000000) + 86400000;
 static char *done[] = { (char *)(uintptr_t)"done", NULL }, *failed[] = { (char *)(uintptr_t)"failed", (char *)(uintptr_t)"false", NULL };
 static char *remove_ssn[] = { (char *)(uintptr_t)"/ssn", NULL };
 
-static const struct vendor polled = {
+static struct vendor polled = {   /* its URL is made in set_up() */
 	.name = (char *)(uintptr_t)"p", .mode = VENDOR_POLL, .url = (char *)(uintptr_t)"http://h/submit", .timeout_ms = 10000,
 	.retry = { .max_attempts = 5, .base_ms = 2000, .max_ms = 60000, .max_hold_ms = 600000 },
 	.response_error = (char *)(uintptr_t)"/error", .response_job_id = (char *)(uintptr_t)"/id", .remove = remove_ssn,
-	.poll = { .url = (char *)(uintptr_t)"http://h/s/${job:vendor_job_id}", .state = (char *)(uintptr_t)"/status",
+	.ask = { .method = (char *)(uintptr_t)"GET", .body_kind = BODY_NONE },
+	.poll = { .has_url = true, .state = (char *)(uintptr_t)"/status",
 	          .done_values = done, .failed_values = failed, .result = (char *)(uintptr_t)"/data", .interval_ms = 5000,
 	          .factor = 2, .max_interval_ms = 60000, .timeout_ms = 3600000 },
 };
+
+static int set_up(void **state)
+{
+	static const struct template_rules rules = { .allowed = REFERS_TO_ACCEPTED_JOB };
+
+	(void)state;
+	return template_add(&polled.ask.url, "http://h/s/${job:vendor_job_id}", ESCAPE_URL, &rules, NULL);
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	template_deinit(&polled.ask.url);
+	return 0;
+}
 
 static struct answer http(int status, const char *body)
 {
@@ -85,7 +101,8 @@ static void a_url_that_it_names_is_kept(void **state)
 	struct outcome outcome;
 
 	(void)state;
-	v.poll.url = NULL;
+	v.poll.has_url = false;
+	v.ask.url = (struct template){ 0 };
 	answer.location = "status/1";
 	answer.retry_after_ms = 30000;
 	outcome = decide(&v, PHASE_CALLING, NULL, &answer);
@@ -125,6 +142,24 @@ static void a_result_is_taken_from_its_place_and_cleaned(void **state)
 	assert_string_equal(outcome.history_entry, "{\"attempt\":1,\"at\":\"2027-01-15T07:59:59.880Z\",\"outcome\":\"http_200\","
 	                                           "\"latency_ms\":120,\"http_status\":200,\"polls\":5}");
 	assert_false(outcome_is_enqueued(&outcome));
+	outcome_deinit(&outcome);
+}
+
+/* The file was changed since. It would not be another one tomorrow. */
+static void a_poll_that_cannot_be_made_fails_the_job(void **state)
+{
+	const struct answer answer = { .transport = TRANSPORT_NOT_MADE, .detail = "its poll's URL: /a of the payload is not there",
+	                               .retry_after_ms = -1 };
+	struct outcome outcome = decide(&polled, PHASE_POLLING, "{\"polls\":4}", &answer);
+
+	(void)state;
+	assert_int_equal(outcome.kind, OUTCOME_FAILED);
+	assert_int_equal(outcome.attempts_add, 0);
+	assert_int_equal(outcome.health, HEALTH_UNKNOWN);
+	assert_true(transport_is_unsent(answer.transport));
+	assert_string_equal(outcome.error, "the request cannot be made: its poll's URL: /a of the payload is not there");
+	assert_string_equal(outcome.history_entry, "{\"attempt\":1,\"at\":\"2027-01-15T08:00:00.000Z\",\"outcome\":\"not_made\","
+	                    "\"latency_ms\":0,\"polls\":4,\"error\":\"the request cannot be made: its poll's URL: /a of the payload is not there\"}");
 	outcome_deinit(&outcome);
 }
 
@@ -337,6 +372,7 @@ int main(void)
 		cmocka_unit_test(a_url_that_it_names_is_kept),
 		cmocka_unit_test(an_acknowledgement_of_no_use_fails_the_job_or_is_tried_again),
 		cmocka_unit_test(a_result_is_taken_from_its_place_and_cleaned),
+		cmocka_unit_test(a_poll_that_cannot_be_made_fails_the_job),
 		cmocka_unit_test(while_it_works_it_is_asked_again_and_nothing_is_written_down),
 		cmocka_unit_test(each_answer_has_its_outcome_and_costs_no_attempt),
 		cmocka_unit_test(a_poll_that_got_no_answer_is_made_again),
@@ -347,5 +383,5 @@ int main(void)
 		cmocka_unit_test(a_vendor_that_is_no_longer_polled_is_asked_until_the_deadline),
 		cmocka_unit_test(the_file_may_say_which_statuses_pass),
 	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -7,9 +7,9 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "../support/one_vendor.h"
 #include "job.h"
 #include "json_strict.h"
-#include "mem.h"
 #include "polling.h"
 #include "vendor.h"
 
@@ -18,15 +18,16 @@
 
 static const char request_id[] = "0198c0de-0000-7000-8000-000000000001";
 
-static struct vendor vendor_with(const char *request_url, const char *poll_url)
+/* The vendor names where it can be asked. */
+static struct vendor vendor_at_url(const char *request_url)
 {
 	return (struct vendor){ .name = TEXT("v"), .mode = VENDOR_POLL, .url = TEXT(request_url), .response_job_id = TEXT("/id"),
-	                        .poll = { .url = TEXT(poll_url), .state = TEXT("/status") } };
+	                        .poll = { .state = TEXT("/status") } };
 }
 
-static struct job job_with(const char *vendor_job_id, const char *poll)
+static struct job any_job(void)
 {
-	struct job job = { .vendor_job_id = TEXT(vendor_job_id), .poll = TEXT(poll) };
+	struct job job = { .payload = TEXT("{}") };
 
 	memcpy(job.request_id, request_id, sizeof(request_id));
 	return job;
@@ -41,58 +42,6 @@ static struct json_object *json(const char *text)
 }
 
 /* ---- Where ---- */
-
-static void ids_are_put_in_as_values(void **state)
-{
-	static const struct { const char *url, *id, *expected; } rows[] = {
-		{ "http://h/s/${job:vendor_job_id}", "J-1_2.3~", "http://h/s/J-1_2.3~" },
-		{ "http://h/s?id=${job:vendor_job_id}&x=1", "a b&c=d#/?%", "http://h/s?id=a%20b%26c%3Dd%23%2F%3F%25&x=1" },
-		{ "http://h/s/${job:vendor_job_id}/state", "../x", "http://h/s/..%2Fx/state" },
-		{ "http://h/${job:request_id}/${job:vendor_job_id}", "\xc3\xa9",
-		  "http://h/0198c0de-0000-7000-8000-000000000001/%C3%A9" },
-		{ "http://h/s?id=${job:vendor_job_id}", "..", "http://h/s?id=.." },
-		{ "http://h/s/...${job:vendor_job_id}", "..", "http://h/s/....." },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < COUNT(rows); i++) {
-		struct vendor v = vendor_with("http://h/", rows[i].url);
-		struct job job = job_with(rows[i].id, NULL);
-		char *url;
-
-		assert_int_equal(polling_url(&v, &job, &url, NULL), ERR_OK);
-		assert_string_equal(url, rows[i].expected);
-		free(url);
-	}
-}
-
-static void ids_that_lead_elsewhere_are_refused(void **state)
-{
-	char *long_id = mem_alloc(POLL_URL_BYTES_MAX + 1);
-	const struct { const char *url, *id, *message; } rows[] = {
-		{ "http://h/s/${job:vendor_job_id}", "..", "the id of the job would lead to another path" },
-		{ "http://h/${job:vendor_job_id}/s", ".", "the id of the job would lead to another path" },
-		{ "http://h/s/.${job:vendor_job_id}?x=1", ".", "the id of the job would lead to another path" },
-		{ "http://h/s/${job:vendor_job_id}", NULL, "poll/url needs the vendor's id of the job, which has none" },
-		{ "http://h/s/${job:vendor_job_id}", long_id, "the URL is longer than 2048 bytes" },
-		{ NULL, "x", "the vendor file has no poll/url, and the acknowledgement named none" },
-	};
-
-	(void)state;
-	memset(long_id, 'x', POLL_URL_BYTES_MAX);
-	long_id[POLL_URL_BYTES_MAX] = '\0';
-	for (size_t i = 0; i < COUNT(rows); i++) {
-		struct vendor v = vendor_with("http://h/", rows[i].url);
-		struct job job = job_with(rows[i].id, NULL);
-		struct err_text why;
-		char *url;
-
-		assert_int_equal(polling_url(&v, &job, &url, &why), ERR_INVALID);
-		assert_null(url);
-		assert_string_equal(why.text, rows[i].message);
-	}
-	free(long_id);
-}
 
 /* base, what the vendor named, what it means; NULL: it leads elsewhere */
 static const struct { const char *base, *named, *url; } named_urls[] = {
@@ -120,10 +69,12 @@ static void a_named_url_stays_with_its_vendor(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < COUNT(named_urls); i++) {
-		struct vendor v = vendor_with(named_urls[i].base, NULL);
+		struct vendor v = vendor_at_url(named_urls[i].base);
+		bool foreign;
 		char *url;
 
-		assert_int_equal(polling_resolve_url(&v, named_urls[i].named, &url, NULL), named_urls[i].url ? ERR_OK : ERR_INVALID);
+		assert_int_equal(polling_resolve_url(&v, named_urls[i].named, &url, &foreign, NULL),
+		                 named_urls[i].url ? ERR_OK : ERR_INVALID);
 		if (named_urls[i].url)
 			assert_string_equal(url, named_urls[i].url);
 		free(url);
@@ -132,17 +83,22 @@ static void a_named_url_stays_with_its_vendor(void **state)
 
 static void a_named_url_may_leave_if_the_file_says_so(void **state)
 {
-	struct vendor v = vendor_with("http://h/x", NULL);
+	struct vendor v = vendor_at_url("http://h/x");
 	struct err_text why;
+	bool foreign;
 	char *url;
 
 	(void)state;
-	assert_int_equal(polling_resolve_url(&v, "https://other:1/s", &url, &why), ERR_INVALID);
+	assert_int_equal(polling_resolve_url(&v, "https://other:1/s", &url, &foreign, &why), ERR_INVALID);
 	assert_string_equal(why.text, "its URL to ask at leads to another scheme, host or port than request/url, and "
 	                              "poll/any_origin is not set");
 	v.poll.any_origin = true;
-	assert_int_equal(polling_resolve_url(&v, "https://other:1/s", &url, &why), ERR_OK);
+	assert_int_equal(polling_resolve_url(&v, "https://other:1/s", &url, &foreign, &why), ERR_OK);
 	assert_string_equal(url, "https://other:1/s");
+	assert_true(foreign);
+	free(url);
+	assert_int_equal(polling_resolve_url(&v, "http://h:80/s", &url, &foreign, &why), ERR_OK);
+	assert_false(foreign);
 	free(url);
 }
 
@@ -159,32 +115,18 @@ static void what_is_no_http_url_is_refused_wherever_it_leads(void **state)
 		{ "http://h\\@other/", "its URL to ask at holds a character that must be percent-encoded" },
 		{ "http://me@h/", "its URL to ask at has more than a host and a port before its path" },
 	};
-	struct vendor v = vendor_with("http://h/x", NULL);
+	struct vendor v = vendor_at_url("http://h/x");
 	struct err_text why;
+	bool foreign;
 	char *url;
 
 	(void)state;
 	v.poll.any_origin = true;
 	for (size_t i = 0; i < COUNT(rows); i++) {
-		assert_int_equal(polling_resolve_url(&v, rows[i].named, &url, &why), ERR_INVALID);
+		assert_int_equal(polling_resolve_url(&v, rows[i].named, &url, &foreign, &why), ERR_INVALID);
 		assert_null(url);
 		assert_string_equal(why.text, rows[i].message);
 	}
-}
-
-/* The file may have been changed since the acknowledgement. */
-static void a_kept_url_is_looked_at_again(void **state)
-{
-	struct vendor v = vendor_with("http://h/x", "http://h/${job:vendor_job_id}");
-	struct job job = job_with("1", "{\"polls\":1,\"url\":\"http://h/kept\"}");
-	char *url;
-
-	(void)state;
-	assert_int_equal(polling_url(&v, &job, &url, NULL), ERR_OK);
-	assert_string_equal(url, "http://h/kept");
-	free(url);
-	v.url = TEXT("http://new/x");
-	assert_int_equal(polling_url(&v, &job, &url, NULL), ERR_INVALID);
 }
 
 /* ---- What an acknowledgement says ---- */
@@ -202,14 +144,15 @@ static void an_acknowledgement_says_where_to_ask(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
-		struct vendor v = vendor_with("http://h/x", NULL);
+		struct vendor v = vendor_at_url("http://h/x");
 		struct json_object *body = rows[i].body ? json(rows[i].body) : NULL;
-		struct job job = job_with(NULL, NULL);
+		struct job job = any_job();
 		struct polling_memory memory;
 		struct err_text why = { "" };
 
 		v.poll.url_at = TEXT(rows[i].url_at);
-		assert_int_equal(polling_begin(&v, &job, body, rows[i].location, &memory, &why), rows[i].url ? ERR_OK : ERR_INVALID);
+		assert_int_equal(polling_begin(&v, &job, NULL, body, rows[i].location, &memory, &why),
+		                 rows[i].url ? ERR_OK : ERR_INVALID);
 		if (rows[i].url)
 			assert_string_equal(memory.url, rows[i].url);
 		else
@@ -219,21 +162,37 @@ static void an_acknowledgement_says_where_to_ask(void **state)
 	}
 }
 
-static void with_poll_url_only_the_id_is_needed(void **state)
-{
-	struct vendor v = vendor_with("http://h/x", "http://h/s/${job:vendor_job_id}");
-	struct job job = job_with("7", NULL);
-	struct polling_memory memory;
-	struct err_text why;
+/* What the file says of polls, the id that the acknowledgement gives, and what is wrong with it; NULL: nothing. */
+static const struct { const char *poll, *id, *message; } given_ids[] = {
+	{ "'url':'http://h/s/${job:vendor_job_id}'", "7", NULL },
+	{ "'url':'http://h/s/${job:vendor_job_id}'", "a/b ?\n", NULL },
+	{ "'url':'http://h/s?id=${job:vendor_job_id}'", "..", NULL },
+	{ "'url':'http://h/s/${job:request_id}'", NULL, NULL },
+	{ "'url':'http://h/s/${job:vendor_job_id}'", NULL, "there is no id of the job at /id in its body" },
+	{ "'url':'http://h/s/${job:vendor_job_id}/x'", "..", "its poll's URL: has a path segment that is \".\" or \"..\"" },
+	{ "'url':'http://h/s','headers':{'X-Job':'${job:vendor_job_id}'}", "a\nb",
+	  "its poll's header X-Job: the vendor's id of the job holds a control character" },
+	{ "'url':'http://h/s','method':'POST','body':{'id':'${job:vendor_job_id}'}", NULL, "there is no id of the job at /id in its body" },
+};
 
+static void with_poll_url_only_an_id_that_fits_is_needed(void **state)
+{
 	(void)state;
-	assert_int_equal(polling_begin(&v, &job, NULL, "/elsewhere", &memory, &why), ERR_OK);
-	assert_null(memory.url);
-	job.vendor_job_id = NULL;
-	assert_int_equal(polling_begin(&v, &job, NULL, NULL, &memory, &why), ERR_INVALID);
-	assert_string_equal(why.text, "there is no id of the job at /id in its body");
-	v.poll.url = TEXT("http://h/s/${job:request_id}");
-	assert_int_equal(polling_begin(&v, &job, NULL, NULL, &memory, &why), ERR_OK);
+	for (size_t i = 0; i < COUNT(given_ids); i++) {
+		char *members = mem_printf("'response':{'job_id':'/id'},'poll':{'done_values':['done'],%s}", given_ids[i].poll);
+		struct vendor_set *set = one_vendor("poll", members);
+		struct job job = any_job();
+		struct polling_memory memory;
+		struct err_text why = { "" };
+
+		assert_int_equal(polling_begin(vendor_at(set, 0), &job, given_ids[i].id, NULL, "/elsewhere", &memory, &why),
+		                 given_ids[i].message ? ERR_INVALID : ERR_OK);
+		assert_null(memory.url);
+		assert_string_equal(why.text, given_ids[i].message ? given_ids[i].message : "");
+		polling_memory_deinit(&memory);
+		vendor_set_free(set);
+		free(members);
+	}
 }
 
 /* ---- What is kept ---- */
@@ -319,14 +278,11 @@ static void the_state_is_one_of_these_or_the_vendor_is_at_work(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(ids_are_put_in_as_values),
-		cmocka_unit_test(ids_that_lead_elsewhere_are_refused),
 		cmocka_unit_test(a_named_url_stays_with_its_vendor),
 		cmocka_unit_test(a_named_url_may_leave_if_the_file_says_so),
 		cmocka_unit_test(what_is_no_http_url_is_refused_wherever_it_leads),
-		cmocka_unit_test(a_kept_url_is_looked_at_again),
 		cmocka_unit_test(an_acknowledgement_says_where_to_ask),
-		cmocka_unit_test(with_poll_url_only_the_id_is_needed),
+		cmocka_unit_test(with_poll_url_only_an_id_that_fits_is_needed),
 		cmocka_unit_test(what_is_kept_is_read_back),
 		cmocka_unit_test(what_was_not_written_so_is_nothing),
 		cmocka_unit_test(waits_grow_up_to_the_longest),

@@ -106,15 +106,15 @@ static void a_short_file_gets_the_defaults(void **state)
 	v = vendor_find(set, "a");
 	assert_non_null(v);
 	assert_int_equal(v->mode, VENDOR_SYNC);
-	assert_string_equal(v->method, "POST");
+	assert_string_equal(v->call.method, "POST");
 	assert_int_equal(v->timeout_ms, 10000);
 	assert_int_equal(v->connect_timeout_ms, 3000);
 	assert_int_equal(v->max_response_bytes, 8 << 20);
 	assert_int_equal(v->n_limits, 0);
-	assert_int_equal(v->n_headers, 2);   /* ours */
-	assert_string_equal(v->headers[0].name, "Content-Type");
-	assert_string_equal(v->headers[1].name, "Idempotency-Key");
-	assert_int_equal(v->body_kind, BODY_PAYLOAD);
+	assert_int_equal(v->call.n_headers, 2);   /* ours */
+	assert_string_equal(v->call.headers[0].name, "Content-Type");
+	assert_string_equal(v->call.headers[1].name, "Idempotency-Key");
+	assert_int_equal(v->call.body_kind, BODY_PAYLOAD);
 	assert_null(v->signing.digest);
 	assert_int_equal(v->max_in_flight, 0);
 	assert_int_equal(v->deadline_ms, 604800000);
@@ -179,11 +179,11 @@ static void every_member_is_read(void **state)
 	v = vendor_find(set, "F");
 	assert_ptr_equal(v, vendor_find(set, "full.one"));
 	assert_int_equal(v->mode, VENDOR_ASYNC);
-	assert_string_equal(v->method, "PUT");
+	assert_string_equal(v->call.method, "PUT");
 	assert_string_equal(v->url, "http://vendor.example/fetch?k=s3cret");
-	assert_int_equal(v->n_headers, 4);   /* two of them are ours */
-	assert_string_equal(template_beginning(&v->headers[0].line), "Authorization: Bearer s3cret");
-	assert_string_equal(v->headers[1].name, "X-Id");
+	assert_int_equal(v->call.n_headers, 4);   /* two of them are ours */
+	assert_string_equal(template_beginning(&v->call.headers[0].line), "Authorization: Bearer s3cret");
+	assert_string_equal(v->call.headers[1].name, "X-Id");
 	assert_int_equal(v->n_limits, 2);
 	assert_int_equal(v->limits[0].per_ms, 500);
 	assert_int_equal(v->limits[0].burst, 0);
@@ -344,7 +344,10 @@ static void a_polled_vendor_is_read(void **state)
 	set = load(*state);
 	v = vendor_find(set, "v");
 	assert_int_equal(v->mode, VENDOR_POLL);
-	assert_null(v->poll.url);
+	assert_false(v->poll.has_url);
+	assert_string_equal(v->ask.method, "GET");
+	assert_int_equal(v->ask.body_kind, BODY_NONE);
+	assert_int_equal(v->ask.n_headers, 0);
 	assert_null(v->poll.url_at);
 	assert_false(v->poll.any_origin);
 	assert_string_equal(v->poll.state, "/status");
@@ -364,7 +367,9 @@ static void a_polled_vendor_is_read(void **state)
 	           "'max_interval_seconds':7,'timeout_seconds':9}}");
 	set = load(*state);
 	v = vendor_find(set, "v");
-	assert_string_equal(v->poll.url, "http://vendor.example/fetch/${job:vendor_job_id}?k=s3cret&r=${job:request_id}");
+	assert_true(v->poll.has_url);
+	assert_string_equal(template_beginning(&v->ask.url), "http://vendor.example/fetch/");
+	assert_int_equal(v->ask.url.n_references, 2);
 	assert_true(v->poll.any_origin);
 	assert_string_equal(v->poll.done_values[1], "b");
 	assert_null(v->poll.failed_values[0]);
@@ -377,11 +382,23 @@ static void a_polled_vendor_is_read(void **state)
 /* Each: members of poll, beside done_values, and the message. */
 static const struct { const char *members, *message; } bad_polls[] = {
 	{ "'url':5", "poll/url: must be a string" },
-	{ "'url':'http://h/status'", "poll/url: names no job: ${job:vendor_job_id} or ${job:request_id} has to be in it" },
-	{ "'url':'http://${job:request_id}/'", "poll/url: has a reference before its path" },
+	{ "'url':'http://h/status'", "poll/url: names no job: ${job:vendor_job_id}, ${job:request_id} or ${payload:...} has to be in it, "
+	  "or in query, headers or body of poll" },
+	{ "'url':'http://${job:request_id}/'",
+	  "poll/url: must have its host, and a '/' or '?' after it, before what is only known at a call" },
+	{ "'url':'${payload:/url}'", "poll/url: must begin with http:// or https://" },
+	{ "'url':'http://h/${payload:id}'", "poll/url: ${payload:id} takes a JSON Pointer: empty, or beginning with '/'" },
+	{ "'query':{'id':'${job:request_id}'}", "poll/query: needs poll/url" },
+	{ "'url':'http://h/','query':{'id':5}", "poll/query/id: must be a string" },
+	{ "'method':'PUT'", "poll/method: must be \"GET\" or \"POST\"" },
+	{ "'url':'http://h/','body':{'id':'${job:request_id}'}", "poll/body: a GET has none" },
+	{ "'method':'POST','body':{'id':'${job:request_id}'}", "poll/body: needs poll/url" },
+	{ "'method':'POST','url':'http://h/${job:request_id}','body_format':'form'", "poll/body: is missing, a form needs it" },
+	{ "'url':'http://h/${job:request_id}','headers':{'Content-Length':'1'}", "poll/headers/Content-Length: cannot be set" },
+	{ "'headers':{'X-Job':'${job:vendor_job_id}'}", "response/job_id: is missing, poll needs it for ${job:vendor_job_id}" },
 	{ "'url':'ftp://h/${job:request_id}'", "poll/url: must begin with http:// or https://" },
 	{ "'url':'http://h/${job:callback_url}'", "poll/url: ${job:callback_url} is not known here" },
-	{ "'url':'http://h/${job:vendor_job_id}'", "response/job_id: is missing, poll/url needs it" },
+	{ "'url':'http://h/${job:vendor_job_id}'", "response/job_id: is missing, poll needs it for ${job:vendor_job_id}" },
 	{ "'url':'http://h/${job:request_id}','url_at':'/u'", "poll/url_at: poll/url says already where to ask" },
 	{ "'url_at':'u'", "poll/url_at: must be a JSON Pointer: empty, or beginning with '/'" },
 	{ "'failed_values':['no','Done']", "poll/failed_values: \"Done\" is in poll/done_values, too" },

@@ -28,6 +28,8 @@ static const struct { const char *request, *message; } bad_requests[] = {
 	{ "'url':'http://h/a/../b'", "request/url: has a path segment that is \".\" or \"..\"" },
 	{ "'url':'http://h/${request:signature}'", "request/url: ${request:signature} is not known here" },
 	{ "'url':'http://h/${payload:a}'", "request/url: ${payload:a} takes a JSON Pointer: empty, or beginning with '/'" },
+	{ "'url':'http://h/','body':{'id':'${job:vendor_job_id}'}", "request/body: ${job:vendor_job_id} is not known before the vendor "
+	  "has accepted the job: it can stand in url, query, headers and body of poll" },
 	{ "'url':'http://h/','query':[]", "request/query: must be an object of names and values" },
 	{ "'url':'http://h/','query':{'a':1}", "request/query/a: must be a string" },
 	{ "'url':'http://h/','query':{'${payload:/a}':'x'}", "request/query/${payload:~1a}: a name cannot hold a reference" },
@@ -91,6 +93,8 @@ static const struct { const char *auth, *message; } bad_auths[] = {
 	{ "{'type':'bearer','token':5}", "auth/token: must be a string" },
 	{ "{'type':'bearer','token':'${env:NO_SUCH}'}", "auth/token: the environment variable NO_SUCH is not set" },
 	{ "{'type':'bearer','token':'${payload:/token}'}", "auth/token: ${payload:/token} is not known here" },
+	{ "{'type':'hmac','name':'X-Sig','secret':'s','message':'${job:vendor_job_id}'}", "auth/message: ${job:vendor_job_id} is not "
+	  "known before the vendor has accepted the job: it can stand in url, query, headers and body of poll" },
 	{ "{'type':'bearer','token':'${env:TWO_LINES}'}", "auth/token: holds a control character" },
 	{ "{'type':'bearer','token':'x','user':'y'}", "auth/user: type bearer has no use for it" },
 	{ "{'type':'bearer','tokn':'x'}", "auth/tokn: unknown member, did you mean auth/token?" },
