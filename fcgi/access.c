@@ -2,6 +2,7 @@
 
 #include "client_limit.h"
 #include "clock.h"
+#include "fallback.h"
 #include "log.h"
 #include "mem.h"
 
@@ -233,4 +234,20 @@ void access_leave(struct request *request)
 	clients_release(request->clients);
 	request->clients = NULL;
 	request->client = NULL;
+}
+
+/* Of one that may see the jobs of some vendors only: a job that came in for one of them stays its own where it goes. */
+static bool has_left_one_of(const struct client *client, const struct job *job)
+{
+	for (char **vendor = client->vendors; vendor && *vendor; vendor++)
+		if (fallback_has_left(job, *vendor))
+			return true;
+	return false;
+}
+
+bool access_may_see(const struct client *client, const struct job *job)
+{
+	if (client->tenant && (!job->tenant || strcmp(client->tenant, job->tenant) != 0))
+		return false;
+	return client_may_use(client, job->vendor) || has_left_one_of(client, job);
 }

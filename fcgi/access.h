@@ -8,6 +8,7 @@
 #define VF_ACCESS_H
 
 #include "clients.h"
+#include "job.h"
 #include "reply.h"
 #include "request.h"
 #include "route.h"
@@ -30,5 +31,8 @@ enum err access_reload(struct access *access, struct err_text *why) __attribute_
 /* Sets request->client, which is never NULL then, until access_leave(). False: reply says why not (401, 403, 429). */
 bool access_enter(struct access *access, const struct route *route, struct request *request, struct reply *reply);
 void access_leave(struct request *request);
+
+/* Is it a job of the client's tenant and vendors? Others are unknown to it. */
+bool access_may_see(const struct client *client, const struct job *job);
 
 #endif

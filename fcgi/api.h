@@ -40,6 +40,7 @@ extern const struct route *const api_routes[];
 
 extern const struct route jobs_post_route;
 extern const struct route jobs_get_route;
+extern const struct route jobs_raw_get_route;
 extern const struct route webhook_post_route;
 extern const struct route health_get_route;
 extern const struct route openapi_get_route;

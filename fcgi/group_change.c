@@ -67,7 +67,7 @@ static size_t text_bytes(const char *text) { return text ? strlen(text) : 0; }
 static size_t change_bytes(const struct job_change *change)
 {
 	return text_bytes(change->result) + text_bytes(change->error) + text_bytes(change->history_entry) +
-	       text_bytes(change->tried_entry) + ITEM_OVERHEAD_BYTES;
+	       text_bytes(change->tried_entry) + (change->raw ? change->raw->body_len : 0) + ITEM_OVERHEAD_BYTES;
 }
 
 enum err group_change_put(struct group_change *group, struct job_change *change)

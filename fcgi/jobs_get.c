@@ -3,7 +3,6 @@
 #include "api.h"
 
 #include "clock.h"
-#include "fallback.h"
 #include "mem.h"
 
 #include <stdlib.h>
@@ -95,22 +94,6 @@ static char *cache_key(const struct client *client, const char *request_id)
 	return client->tenant ? mem_printf("%s:%s", request_id, client->tenant) : mem_strdup(request_id);
 }
 
-/* Of one that may see the jobs of some vendors only: a job that came in for one of them stays its own where it goes. */
-static bool has_left_one_of(const struct client *client, const struct job *job)
-{
-	for (char **vendor = client->vendors; vendor && *vendor; vendor++)
-		if (fallback_has_left(job, *vendor))
-			return true;
-	return false;
-}
-
-static bool may_see(const struct client *client, const struct job *job)
-{
-	if (client->tenant && (!job->tenant || strcmp(client->tenant, job->tenant) != 0))
-		return false;
-	return client_may_use(client, job->vendor) || has_left_one_of(client, job);
-}
-
 /* ---- The answer ---- */
 
 static bool reply_cached(struct api *api, const char *key, struct reply *reply)
@@ -153,7 +136,7 @@ static void handle(struct api *api, const struct request *request, struct reply 
 	key = cache_key(client, request_id);
 	if (!reply_cached(api, key, reply)) {
 		err = group_read_get(api->read, request_id, &job);
-		if (err == ERR_NOT_FOUND || (err == ERR_OK && !may_see(client, job)))
+		if (err == ERR_NOT_FOUND || (err == ERR_OK && !access_may_see(client, job)))
 			reply_unknown(reply);
 		else if (err == ERR_OK)
 			reply_stored(api, key, job, reply);

@@ -52,7 +52,8 @@ void reply_deinit(struct reply *reply)
 {
 	buffer_deinit(&reply->headers);
 	free(reply->body);
-	reply->body = NULL;
+	free(reply->own_content_type);
+	reply->body = reply->own_content_type = NULL;
 }
 
 void reply_header(struct reply *reply, const char *name, const char *value)
@@ -72,6 +73,13 @@ static void set_body(struct reply *reply, int status, const char *content_type, 
 void reply_json(struct reply *reply, int status, char *body, size_t len)
 {
 	set_body(reply, status, "application/json", body, len);
+}
+
+void reply_bytes(struct reply *reply, int status, char *content_type, char *body, size_t len)
+{
+	free(reply->own_content_type);
+	reply->own_content_type = content_type;
+	set_body(reply, status, content_type, body, len);
 }
 
 /* Takes off a UTF-8 sequence that was cut in its middle at the end of text. */

@@ -15,6 +15,7 @@
 struct reply {
 	int status;
 	const char *content_type;  /* NULL without a body */
+	char *own_content_type;    /* owned: what content_type points to, if it is no literal; else NULL */
 	struct buffer headers;     /* "Name: value\r\n" lines beside Content-Type and Content-Length */
 	char *body;                /* owned; NULL = none */
 	size_t body_len;
@@ -26,11 +27,14 @@ void reply_deinit(struct reply *reply);
 /* The reason phrase of a status that this program uses. */
 const char *reply_title(int status);
 
-/* Adds a header. The value must hold no line break; what comes from outside never goes in. */
+/* Adds a header. The value must hold no line break; what comes from outside never goes in unchecked. */
 void reply_header(struct reply *reply, const char *name, const char *value);
 
 /* A JSON body; takes body. */
 void reply_json(struct reply *reply, int status, char *body, size_t len);
+
+/* Any bytes, with a Content-Type that holds no line break. Takes both. */
+void reply_bytes(struct reply *reply, int status, char *content_type, char *body, size_t len);
 
 /* A problem document. detail is made from fmt; it must be UTF-8. */
 void reply_problem(struct reply *reply, int status, const char *fmt, ...) __attribute__((format(printf, 3, 4)));

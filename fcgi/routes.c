@@ -4,6 +4,7 @@
 const struct route *const api_routes[] = {
 	&jobs_post_route,
 	&jobs_get_route,
+	&jobs_raw_get_route,
 	&webhook_post_route,
 	&health_get_route,
 	&openapi_get_route,

@@ -242,6 +242,19 @@ static bool check_token(struct callback *c)
 
 /* ---- What becomes of it ---- */
 
+/* As it came, if the vendor file wants that. */
+static void keep_raw(struct callback *c)
+{
+	const struct raw_answer raw = {
+		.content_type = (char *)(uintptr_t)request_header(c->request, "CONTENT_TYPE"),
+		.body = c->request->body,
+		.body_len = c->request->body_len,
+		.received_at = clock_now_ms(),
+	};
+
+	outcome_keep_raw(c->vendor, &raw, &c->outcome);
+}
+
 static bool decide_outcome(struct callback *c)
 {
 	struct err_text why;
@@ -251,6 +264,7 @@ static bool decide_outcome(struct callback *c)
 		return false;
 	}
 	c->has_outcome = true;
+	keep_raw(c);
 	return true;
 }
 
@@ -283,18 +297,52 @@ static bool apply(struct callback *c)
 
 /* ---- A callback whose job is not known yet ---- */
 
+static void put_raw_key(const struct callback *c, char key[CALLBACK_RAW_KEY_SIZE])
+{
+	callback_raw_key(c->vendor->name, c->own_id, c->outcome.kind == OUTCOME_FAILED, key);
+}
+
+/* Beside it. What cannot be dropped expires. */
+static enum err put_raw(struct callback *c, struct err_text *why)
+{
+	char key[CALLBACK_RAW_KEY_SIZE];
+
+	if (!c->outcome.keeps_raw)
+		return ERR_OK;
+	put_raw_key(c, key);
+	return store_raw_put(c->store, key, &c->outcome.raw, why);
+}
+
+static void drop_raw(struct callback *c)
+{
+	char key[CALLBACK_RAW_KEY_SIZE];
+	const char *const keys[] = { key };
+	struct err_text why = { "" };
+
+	if (!c->outcome.keeps_raw)
+		return;
+	put_raw_key(c, key);
+	if (store_raw_drop(c->store, keys, 1, &why) != ERR_OK)
+		log_warn("a raw answer stays until it expires vendor=%s error=\"%s\"", c->vendor->name, why.text);
+}
+
 /* Keeps it, durably. */
 static bool put_early(struct callback *c, int64_t now)
 {
 	int64_t kept_ms = c->vendor->callback_timeout_ms > KEPT_MS_MIN ? c->vendor->callback_timeout_ms : KEPT_MS_MIN;
 	struct store_early early = { .vendor = c->vendor->name, .vendor_job_id = (char *)(uintptr_t)c->own_id,
-	                             .result = c->outcome.result, .error = c->outcome.error, .received_at = now,
+	                             .result = c->outcome.result, .error = c->outcome.error,
+	                             .raw_bytes = c->outcome.keeps_raw ? c->outcome.raw.body_len : 0, .received_at = now,
 	                             .expire_at = now + kept_ms };
 	struct err_text why = { "" };
-	enum err err = store_early_put(c->store, &early, &why);
+	enum err err = put_raw(c, &why);
 
 	if (err == ERR_OK)
+		err = store_early_put(c->store, &early, &why);
+	if (err == ERR_OK)
 		return true;
+	if (err == ERR_TOO_BIG || err == ERR_FULL)
+		drop_raw(c);
 	if (err == ERR_TOO_BIG) {
 		reply_problem(c->reply, 413, "the result is too large for the store");
 	} else if (err == ERR_FULL) {
@@ -327,9 +375,11 @@ static void keep(struct callback *c)
 		reply_status(c, "accepted");
 	} else if (err != ERR_OK) {
 		reply_unavailable(c->reply);
-	} else if (apply(c) && store_early_drop(c->store, &key, 1, &why) != ERR_OK) {
-		/* The worker's repair finds it, with a job that has ended. */
-		log_warn("a callback that was applied is still kept vendor=%s error=\"%s\"", c->vendor->name, why.text);
+	} else if (apply(c)) {
+		drop_raw(c);
+		/* Else the worker's repair finds it, with a job that has ended. */
+		if (store_early_drop(c->store, &key, 1, &why) != ERR_OK)
+			log_warn("a callback that was applied is still kept vendor=%s error=\"%s\"", c->vendor->name, why.text);
 	}
 }
 

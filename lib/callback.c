@@ -6,6 +6,7 @@
 #include "fallback.h"
 #include "mem.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -96,6 +97,7 @@ static void fail(const struct outcome *outcome, const struct job *job, const str
 	}
 	to->change.event = EVENT_CALLBACK_FAIL;
 	to->change.expire_at = to->change.now + retention_ms;
+	to->change.raw = outcome->keeps_raw ? &outcome->raw : NULL;
 }
 
 void callback_to_change(const struct outcome *outcome, const struct job *job, const struct vendor_set *vendors, int64_t now,
@@ -116,6 +118,7 @@ void callback_to_change(const struct outcome *outcome, const struct job *job, co
 	if (outcome->kind == OUTCOME_COMPLETE) {
 		to->change.event = EVENT_SUCCEED;
 		to->change.expire_at = now + retention_ms;
+		to->change.raw = outcome->keeps_raw ? &outcome->raw : NULL;
 	} else if (outcome->kind != OUTCOME_RETRY || !vendor || !submit_again(outcome, job, vendor, now, random, to)) {
 		fail(outcome, job, vendors, vendor, retention_ms, to);
 	}
@@ -126,6 +129,13 @@ void callback_change_deinit(struct callback_change *change)
 	free(change->error);
 	free(change->history_entry);
 	free(change->tried_entry);
+}
+
+/* A success and a failure apart, as store_early_put() has it: the first success stays, else the first failure. */
+void callback_raw_key(const char *vendor, const char *vendor_job_id, bool failed, char key[CALLBACK_RAW_KEY_SIZE])
+{
+	_Static_assert(VENDOR_NAME_MAX + VENDOR_JOB_ID_BYTES_MAX + 16 < CALLBACK_RAW_KEY_SIZE, "no id is cut");
+	snprintf(key, CALLBACK_RAW_KEY_SIZE, "%s:%s:%s", vendor, failed ? "failed" : "complete", vendor_job_id);
 }
 
 /* ---- The way into the store ---- */

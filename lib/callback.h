@@ -40,6 +40,10 @@ void callback_to_change(const struct outcome *outcome, const struct job *job, co
                         uint32_t random, int64_t retention_ms, struct callback_change *change);
 void callback_change_deinit(struct callback_change *change);
 
+/* Under which the raw answer of an early callback is kept (store_raw_put()) until its job is known. */
+enum { CALLBACK_RAW_KEY_SIZE = 512 };
+void callback_raw_key(const char *vendor, const char *vendor_job_id, bool failed, char key[CALLBACK_RAW_KEY_SIZE]);
+
 /* How callback_apply() gets at a job: callback_straight(), or one that shares calls of the store with others. */
 struct callback_way {
 	/* As store_get(); the payload may be missing. */

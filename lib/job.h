@@ -8,6 +8,7 @@
 
 #include "err.h"
 #include "job_state.h"
+#include "raw_answer.h"
 #include "uuid.h"
 
 #include <stddef.h>
@@ -94,8 +95,9 @@ struct job_change {
 	const char *history_entry;  /* JSON object appended to history if not NULL */
 	const char *to_vendor;      /* the next two when the row goes to another vendor: its name ... */
 	const char *tried_entry;    /* ... and a JSON object appended to tried */
+	const struct raw_answer *raw; /* when the row leads to done: kept beside the job if not NULL (store_raw_of_job()) */
 	enum err outcome;           /* filled by the store: ERR_OK, ERR_STALE (a guard did not match, or no such job),
-	                               ERR_TOO_BIG (result over the store's limit, nothing written), ERR_UNAVAILABLE */
+	                               ERR_TOO_BIG (result or raw over the store's limit, nothing written), ERR_UNAVAILABLE */
 };
 
 #endif

@@ -548,8 +548,8 @@ static enum settled settled_by(const struct vendor *vendor, const struct answer 
 
 static int costs_attempt(enum verdict verdict) { return verdict != VERDICT_RETURN && verdict != VERDICT_REFUSE; }
 
-void outcome_of_answer(const struct vendor *vendor, const struct job *job, const struct answer *answer, int64_t now,
-                       uint32_t random, struct outcome *outcome)
+static void decide(const struct vendor *vendor, const struct job *job, const struct answer *answer, int64_t now,
+                   uint32_t random, struct outcome *outcome)
 {
 	size_t by;
 	struct rule rule;
@@ -586,6 +586,41 @@ void outcome_of_answer(const struct vendor *vendor, const struct job *job, const
 		put_off(vendor, job, answer, &rule, now, random, outcome);
 	if (outcome->attempts_add)
 		outcome->history_entry = history_entry(job, job->attempts + 1, 0, answer, &rule, outcome->error, now);
+}
+
+/* ---- As it came ---- */
+
+void outcome_keep_raw(const struct vendor *vendor, const struct raw_answer *raw, struct outcome *outcome)
+{
+	if (vendor->keep_raw_ms == 0 || raw->body_len > RAW_ANSWER_BYTES_MAX)
+		return;
+	outcome->raw = *raw;
+	outcome->raw.expire_at = raw->received_at + vendor->keep_raw_ms;
+	if (raw->content_type && !raw_answer_is_type(raw->content_type))
+		outcome->raw.content_type = NULL;
+	outcome->keeps_raw = true;
+}
+
+static void keep_answer(const struct vendor *vendor, const struct answer *answer, int64_t now, struct outcome *outcome)
+{
+	const struct raw_answer raw = {
+		.http_status = answer->http_status,
+		.content_type = (char *)(uintptr_t)answer->content_type,
+		.body = (char *)(uintptr_t)answer->body,
+		.body_len = answer->body_len,
+		.received_at = answer->sent_at ? answer->sent_at + answer->latency_ms : now,
+	};
+
+	if (answer->transport == TRANSPORT_ANSWERED && !answer->is_cut)
+		outcome_keep_raw(vendor, &raw, outcome);
+}
+
+void outcome_of_answer(const struct vendor *vendor, const struct job *job, const struct answer *answer, int64_t now,
+                       uint32_t random, struct outcome *outcome)
+{
+	decide(vendor, job, answer, now, random, outcome);
+	if (outcome->kind == OUTCOME_COMPLETE || outcome->kind == OUTCOME_FAILED)
+		keep_answer(vendor, answer, now, outcome);
 }
 
 void outcome_deinit(struct outcome *outcome)
@@ -635,6 +670,7 @@ void outcome_to_change(const struct outcome *outcome, const struct job *job, int
 	};
 	if (to == PHASE_DONE) {
 		change->expire_at = now + retention_ms;
+		change->raw = outcome->keeps_raw ? &outcome->raw : NULL;
 	} else if (phase_is_enqueued(to)) {
 		change->next_attempt_at = change->queued_at = outcome->retry_at;
 		change->deadline_at = outcome->deadline_at;

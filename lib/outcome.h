@@ -34,6 +34,8 @@ struct answer {
 	size_t body_len;
 	int64_t retry_after_ms;    /* from retry_after_parse(), or -1 */
 	const char *location;      /* the Location header, or NULL; borrowed */
+	const char *content_type;  /* likewise, of vendors whose raw answers are kept */
+	bool is_cut;               /* the body is not all that came */
 	const char *token_id;      /* of the access token that the call has shown, or NULL; borrowed */
 	int64_t sent_at;           /* clock_now_ms() when the request left, 0 if it did not */
 	int64_t latency_ms;
@@ -69,7 +71,7 @@ enum outcome_kind {
 	OUTCOME_POLL_AGAIN,        /* at retry_at */
 };
 
-/* Owns its texts; outcome_deinit frees them. */
+/* Owns its texts but those of raw; outcome_deinit frees them. */
 struct outcome {
 	enum outcome_kind kind;
 	int attempts_add;
@@ -85,6 +87,8 @@ struct outcome {
 	char *error;               /* plain text */
 	char *vendor_job_id;
 	char *poll;                /* what is to be kept until the next poll (polling.h); NULL: as it was */
+	struct raw_answer raw;     /* with keeps_raw: what ended the job, as it came; borrows from answer or callback */
+	bool keeps_raw;
 	char *history_entry;       /* JSON object: attempt, at, outcome, latency_ms, http_status?, polls?, error? ; NULL if the
 	                              call does not count. Of all polls of a job only the one that ends it has one */
 };
@@ -104,6 +108,10 @@ void outcome_of_answer(const struct vendor *vendor, const struct job *job, const
  * (callback.h). ERR_INVALID: it carries neither a result nor an error. */
 enum err outcome_of_callback(const struct vendor *vendor, struct json_object *body, struct outcome *outcome,
                              struct err_text *why) __attribute__((warn_unused_result));
+
+/* What goes with the outcome of a callback if its vendor's raw answers are kept. Borrows raw's texts; its expire_at
+ * is set here. (Of an answer outcome_of_answer() does so.) */
+void outcome_keep_raw(const struct vendor *vendor, const struct raw_answer *raw, struct outcome *outcome);
 
 void outcome_deinit(struct outcome *outcome);
 

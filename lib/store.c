@@ -181,6 +181,33 @@ enum err store_early_drop(struct store *store, const struct store_early_key *key
 	return n ? store->engine->early_drop(store, keys, n, why) : ERR_OK;
 }
 
+_Static_assert((int)RAW_ANSWER_BYTES_MAX <= (int)STORE_TEXT_MAX, "whatever a vendor may say can be kept");
+
+enum err store_raw_of_job(struct store *store, const char *request_id, int64_t now, struct raw_answer **raw,
+                          struct err_text *why)
+{
+	*raw = NULL;
+	return store->engine->raw_of_job(store, request_id, now, raw, why);
+}
+
+enum err store_raw_put(struct store *store, const char *key, const struct raw_answer *raw, struct err_text *why)
+{
+	if (raw->body_len > STORE_TEXT_MAX)
+		return err_set(why, ERR_TOO_BIG, "the raw answer is over %d bytes", STORE_TEXT_MAX);
+	return store->engine->raw_put(store, key, raw, why);
+}
+
+enum err store_raw_get(struct store *store, const char *key, int64_t now, struct raw_answer **raw, struct err_text *why)
+{
+	*raw = NULL;
+	return store->engine->raw_get(store, key, now, raw, why);
+}
+
+enum err store_raw_drop(struct store *store, const char *const *keys, size_t n, struct err_text *why)
+{
+	return n ? store->engine->raw_drop(store, keys, n, why) : ERR_OK;
+}
+
 enum err store_find_due(struct store *store, int64_t now, int64_t after_due_at, const char *after_id, size_t limit,
                         struct job_ref **refs, size_t *n, struct err_text *why)
 {

@@ -125,6 +125,7 @@ struct store_early {
 	char *vendor_job_id;
 	char *result;                   /* JSON text: it was a success */
 	char *error;                    /* plain text: it was a failure */
+	size_t raw_bytes;               /* of its raw answer, which counts towards STORE_EARLY_BYTES; with store_early_put() only */
 	int64_t received_at;
 	int64_t expire_at;              /* removed then */
 };
@@ -149,6 +150,25 @@ enum err store_early_page(struct store *store, int64_t until, const struct store
 enum err store_early_drop(struct store *store, const struct store_early_key *keys, size_t n, struct err_text *why)
 	__attribute__((warn_unused_result));
 
+/* ---- Raw answers, of vendors whose file wants them kept ----
+ *
+ * That of a job is written with the change that ends it (struct job_change), by the same guard: who came too late leaves
+ * none. That of an early callback is put here by a key of its own, until its job takes it over. */
+
+/* The one of this job, unless it has expired by now: then, and without one, ERR_NOT_FOUND. *raw is the caller's
+ * (raw_answer_free()). */
+enum err store_raw_of_job(struct store *store, const char *request_id, int64_t now, struct raw_answer **raw,
+                          struct err_text *why) __attribute__((warn_unused_result));
+/* Keeps it under a key that is no request_id, of at most 511 bytes. One that is kept under it already stays. ERR_TOO_BIG. */
+enum err store_raw_put(struct store *store, const char *key, const struct raw_answer *raw, struct err_text *why)
+	__attribute__((warn_unused_result));
+/* As store_raw_of_job(). */
+enum err store_raw_get(struct store *store, const char *key, int64_t now, struct raw_answer **raw, struct err_text *why)
+	__attribute__((warn_unused_result));
+/* Those that are not there are no error. */
+enum err store_raw_drop(struct store *store, const char *const *keys, size_t n, struct err_text *why)
+	__attribute__((warn_unused_result));
+
 /* ---- What repair asks for: one page each, by index ---- */
 
 /* Unfinished jobs with due_at <= now, in order of (due_at, request_id), after the given pair (0, "" = from the
@@ -162,7 +182,7 @@ enum err store_find_queued(struct store *store, const char *vendor, int64_t befo
  * *refs as above, *n is 1, or 0 if there is no more. So who goes through the vendors meets those only that may need it. */
 enum err store_next_queued(struct store *store, const char *after_vendor, struct job_ref **refs, size_t *n,
                            struct err_text *why) __attribute__((warn_unused_result));
-/* Deletes up to limit jobs, keys, slots of quotas and early callbacks whose expire_at has passed; *deleted counts
+/* Deletes up to limit jobs, keys, slots of quotas, early callbacks and raw answers whose expire_at has passed; *deleted counts
  * them. An engine whose server does this by itself (MongoDB's TTL index) deletes nothing. */
 enum err store_expire(struct store *store, int64_t now, size_t limit, size_t *deleted, struct err_text *why)
 	__attribute__((warn_unused_result));

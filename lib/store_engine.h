@@ -25,6 +25,11 @@ struct store_engine {
 	enum err (*early_page)(struct store *store, int64_t until, const struct store_early *after, size_t limit,
 	                       struct store_early **kept, size_t *n_kept, struct err_text *why);
 	enum err (*early_drop)(struct store *store, const struct store_early_key *keys, size_t n, struct err_text *why);
+	enum err (*raw_of_job)(struct store *store, const char *request_id, int64_t now, struct raw_answer **raw,
+	                       struct err_text *why);
+	enum err (*raw_put)(struct store *store, const char *key, const struct raw_answer *raw, struct err_text *why);
+	enum err (*raw_get)(struct store *store, const char *key, int64_t now, struct raw_answer **raw, struct err_text *why);
+	enum err (*raw_drop)(struct store *store, const char *const *keys, size_t n, struct err_text *why);
 	enum err (*find_due)(struct store *store, int64_t now, int64_t after_due_at, const char *after_id, size_t limit,
 	                     struct job_ref **refs, size_t *n, struct err_text *why);
 	enum err (*find_queued)(struct store *store, const char *vendor, int64_t before, size_t limit,

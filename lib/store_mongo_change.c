@@ -374,7 +374,8 @@ static void go_to_other(bson_t *set, bson_t *unset, const struct job_change *cha
 }
 
 /* What is written depends on where the row leads; see struct job_change. */
-static void fill_set(bson_t *set, bson_t *unset, const struct job_change *change, const struct job_transition *row)
+static void fill_set(bson_t *set, bson_t *unset, const struct job_change *change, const struct job_transition *row,
+                     const char *raw_key)
 {
 	bool enqueued = phase_is_enqueued(row->to), to_done = row->to == PHASE_DONE;
 	bson_t ids;
@@ -409,6 +410,8 @@ static void fill_set(bson_t *set, bson_t *unset, const struct job_change *change
 		BSON_APPEND_UTF8(&ids, "0", change->vendor_job_id);
 		bson_append_array_end(set, &ids);
 	}
+	if (raw_key[0])
+		BSON_APPEND_UTF8(set, "rawKey", raw_key);
 }
 
 static void append_numbers(bson_t *update, const struct job_change *change, const struct job_transition *row)
@@ -440,11 +443,12 @@ static void append_entries(bson_t *update, const struct job_change *change, cons
 	bson_append_document_end(update, &part);
 }
 
-static void append_update(bson_t *update, const struct job_change *change, const struct job_transition *row)
+static void append_update(bson_t *update, const struct job_change *change, const struct job_transition *row,
+                          const char *raw_key)
 {
 	bson_t set = BSON_INITIALIZER, unset = BSON_INITIALIZER, part, impossible;
 
-	fill_set(&set, &unset, change, row);
+	fill_set(&set, &unset, change, row, raw_key);
 	BSON_APPEND_DOCUMENT(update, "$set", &set);
 	BSON_APPEND_DOCUMENT(update, "$unset", &unset);
 	bson_destroy(&set);
@@ -457,8 +461,8 @@ static void append_update(bson_t *update, const struct job_change *change, const
 	bson_append_document_end(update, &part);
 }
 
-/* Adds one change to the bulk; false if it has its answer already. */
-static bool add_change(mongoc_bulk_operation_t *bulk, struct job_change *change, const bson_t *opts)
+/* Adds one change to the bulk; false if it has its answer already. raw_key: of its raw answer, or "". */
+static bool add_change(mongoc_bulk_operation_t *bulk, struct job_change *change, const char *raw_key, const bson_t *opts)
 {
 	const struct job_transition *row = job_transition(change->event);
 	bson_t filter = BSON_INITIALIZER, update = BSON_INITIALIZER;
@@ -467,11 +471,12 @@ static bool add_change(mongoc_bulk_operation_t *bulk, struct job_change *change,
 	change->outcome = ERR_OK;
 	if (change->fence == FENCE_ANY && !row->any_fence) {
 		change->outcome = ERR_STALE;
-	} else if (change->result && strlen(change->result) > STORE_TEXT_MAX) {
+	} else if ((change->result && strlen(change->result) > STORE_TEXT_MAX) ||
+	           (change->raw && change->raw->body_len > STORE_TEXT_MAX)) {
 		change->outcome = ERR_TOO_BIG;
 	} else {
 		append_guards(&filter, change, row);
-		append_update(&update, change, row);
+		append_update(&update, change, row, raw_key);
 		/* The driver would drop the rest of the batch. */
 		if (filter.len + update.len > MONGO_DOCUMENT_MAX)
 			change->outcome = ERR_TOO_BIG;
@@ -494,7 +499,8 @@ static enum err outcome_of(const struct job_change *change, int code)
 	return mongo_item_refused(job_transition(change->event)->name, change->request_id, code);
 }
 
-static enum err run_changes(const struct mongo_call *call, struct job_change *items, size_t n, struct err_text *why)
+static enum err run_changes(const struct mongo_call *call, struct job_change *items, size_t n,
+                            const struct mongo_raw_keys *raw, struct err_text *why)
 {
 	mongoc_collection_t *jobs = mongo_collection(call, COLLECTION_JOBS);
 	mongoc_bulk_operation_t *bulk = mongo_bulk_new(jobs);
@@ -508,7 +514,7 @@ static enum err run_changes(const struct mongo_call *call, struct job_change *it
 	BSON_APPEND_BOOL(&opts, "validate", false);
 	BSON_APPEND_UTF8(&opts, "hint", INDEX_ID);
 	for (size_t i = 0; i < n; i++)
-		if (add_change(bulk, &items[i], &opts))
+		if (add_change(bulk, &items[i], raw->texts ? raw->texts[i] : "", &opts))
 			index[added++] = i;
 	if (added > 0)
 		err = mongo_bulk_run(bulk, "change jobs", codes, added, why);
@@ -525,6 +531,7 @@ static enum err run_changes(const struct mongo_call *call, struct job_change *it
 
 enum err mongo_change(struct store *store, struct job_change *items, size_t n, struct err_text *why)
 {
+	struct mongo_raw_keys raw;
 	struct mongo_call call;
 	enum err err;
 
@@ -532,7 +539,10 @@ enum err mongo_change(struct store *store, struct job_change *items, size_t n, s
 		return ERR_OK;
 	err = mongo_call_begin(store, &call, why);
 	if (err == ERR_OK) {
-		err = run_changes(&call, items, n, why);
+		err = mongo_raw_begin(&call, items, n, &raw, why);
+		if (err == ERR_OK)
+			err = run_changes(&call, items, n, &raw, why);
+		mongo_raw_end(&call, items, err == ERR_OK, &raw);
 		mongo_call_end(&call);
 	}
 	for (size_t i = 0; i < n && err != ERR_OK; i++)

@@ -24,6 +24,8 @@ static bson_t *filter_of(const char *vendor, const char *vendor_job_id)
 
 static const char *text_of(const struct store_early *early) { return early->result ? early->result : early->error; }
 
+static int64_t bytes_of(const struct store_early *early) { return (int64_t)(strlen(text_of(early)) + early->raw_bytes); }
+
 /* How many of the vendor are kept, and their bytes. */
 static enum err count_kept(const struct mongo_call *call, mongoc_collection_t *collection, const char *vendor,
                            int64_t *count, int64_t *bytes, struct err_text *why)
@@ -60,7 +62,7 @@ static enum err insert(mongoc_collection_t *collection, const struct store_early
 
 	BSON_APPEND_DATE_TIME(doc, "receivedAt", early->received_at);
 	BSON_APPEND_DATE_TIME(doc, "expireAt", early->expire_at);
-	BSON_APPEND_INT64(doc, "bytes", (int64_t)strlen(text_of(early)));
+	BSON_APPEND_INT64(doc, "bytes", bytes_of(early));
 	BSON_APPEND_UTF8(doc, early->result ? "result" : "error", text_of(early));
 	if (!mongoc_collection_insert_one(collection, doc, NULL, NULL, &error))
 		err = error.code == MONGO_CODE_DUPLICATE_KEY ? ERR_EXISTS : mongo_failed(why, "keep an early callback", &error);
@@ -74,7 +76,7 @@ static enum err replace_failure(mongoc_collection_t *collection, const struct st
 {
 	bson_t *filter = filter_of(early->vendor, early->vendor_job_id);
 	bson_t *update = BCON_NEW("$set", "{", "result", BCON_UTF8(early->result), "bytes",
-	                          BCON_INT64((int64_t)strlen(early->result)), "}", "$unset", "{", "error", BCON_UTF8(""), "}");
+	                          BCON_INT64(bytes_of(early)), "}", "$unset", "{", "error", BCON_UTF8(""), "}");
 	bson_error_t error = { 0 };
 	enum err err = ERR_OK;
 	bson_iter_t iter;

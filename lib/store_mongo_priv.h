@@ -9,6 +9,7 @@
  *   store_mongo_change.c   claim and change
  *   store_mongo_quota.c    quotas
  *   store_mongo_early.c    early callbacks
+ *   store_mongo_raw.c      raw answers
  */
 #ifndef VF_STORE_MONGO_PRIV_H
 #define VF_STORE_MONGO_PRIV_H
@@ -22,6 +23,7 @@
 #define COLLECTION_KEYS "idempotency_keys"
 #define COLLECTION_QUOTAS "quotas"
 #define COLLECTION_EARLY "early_callbacks"
+#define COLLECTION_RAW "raw_answers"
 #define COLLECTION_CALLED "vendors_called"
 #define COLLECTION_SECRETS "secrets"
 #define COLLECTION_META "meta"
@@ -115,6 +117,22 @@ void mongo_append_history_entry(bson_t *array, const char *key, const char *text
 void mongo_append_at(bson_t *doc, const char *field, int64_t at);
 int64_t mongo_at(const bson_t *doc, const char *field);
 
+/* ---- store_mongo_raw.c ---- */
+
+enum { MONGO_RAW_KEY_SIZE = 2 * UUID_TEXT_SIZE };
+
+/* The keys of the raw answers of a batch, empty where an item has none. */
+struct mongo_raw_keys { char (*texts)[MONGO_RAW_KEY_SIZE]; size_t n; };
+
+/* Writes those of all items whose row leads to done, each under a new key that nobody refers to yet: it becomes the job's
+ * with the change that names it. keys->texts is NULL without any; mongo_raw_end() frees it. */
+enum err mongo_raw_begin(const struct mongo_call *call, const struct job_change *items, size_t n,
+                         struct mongo_raw_keys *keys, struct err_text *why);
+/* Removes those whose change was refused. After an error of the batch (answered is false) nobody knows which were: they
+ * stay, and nobody finds those to which no job refers, until they expire. */
+void mongo_raw_end(const struct mongo_call *call, const struct job_change *items, bool answered,
+                   struct mongo_raw_keys *keys);
+
 /* ---- the engine's functions; see store.h ---- */
 
 enum err mongo_insert(struct store *store, struct store_insert *items, size_t n, struct err_text *why);
@@ -131,6 +149,11 @@ enum err mongo_early_find(struct store *store, const struct store_early_key *key
 enum err mongo_early_page(struct store *store, int64_t until, const struct store_early *after, size_t limit,
                           struct store_early **kept, size_t *n_kept, struct err_text *why);
 enum err mongo_early_drop(struct store *store, const struct store_early_key *keys, size_t n, struct err_text *why);
+enum err mongo_raw_of_job(struct store *store, const char *request_id, int64_t now, struct raw_answer **raw,
+                          struct err_text *why);
+enum err mongo_raw_put(struct store *store, const char *key, const struct raw_answer *raw, struct err_text *why);
+enum err mongo_raw_get(struct store *store, const char *key, int64_t now, struct raw_answer **raw, struct err_text *why);
+enum err mongo_raw_drop(struct store *store, const char *const *keys, size_t n, struct err_text *why);
 enum err mongo_find_due(struct store *store, int64_t now, int64_t after_due_at, const char *after_id, size_t limit,
                         struct job_ref **refs, size_t *n, struct err_text *why);
 enum err mongo_find_queued(struct store *store, const char *vendor, int64_t before, size_t limit,

@@ -44,6 +44,10 @@ static const struct { const char *collection; const char *command; } indexes[] =
 	  "{ \"name\": \"receivedAt\", \"key\": { \"receivedAt\": 1, \"vendor\": 1, \"vendorJobId\": 1 } },"
 	  "{ \"name\": \"expireAt\", \"key\": { \"expireAt\": 1 }, \"expireAfterSeconds\": 0 }"
 	  "] }" },
+	{ COLLECTION_RAW,
+	  "{ \"createIndexes\": \"" COLLECTION_RAW "\", \"indexes\": ["
+	  "{ \"name\": \"expireAt\", \"key\": { \"expireAt\": 1 }, \"expireAfterSeconds\": 0 }"
+	  "] }" },
 	{ COLLECTION_KEYS,
 	  "{ \"createIndexes\": \"" COLLECTION_KEYS "\", \"indexes\": ["
 	  "{ \"name\": \"expireAt\", \"key\": { \"expireAt\": 1 }, \"expireAfterSeconds\": 0 }"

@@ -59,7 +59,8 @@ static const char *const texts[STMT_CHANGE] = {
 	[STMT_ANY_EXPIRED] = "SELECT EXISTS (SELECT 1 FROM jobs WHERE expireAt <= ?1) "
 	                     "OR EXISTS (SELECT 1 FROM idempotency_keys WHERE expireAt <= ?1) "
 	                     "OR EXISTS (SELECT 1 FROM quotas WHERE expireAt <= ?1) "
-	                     "OR EXISTS (SELECT 1 FROM early_callbacks WHERE expireAt <= ?1)",
+	                     "OR EXISTS (SELECT 1 FROM early_callbacks WHERE expireAt <= ?1) "
+	                     "OR EXISTS (SELECT 1 FROM raw_answers WHERE expireAt <= ?1)",
 	/* Whatever wrote expireAt: a job that is not finished never goes. */
 	[STMT_EXPIRE_JOBS] = "DELETE FROM jobs WHERE phase = 'done' AND rowid IN "
 	                     "(SELECT rowid FROM jobs WHERE expireAt <= ? ORDER BY expireAt LIMIT ?)",
@@ -84,6 +85,12 @@ static const char *const texts[STMT_CHANGE] = {
 	                    "WHERE receivedAt <= ? AND (receivedAt, vendor, vendorJobId) > (?, ?, ?) "
 	                    "ORDER BY receivedAt, vendor, vendorJobId LIMIT ?",
 	[STMT_EARLY_DROP] = "DELETE FROM early_callbacks WHERE vendor = ? AND vendorJobId = ?",
+	[STMT_RAW_PUT] = "INSERT INTO raw_answers (key, expireAt, receivedAt, httpStatus, contentType, body) VALUES (?,?,?,?,?,?) "
+	                 "ON CONFLICT (key) DO NOTHING",
+	[STMT_RAW_GET] = "SELECT expireAt, receivedAt, httpStatus, contentType, body FROM raw_answers WHERE key = ? AND expireAt > ?",
+	[STMT_RAW_DROP] = "DELETE FROM raw_answers WHERE key = ?",
+	[STMT_EXPIRE_RAW] = "DELETE FROM raw_answers WHERE rowid IN "
+	                    "(SELECT rowid FROM raw_answers WHERE expireAt <= ? ORDER BY expireAt LIMIT ?)",
 	[STMT_PING] = "SELECT 1 FROM jobs LIMIT 1",
 	/* The same number again; but SQLite writes its page of the file all the same. */
 	[STMT_TRY_WRITE] = "PRAGMA application_id = " NUMBER_TEXT(APPLICATION_ID),
@@ -300,6 +307,21 @@ enum err write_end(struct sqlite_store *store, enum err err, struct err_text *wh
 		roll_back(conn);
 	write_lock_release(&store->lock);
 	return err;
+}
+
+bool write_empty_log(struct sqlite_store *store)
+{
+	struct connection *conn = &store->writer;
+	bool emptied = false;
+
+	if (write_lock_take(&store->lock, clock_mono_ms() + store->timeout_ms, NULL) != ERR_OK)
+		return false;
+	if (conn->db) {
+		sqlite3_busy_timeout(conn->db, 0);   /* nobody waits for readers; the next call sets its own */
+		emptied = sqlite3_wal_checkpoint_v2(conn->db, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) == SQLITE_OK;
+	}
+	write_lock_release(&store->lock);
+	return emptied;
 }
 
 /* ---- Readers ---- */

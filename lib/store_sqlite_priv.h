@@ -8,6 +8,7 @@
  *   store_sqlite_read.c    get, find
  *   store_sqlite_quota.c   quotas
  *   store_sqlite_early.c   early callbacks
+ *   store_sqlite_raw.c     raw answers
  *
  * Deadlines are clock_mono_ms() values.
  */
@@ -19,6 +20,7 @@
 
 #include <pthread.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -56,6 +58,7 @@ enum statement {
 	STMT_EARLY_ROOM, STMT_EARLY_PUT, STMT_EARLY_FIND, STMT_EARLY_PAGE, STMT_EARLY_DROP,
 	STMT_ANY_EXPIRED, STMT_EXPIRE_JOBS, STMT_EXPIRE_KEYS, STMT_EXPIRE_QUOTAS, STMT_EXPIRE_EARLY,
 	STMT_QUOTA_ADD, STMT_QUOTA_READ,
+	STMT_RAW_PUT, STMT_RAW_GET, STMT_RAW_DROP, STMT_EXPIRE_RAW,
 	STMT_PING, STMT_TRY_WRITE, STMT_WAS_CALLED, STMT_MARK_CALLED, STMT_GET_SECRET, STMT_PUT_SECRET,
 	STMT_CHANGE,    /* one for each event */
 	STMT_COUNT = STMT_CHANGE + EVENT_COUNT
@@ -81,6 +84,7 @@ struct sqlite_store {
 	int timeout_ms;
 	struct write_lock lock;
 	struct connection writer;       /* used under lock only */
+	_Atomic bool log_has_raw;       /* the log may hold raw answers that were removed */
 	pthread_mutex_t pool_mutex;     /* over the members below */
 	pthread_cond_t pool_cond;
 	struct connection *idle;
@@ -126,6 +130,9 @@ typedef enum err (*write_item_fn)(struct connection *conn, void *item, const voi
 enum err write_batch(struct store *base, write_item_fn write_item, const void *arg, void *items, size_t n,
                      size_t item_size, struct err_text *why);
 
+/* Empties the log, unless somebody reads in it (then false): nothing that was written before is in it any more. */
+bool write_empty_log(struct sqlite_store *store);
+
 /* One statement that reads, on a connection lent by the pool. */
 struct reading {
 	struct connection *conn;
@@ -148,6 +155,11 @@ enum err read_end(struct sqlite_store *store, struct reading *reading, int rc, s
 
 /* Makes an empty file ours or checks that it is. Called under the write lock. ERR_UNSUPPORTED, ERR_UNAVAILABLE. */
 enum err schema_prepare(struct connection *conn, const char *path, struct err_text *why);
+
+/* Within a transaction. One that is kept under this key stays. */
+enum err raw_write(struct connection *conn, const char *key, const struct raw_answer *raw, struct err_text *why);
+/* Within a transaction: removes what has expired, up to limit, and overwrites it in the file. *deleted grows by how many. */
+enum err raw_expire(struct connection *conn, int64_t now, size_t limit, size_t *deleted, struct err_text *why);
 
 /* The job in the current row of JOB_COLUMNS, owned by the caller. */
 struct job *row_to_job(sqlite3_stmt *stmt);
@@ -172,6 +184,11 @@ enum err sqlite_early_find(struct store *store, const struct store_early_key *ke
 enum err sqlite_early_page(struct store *store, int64_t until, const struct store_early *after, size_t limit,
                            struct store_early **kept, size_t *n_kept, struct err_text *why);
 enum err sqlite_early_drop(struct store *store, const struct store_early_key *keys, size_t n, struct err_text *why);
+enum err sqlite_raw_of_job(struct store *store, const char *request_id, int64_t now, struct raw_answer **raw,
+                           struct err_text *why);
+enum err sqlite_raw_put(struct store *store, const char *key, const struct raw_answer *raw, struct err_text *why);
+enum err sqlite_raw_get(struct store *store, const char *key, int64_t now, struct raw_answer **raw, struct err_text *why);
+enum err sqlite_raw_drop(struct store *store, const char *const *keys, size_t n, struct err_text *why);
 enum err sqlite_find_due(struct store *store, int64_t now, int64_t after_due_at, const char *after_id, size_t limit,
                          struct job_ref **refs, size_t *n, struct err_text *why);
 enum err sqlite_find_queued(struct store *store, const char *vendor, int64_t before, size_t limit,

@@ -79,7 +79,16 @@ static const char additions[] =
 	"	UNIQUE (vendor, vendorJobId));"
 	"CREATE INDEX IF NOT EXISTS early_callbacks_size ON early_callbacks (vendor, bytes);"
 	"CREATE INDEX IF NOT EXISTS early_callbacks_received ON early_callbacks (receivedAt, vendor, vendorJobId);"
-	"CREATE INDEX IF NOT EXISTS early_callbacks_expire ON early_callbacks (expireAt);";
+	"CREATE INDEX IF NOT EXISTS early_callbacks_expire ON early_callbacks (expireAt);"
+	/* key: a job's requestId, or that of an early callback (store.h) */
+	"CREATE TABLE IF NOT EXISTS raw_answers ("
+	"	key TEXT NOT NULL UNIQUE,"
+	"	expireAt INTEGER NOT NULL,"
+	"	receivedAt INTEGER NOT NULL,"
+	"	httpStatus INTEGER NOT NULL,"
+	"	contentType TEXT,"
+	"	body BLOB NOT NULL);"
+	"CREATE INDEX IF NOT EXISTS raw_answers_expire ON raw_answers (expireAt);";
 
 /* Of jobs. At the row's end, behind the payload: to be read with it only, or nearly always NULL. (tenant is there in stores
  * that are older.) */

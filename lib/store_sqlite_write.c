@@ -260,7 +260,7 @@ static enum err change_item(struct connection *conn, void *any, const void *unus
 	sqlite3_stmt *stmt;
 
 	(void)unused;
-	if (is_too_big(item->result)) {
+	if (is_too_big(item->result) || (item->raw && item->raw->body_len > STORE_TEXT_MAX)) {
 		item->outcome = ERR_TOO_BIG;
 		return ERR_OK;
 	}
@@ -271,6 +271,8 @@ static enum err change_item(struct connection *conn, void *any, const void *unus
 	if (statement_run(stmt) != SQLITE_OK)
 		return connection_failed(conn, "change a job", why);
 	item->outcome = sqlite3_changes(conn->db) ? ERR_OK : ERR_STALE;
+	if (item->raw && item->outcome == ERR_OK && job_transition(item->event)->to == PHASE_DONE)
+		return raw_write(conn, item->request_id, item->raw, why);
 	return ERR_OK;
 }
 
@@ -320,21 +322,27 @@ enum err sqlite_expire(struct store *base, int64_t now, size_t limit, size_t *de
 	/* Those of which there are few come first: jobs alone may use up the limit time and again. */
 	static const enum statement kinds[] = { STMT_EXPIRE_QUOTAS, STMT_EXPIRE_EARLY, STMT_EXPIRE_KEYS, STMT_EXPIRE_JOBS };
 	struct sqlite_store *store = sqlite_store(base);
-	size_t count = 0;
+	size_t count = 0, raw;
 	bool any = false;
 	enum err err;
 
 	*deleted = 0;
+	if (atomic_load(&store->log_has_raw) && write_empty_log(store))
+		atomic_store(&store->log_has_raw, false);
 	err = any_expired(store, now, &any, why);
 	if (err != ERR_OK || !any)
 		return err;
 	err = write_begin(store, why);
 	if (err != ERR_OK)
 		return err;
+	err = raw_expire(&store->writer, now, limit, &count, why);
+	raw = count;
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]) && err == ERR_OK; i++)
 		err = delete_expired(&store->writer, kinds[i], now, limit - count, &count, why);
 	err = write_end(store, err, why);
 	if (err == ERR_OK)
 		*deleted = count;
+	if (err == ERR_OK && raw)
+		atomic_store(&store->log_has_raw, !write_empty_log(store));
 	return err;
 }

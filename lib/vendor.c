@@ -257,6 +257,8 @@ static const struct member members[] = {
 	{ "response/mask_keep", TYPE_INT, AT(personal.keep), "4", 0, PERSONAL_KEEP_MAX, "Characters that a mask leaves at the end; never more than half." },
 	{ "response/drop_empty", TYPE_BOOL, AT(drop_empty), "false", 0, 0,
 	  "Members with null, an empty string, `{}` or `[]` go, and what is empty without them." },
+	{ "response/keep_raw_seconds", TYPE_SECONDS, AT(keep_raw_ms), "0", 0, 31 * DAY_MS,
+	  "How long the answer or callback that ends a job is kept as it came, with all that cleaning takes out; 0: not at all. See [the raw answer](#the-raw-answer)." },
 
 	{ "callback/verdicts", TYPE_VERDICTS, AT(callback_verdicts), "[]", 0, VERDICT_RULES_MAX,
 	  "What callbacks mean, before `error`, `status` and `success` say it." },

@@ -156,6 +156,7 @@ struct vendor {
 	struct verdict_rules response_verdicts;   /* of answers, and of callbacks: what they mean */
 	struct verdict_rules callback_verdicts;
 	char *no_data_result;        /* JSON text: the result of a job for which the vendor has nothing */
+	int64_t keep_raw_ms;         /* how long the answer or callback that ends a job is kept as it came; 0: not at all */
 	bool trim_strings;
 	char **remove;               /* JSON Pointers into the result; NULL-terminated */
 	struct vendor_rename *renames;            /* more of what results are cleaned by (clean.h); all lists end with NULL */

@@ -59,6 +59,7 @@ void call_free(struct call *call)
 	buffer_deinit(&call->body);
 	rate_values_deinit(&call->rate);
 	free(call->location);
+	free(call->content_type);
 	curl_slist_free_all(call->headers);
 	request_clear(&call->request);
 	free(call);
@@ -208,12 +209,22 @@ static void read_rate_line(struct call *call, const char *line, size_t len)
 	}
 }
 
+/* Into *kept, which is owned, if it is there. */
+static void keep_header(const char *line, size_t len, const char *name, size_t most, char **kept)
+{
+	char *value = http_header_value(line, len, name, most);
+
+	if (!value)
+		return;
+	free(*kept);
+	*kept = value;
+}
+
 static size_t on_header(char *line, size_t size, size_t n, void *arg)
 {
 	struct call *call = arg;
 	size_t len = size * n;
 	int64_t retry_after_ms = http_retry_after_ms(line, len);
-	char *value;
 
 	call->header_bytes += len;
 	if (call->header_bytes > HTTP_HEADERS_BYTES_MAX)
@@ -221,11 +232,10 @@ static size_t on_header(char *line, size_t size, size_t n, void *arg)
 	if (retry_after_ms >= 0)
 		call->answer.retry_after_ms = retry_after_ms;
 	read_rate_line(call, line, len);
-	value = call->lane->vendor->mode == VENDOR_POLL ? http_header_value(line, len, "location", POLL_URL_BYTES_MAX) : NULL;
-	if (value) {
-		free(call->location);
-		call->location = value;
-	}
+	if (call->lane->vendor->mode == VENDOR_POLL)
+		keep_header(line, len, "location", POLL_URL_BYTES_MAX, &call->location);
+	if (call->lane->vendor->keep_raw_ms)
+		keep_header(line, len, "content-type", RAW_ANSWER_TYPE_BYTES_MAX, &call->content_type);
 	return len;
 }
 
@@ -317,7 +327,9 @@ static void fill_answer(struct call *call, enum transport transport, const char 
 	answer->detail = detail;
 	answer->body = call->body.data ? call->body.data : "";
 	answer->body_len = call->body.len;
+	answer->is_cut = call->body.overflowed;
 	answer->location = call->location;
+	answer->content_type = call->content_type;
 	answer->token_id = call->token_id[0] ? call->token_id : NULL;
 	answer->latency_ms = call->asked ? (clock_mono_us() - call->left_mono_us) / 1000 : 0;
 }

@@ -45,6 +45,7 @@ struct call {
 	struct rate_values rate;    /* headers of its answer that the vendor file names; owned */
 	int64_t hold_until_mono_us; /* all of its account is to be left alone until then: its headers say so; 0: they do not */
 	char *location;             /* of the answer to a call of a vendor that is polled, or NULL; owned */
+	char *content_type;         /* of the answer of a vendor whose raw answers are kept, or NULL; owned */
 	char curl_text[CURL_ERROR_SIZE];   /* or why there is no request */
 	struct call **just_left;    /* the loop's list of those that are being written, ... */
 	struct call *next_left;     /* ... linked by this */

@@ -27,23 +27,53 @@ static void enqueue(void *arg, const char *vendor, const char *request_id)
 }
 
 /* The job that is meant waits in vain for anything but this, so a result that the store cannot hold fails it. */
-static enum err apply_outcome(struct worker *worker, struct queue *queue, const struct store_early *kept, struct job **job,
-                              enum callback_effect *effect, struct err_text *why)
+static enum err apply_outcome(struct worker *worker, struct queue *queue, const struct store_early *kept,
+                              const struct raw_answer *raw, struct job **job, enum callback_effect *effect,
+                              struct err_text *why)
 {
 	struct outcome outcome = { .kind = kept->result ? OUTCOME_COMPLETE : OUTCOME_FAILED, .result = kept->result,
-	                           .error = kept->error, .settled = SETTLED };
+	                           .error = kept->error, .settled = SETTLED, .keeps_raw = raw };
 	struct callback_way way = callback_straight(worker->store, worker->vendors);
 	enum err err;
 
 	way.enqueue = enqueue;
 	way.enqueue_arg = queue;
+	if (raw)
+		outcome.raw = *raw;
 	err = callback_apply(&way, &outcome, FENCE_ANY, worker->retention_ms, job, effect, why);
-
 	if (err != ERR_TOO_BIG)
 		return err;
-	outcome = (struct outcome){ .kind = OUTCOME_FAILED, .error = (char *)(uintptr_t)"result too large for the store",
-	                            .settled = SETTLED };
+	outcome.kind = OUTCOME_FAILED;
+	outcome.result = NULL;
+	outcome.error = (char *)(uintptr_t)"result too large for the store";
 	return callback_apply(&way, &outcome, FENCE_ANY, worker->retention_ms, job, effect, why);
+}
+
+/* As it came, if that is kept; *raw is the caller's. */
+static enum err get_raw(struct worker *worker, const struct store_early *kept, struct raw_answer **raw, struct err_text *why)
+{
+	const struct vendor *vendor = vendor_find(worker->vendors, kept->vendor);
+	char key[CALLBACK_RAW_KEY_SIZE];
+	enum err err;
+
+	if (vendor && vendor->keep_raw_ms == 0)
+		return ERR_OK;
+	callback_raw_key(kept->vendor, kept->vendor_job_id, kept->error, key);
+	err = store_raw_get(worker->store, key, clock_now_ms(), raw, why);
+	return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+/* What could not be dropped expires. */
+static void drop_raw(struct worker *worker, const struct store_early *kept)
+{
+	char complete[CALLBACK_RAW_KEY_SIZE], failed[CALLBACK_RAW_KEY_SIZE];
+	const char *const keys[] = { complete, failed };
+	struct err_text why = { "" };
+
+	callback_raw_key(kept->vendor, kept->vendor_job_id, false, complete);
+	callback_raw_key(kept->vendor, kept->vendor_job_id, true, failed);
+	if (store_raw_drop(worker->store, keys, 2, &why) != ERR_OK)
+		log_warn("early: a raw answer stays until it expires vendor=%s error=\"%s\"", kept->vendor, why.text);
 }
 
 /* True if it has done its work and can go. */
@@ -51,11 +81,17 @@ static bool apply_one(struct worker *worker, struct queue *queue, const struct s
 {
 	enum callback_effect effect = CALLBACK_TOO_SOON;
 	struct err_text why = { "" };
+	struct raw_answer *raw = NULL;
 	struct job *job = NULL;
 	enum err err = store_get_by_vendor_job_id(worker->store, kept->vendor, kept->vendor_job_id, &job, &why);
 
 	if (err == ERR_OK)
-		err = apply_outcome(worker, queue, kept, &job, &effect, &why);
+		err = get_raw(worker, kept, &raw, &why);
+	if (err == ERR_OK)
+		err = apply_outcome(worker, queue, kept, raw, &job, &effect, &why);
+	if (raw && err == ERR_OK && effect != CALLBACK_TOO_SOON)
+		drop_raw(worker, kept);
+	raw_answer_free(raw);
 	if (err == ERR_OK && effect == CALLBACK_COUNTS)
 		log_info("early: the callback that came before its job's acknowledgement is applied vendor=%s request_id=%s",
 		         kept->vendor, job->request_id);

@@ -42,7 +42,7 @@ int contract_run(const struct contract_engine *engine)
 {
 	const struct contract_group own = { engine->tests, engine->n_tests };
 	const struct contract_group *groups[] = { &contract_insert, &contract_json, &contract_claim, &contract_change,
-	                                          &contract_early, &contract_find, &contract_quota, &contract_races, &own };
+	                                          &contract_early, &contract_find, &contract_quota, &contract_races, &contract_raw, &own };
 	struct CMUnitTest *all = NULL;
 	size_t n = 0;
 	int failed;

@@ -53,7 +53,7 @@ struct contract_group {
 	size_t n;
 };
 extern const struct contract_group contract_insert, contract_json, contract_claim, contract_change, contract_early,
-	contract_find, contract_quota, contract_races;
+	contract_find, contract_quota, contract_races, contract_raw;
 
 #define CONTRACT_GROUP(tests) { tests, sizeof(tests) / sizeof((tests)[0]) }
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

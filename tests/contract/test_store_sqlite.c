@@ -221,6 +221,80 @@ static void people_can_read_it_with_the_shell(void **state)
 	                                 "AND vendor = 'alpha' AND v = 1"), 2);
 }
 
+/* As it was before there were raw answers. */
+static void a_file_of_an_older_program_gets_what_came_later(void **state)
+{
+	struct contract *c = *state;
+	struct job *job = must_have_in_phase(c->store, c->now, "alpha", PHASE_CALLING);
+	struct raw_answer raw = { .body = (char *)(uintptr_t)"x", .body_len = 1, .expire_at = c->now + DAY_MS }, *got = NULL;
+	struct job_change change = { .request_id = job->request_id, .event = EVENT_SUCCEED, .fence = job->fence, .now = c->now,
+	                             .result = "1", .expire_at = c->now + DAY_MS, .raw = &raw };
+
+	store_close(c->store);
+	run_sql(c->uri, "DROP TABLE raw_answers");
+	assert_ok(store_open(c->uri, CONTRACT_TIMEOUT_MS, &c->store, &contract_why));
+	assert_err(change_one(c->store, &change), ERR_OK);
+	assert_ok(store_raw_of_job(c->store, job->request_id, c->now, &got, &contract_why));
+	assert_memory_equal(got->body, "x", 1);
+	raw_answer_free(got);
+	job_free(job);
+}
+
+static bool file_holds(const char *path, const char *text)
+{
+	FILE *file = fopen(path, "r");
+	bool found = false;
+	char *bytes;
+	long len;
+
+	if (!file)
+		return false;
+	fseek(file, 0, SEEK_END);
+	len = ftell(file);
+	rewind(file);
+	bytes = mem_alloc((size_t)len + 1);
+	if (fread(bytes, 1, (size_t)len, file) == (size_t)len)
+		found = memmem(bytes, (size_t)len, text, strlen(text)) != NULL;
+	free(bytes);
+	fclose(file);
+	return found;
+}
+
+static bool database_holds(const char *uri, const char *text)
+{
+	char *log = mem_printf("%s-wal", sqlite_path(uri));
+	bool found = file_holds(sqlite_path(uri), text) || file_holds(log, text);
+
+	free(log);
+	return found;
+}
+
+/* Also not in what SQLite has let go: the file's free pages, and its log. A long one lies in pages of its own. */
+static void a_raw_answer_that_has_expired_is_nowhere_in_the_files(void **state)
+{
+	enum { LONG = 100000, KEEP_MS = 1000 };
+	static const char secret[] = "078-05-1120 and nobody else";
+	struct contract *c = *state;
+	char *body = contract_text(LONG, 'y');
+	struct raw_answer raw = { .body = body, .body_len = LONG, .expire_at = c->now + KEEP_MS };
+	struct job *job = must_have_in_phase(c->store, c->now, "alpha", PHASE_CALLING);
+	struct job_change change = { .request_id = job->request_id, .event = EVENT_FAIL, .fence = job->fence, .now = c->now,
+	                             .error = "no", .expire_at = c->now + DAY_MS, .raw = &raw };
+	size_t deleted;
+
+	memcpy(body + LONG - sizeof(secret), secret, strlen(secret));
+	assert_err(change_one(c->store, &change), ERR_OK);
+	raw.body_len = strlen(secret);
+	raw.body = (char *)(uintptr_t)secret;
+	assert_ok(store_raw_put(c->store, "alpha:complete:1", &raw, &contract_why));
+	assert_true(database_holds(c->uri, secret));
+	assert_ok(store_expire(c->store, c->now + KEEP_MS, 100, &deleted, &contract_why));
+	assert_int_equal(deleted, 2);
+	assert_false(database_holds(c->uri, secret));
+	job_free(job);
+	free(body);
+}
+
 /* Each query of repair, clients and people walks an index and sorts nothing. */
 static void queries_use_their_indexes(void **state)
 {
@@ -243,6 +317,8 @@ static void queries_use_their_indexes(void **state)
 		{ "early_callbacks_received", "SELECT vendor FROM early_callbacks WHERE receivedAt <= 5 AND "
 		                              "(receivedAt, vendor, vendorJobId) > (1, 'a', 'b') "
 		                              "ORDER BY receivedAt, vendor, vendorJobId LIMIT 9" },
+		{ "sqlite_autoindex_raw_answers_1", "SELECT body FROM raw_answers WHERE key = 'a' AND expireAt > 5" },
+		{ "raw_answers_expire", "SELECT rowid FROM raw_answers WHERE expireAt <= 5 ORDER BY expireAt LIMIT 9" },
 		{ "early_callbacks_expire", "SELECT rowid FROM early_callbacks WHERE expireAt <= 5 ORDER BY expireAt LIMIT 9" },
 	};
 	struct contract *c = *state;
@@ -430,6 +506,8 @@ static const struct CMUnitTest file_tests[] = {
 	contract_test(a_file_of_another_program_is_refused_and_left_alone),
 	contract_test(a_file_that_is_no_database_is_refused_and_left_alone),
 	contract_test(people_can_read_it_with_the_shell),
+	contract_test(a_file_of_an_older_program_gets_what_came_later),
+	contract_test(a_raw_answer_that_has_expired_is_nowhere_in_the_files),
 	contract_test(queries_use_their_indexes),
 	contract_test(a_store_that_can_be_read_only_fails_a_try_to_write),
 	contract_test(a_full_disk_makes_writes_unavailable_until_there_is_room),

@@ -104,6 +104,14 @@ def test_idempotency_keys_are_a_tenants_own(guarded):
     assert len(set.union(*ids.values())) == 3
 
 
+def test_what_a_vendor_said_as_it_came_is_for_admins(guarded):
+    api = guarded.api
+    request_id = complete(api, "admin")
+    for token in ("read", "vendor", "submit", "tenant-one"):
+        assert_problem(api.get(f"/jobs/{request_id}/raw", bearer(token)), 403)
+    assert_problem(api.get(f"/jobs/{request_id}/raw", bearer("admin")), 404, "no raw answer")
+
+
 def test_requests_are_counted_by_all_processes_together(guarded):
     api = guarded.api
     answers = [api.get(f"/jobs/{NOBODYS}", bearer("limited")) for _ in range(8)]

@@ -2,7 +2,8 @@
 
 import pytest
 
-from early_store import kept_early, vendor_job_id
+from api import assert_problem
+from early_store import kept_early, opened, vendor_job_id
 from stack import QUICK_SETTINGS, Stack
 from vendor_files import as_files, async_vendor, own_id_vendor, sync_vendor
 from waiting import wait_for
@@ -39,7 +40,17 @@ def cleaning_stack(store):
     stack.down()
 
 
+def raw_answers(stack):
+    """How many are kept."""
+    with opened(stack) as db:
+        if stack.store == "mongodb":
+            return db.raw_answers.count_documents({})
+        return db.execute("SELECT count(*) FROM raw_answers").fetchone()[0]
+
+
 def assert_nowhere(stack):
+    """No answer is kept as it came, for no file asks for it."""
+    assert raw_answers(stack) == 0
     places = all_written(stack)
     assert any(b"[email]" in text for text in places.values())
     for word in PERSONAL:
@@ -53,6 +64,7 @@ def test_an_answer_is_clean_wherever_it_goes(cleaning_stack):
     assert job["result"]["email"] == "[email]" and "ssn" not in job["result"], job
     assert job["result"]["full_name"].startswith("****"), job
     assert stack.api.job(job["request_id"]) == job  # from Redis by now
+    assert_problem(stack.api.get(f"/jobs/{job['request_id']}/raw"), 404, "no raw answer")
     assert_nowhere(stack)
 
 
