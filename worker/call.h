@@ -6,14 +6,11 @@
 #ifndef VF_CALL_H
 #define VF_CALL_H
 
-#include "buffer.h"
+#include "../http/exchange.h"
 #include "job.h"
 #include "lane.h"
-#include "outcome.h"
 #include "queue.h"
-#include "request.h"
 
-#include <curl/curl.h>
 #include <stdbool.h>
 
 struct shard;
@@ -32,29 +29,17 @@ struct call {
 	bool probe;                 /* the breaker is half-open and waits to hear of this call */
 	struct quota_span quota;    /* what it is counted for, if its vendor has a quota */
 	int64_t leave_by_mono_us;   /* the request is not written after this */
-	struct request request;     /* made by call_make_request() */
+	struct exchange exchange;   /* what goes to the vendor, and its answer */
 	char token_id[TOKEN_ID_SIZE];   /* of the access token that it shows, or "" */
 
 	/* Filled by the loop. */
-	CURL *easy;                 /* while it runs, in this */
 	struct shard *shard;
 	int place;                  /* in the loop's list of running calls */
-	struct curl_slist *headers;
-	struct buffer body;
-	size_t header_bytes;
 	struct rate_values rate;    /* headers of its answer that the vendor file names; owned */
 	int64_t hold_until_mono_us; /* all of its account is to be left alone until then: its headers say so; 0: they do not */
-	char *location;             /* of the answer to a call of a vendor that is polled, or NULL; owned */
-	char *content_type;         /* of the answer of a vendor whose raw answers are kept, or NULL; owned */
-	char curl_text[CURL_ERROR_SIZE];   /* or why there is no request */
 	struct call **just_left;    /* the loop's list of those that are being written, ... */
 	struct call *next_left;     /* ... linked by this */
-	bool asked;                 /* the request was about to be written once */
-	bool refused;               /* it did not leave: too late, on hold, closed, or we are leaving */
-	bool sent_twice;            /* curl wanted to repeat it by itself and was stopped */
 	bool abandoned;             /* given up by us: how it ended says nothing of the vendor */
-	int64_t left_mono_us;
-	struct answer answer;       /* borrows from body and curl_text */
 };
 
 /* A claimed job (taken over) with the grant that it came with. */
@@ -63,11 +48,11 @@ struct call *call_new(struct lane *lane, struct job *job, const struct queue_tak
 void call_free(struct call *call);
 
 /* Makes the request that goes to the vendor. False: that is not possible with this job, or the lane's access token is gone
- * since the grant; call->answer says so, and the call is done. */
+ * since the grant; call->exchange.answer says so, and the call is done. */
 bool call_make_request(struct call *call, const struct call_context *context) __attribute__((warn_unused_result));
 
-/* Makes the easy handle (fresh or reset) carry out this call, whose request is made. call keeps it in call->easy. The
- * moment that its request is about to be written it puts itself into the list just_left. */
+/* Makes the easy handle (fresh or reset) carry out this call, whose request is made. The moment that its request is about
+ * to be written it puts itself into the list just_left. */
 void call_prepare(struct call *call, CURL *easy, struct call **just_left);
 
 /* Of the calls that were written one after the other until now, the last one first: each was written before the next
@@ -75,10 +60,10 @@ void call_prepare(struct call *call, CURL *easy, struct call **just_left);
  * all the same are added to `late` as well, and widen their guards. True if there are any of these. */
 bool calls_left_late(struct call *last, int64_t now_mono_us);
 
-/* curl is done with it: fills call->answer. Afterwards the easy handle is the caller's again. */
+/* curl is done with it: fills call->exchange.answer. Afterwards the easy handle is the caller's again. */
 void call_finish(struct call *call, CURLcode code);
 
-/* It never got to curl, or was stopped before: fills call->answer with TRANSPORT_NOT_SENT or, if it had left,
+/* It never got to curl, or was stopped before: fills call->exchange.answer with TRANSPORT_NOT_SENT or, if it had left,
  * TRANSPORT_CONNECTION_LOST. */
 void call_abandon(struct call *call);
 

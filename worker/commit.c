@@ -66,7 +66,7 @@ static bool tell_redis(struct commit *c) { return untold_tell(c->untold, c->queu
 
 static const char *held_name(const struct commit_item *item)
 {
-	const struct vendor *vendor = item->call->lane->vendor;
+	const struct vendor *vendor = item->call->exchange.vendor;
 
 	return item->outcome.hold_of_account ? vendor_account(vendor) : vendor->name;
 }
@@ -78,7 +78,7 @@ static bool add_said_hold(struct commit *c, const struct call *call)
 
 	if (left_us <= 0)
 		return false;
-	untold_add(c->untold, &(struct queue_op){ .kind = QUEUE_HOLD, .vendor = vendor_account(call->lane->vendor),
+	untold_add(c->untold, &(struct queue_op){ .kind = QUEUE_HOLD, .vendor = vendor_account(call->exchange.vendor),
 	                                          .at = (left_us + 999) / 1000 });
 	return true;
 }
@@ -98,9 +98,9 @@ static void decide(struct commit *c)
 		struct commit_item *item = &c->items[i];
 		struct call *call = item->call;
 
-		outcome_of_answer(call->lane->vendor, call->job, &call->answer, now, random[i], &item->outcome);
+		outcome_of_answer(call->exchange.vendor, call->job, &call->exchange.answer, now, random[i], &item->outcome);
 		item->tried_entry = NULL;
-		item->next = fallback_of_outcome(c->worker->vendors, call->lane->vendor, call->job, &item->outcome, now, &item->reason);
+		item->next = fallback_of_outcome(c->worker->vendors, call->exchange.vendor, call->job, &item->outcome, now, &item->reason);
 		reports_add(&c->reports, call, item->outcome.health);
 		any_hold |= add_said_hold(c, call);
 		if (item->outcome.hold_ms <= 0)
@@ -216,7 +216,7 @@ static void look_for_early(struct commit *c)
 		bool waits = item->outcome.kind == OUTCOME_AWAIT_CALLBACK && item->outcome.vendor_job_id;
 
 		if (waits && (item->written == ERR_OK || (item->written == ERR_STALE && item->unsure)))
-			keys[n++] = (struct store_early_key){ item->call->lane->vendor->name, item->outcome.vendor_job_id };
+			keys[n++] = (struct store_early_key){ item->call->exchange.vendor->name, item->outcome.vendor_job_id };
 	}
 	early_apply(c->worker, c->queue, keys, n);
 }
@@ -233,7 +233,7 @@ static bool needs_entry(const struct commit_item *item)
 static void add_ops(struct commit *c, const struct commit_item *item)
 {
 	const struct call *call = item->call;
-	const char *vendor = call->lane->vendor->name;
+	const char *vendor = call->exchange.vendor->name;
 
 	if (needs_entry(item) && item->next)
 		untold_add(c->untold, &(struct queue_op){ .kind = QUEUE_DELAY, .vendor = item->next->name,
@@ -241,10 +241,10 @@ static void add_ops(struct commit *c, const struct commit_item *item)
 	else if (needs_entry(item))
 		untold_add(c->untold, &(struct queue_op){ .kind = QUEUE_DELAY, .vendor = vendor, .request_id = call->job->request_id,
 		                                          .at = item->outcome.retry_at });
-	if (call->lane->vendor->max_in_flight > 0)
+	if (call->exchange.vendor->max_in_flight > 0)
 		untold_add(c->untold, &(struct queue_op){ .kind = QUEUE_RELEASE, .vendor = vendor, .entry_id = call->entry_id });
-	if (transport_is_unsent(call->answer.transport) && call->lane->vendor->n_limits > 0)
-		untold_add(c->untold, &(struct queue_op){ .kind = QUEUE_REFUND, .vendor = vendor_account(call->lane->vendor), .at = 1,
+	if (transport_is_unsent(call->exchange.answer.transport) && call->exchange.vendor->n_limits > 0)
+		untold_add(c->untold, &(struct queue_op){ .kind = QUEUE_REFUND, .vendor = vendor_account(call->exchange.vendor), .at = 1,
 		                                          .granted_us = call->granted_us });
 }
 
@@ -257,8 +257,8 @@ static void take_back_unsent(struct commit *c)
 	for (int i = 0; i < c->n; i++) {
 		const struct call *call = c->items[i].call;
 
-		if (transport_is_unsent(call->answer.transport) && vendor_has_quota(call->lane->vendor))
-			unsent[n++] = (struct quota_unsent){ .vendor = call->lane->vendor, .span = call->quota };
+		if (transport_is_unsent(call->exchange.answer.transport) && vendor_has_quota(call->exchange.vendor))
+			unsent[n++] = (struct quota_unsent){ .vendor = call->exchange.vendor, .span = call->quota };
 	}
 	if (n && !c->gave_up)
 		quota_count_take_back(c->worker->store, unsent, n);
@@ -274,9 +274,9 @@ static void log_written(const struct commit_item *item)
 	else if (item->written != ERR_OK && item->written != ERR_STALE)
 		log_error("commit: not written, its lease will bring it back vendor=%s request_id=%s reason=%s", job->vendor,
 		          job->request_id, err_str(item->written));
-	else if (outcome_is_enqueued(&item->outcome) && item->call->answer.transport == TRANSPORT_NOT_SENT)
+	else if (outcome_is_enqueued(&item->outcome) && item->call->exchange.answer.transport == TRANSPORT_NOT_SENT)
 		log_debug("commit: not sent, back to the queue vendor=%s request_id=%s reason=\"%s\"", job->vendor, job->request_id,
-		          item->call->answer.detail);
+		          item->call->exchange.answer.detail);
 	else if (item->next)
 		log_info("commit: goes on to the next vendor vendor=%s next=%s request_id=%s attempts=%d reason=%s error=\"%s\"",
 		         job->vendor, item->next->name, job->request_id, job->attempts + item->outcome.attempts_add,
@@ -328,7 +328,7 @@ static void receive(struct commit *c)
 
 	for (; call; call = next) {
 		next = call->next;
-		if (has_failed(&call->answer))
+		if (has_failed(&call->exchange.answer))
 			fair_queue_put(&c->failed, &call->lane->to_commit_failed, call);
 		else
 			fair_queue_put(&c->answered, &call->lane->to_commit, call);
@@ -357,7 +357,7 @@ static struct lane *fill_batch(struct commit *c)
 	for (c->n = 0; c->n < most && (queue = next_queue(c)); c->n++, c->turn++) {
 		struct call *call = fair_queue_first(queue);
 
-		bytes += call->body.len * (call->lane->vendor->keep_raw_ms ? 2 : 1);
+		bytes += call->exchange.body.len * (call->lane->vendor->keep_raw_ms ? 2 : 1);
 		if (c->n > 0 && bytes > STORE_BATCH_BYTES)
 			break;
 		if (call->lane != lane)

@@ -145,11 +145,11 @@ static void detach(struct loop *loop, struct call *call, CURL *easy)
 /* At once, and not when the answer is written: other calls of this vendor may be about to leave. */
 static void hold_if_asked(const struct call *call)
 {
-	int64_t hold_ms = outcome_hold_ms(call->lane->vendor, &call->answer);
-	enum lane_hold_of of = outcome_holds_account(&call->answer) ? HOLD_OF_ACCOUNT : HOLD_OF_VENDOR;
+	int64_t hold_ms = outcome_hold_ms(call->exchange.vendor, &call->exchange.answer);
+	enum lane_hold_of of = outcome_holds_account(&call->exchange.answer) ? HOLD_OF_ACCOUNT : HOLD_OF_VENDOR;
 
 	if (hold_ms > 0 && lane_hold(call->lane, of, clock_mono_us() + hold_ms * 1000))
-		log_info("the vendor asked to be left alone vendor=%s hold_ms=%lld", call->lane->vendor->name, (long long)hold_ms);
+		log_info("the vendor asked to be left alone vendor=%s hold_ms=%lld", call->exchange.vendor->name, (long long)hold_ms);
 }
 
 static void collect(struct loop *loop, struct shard *shard)
@@ -188,9 +188,9 @@ static void stop_calls(struct loop *loop)
 	for (int i = loop->n_running - 1; i >= 0; i--) {
 		struct call *call = loop->running[i];
 
-		if (call->asked && !give_up)
+		if (call->exchange.asked && !give_up)
 			continue;
-		detach(loop, call, call->easy);
+		detach(loop, call, call->exchange.easy);
 		call_abandon(call);
 		finish(loop, call);
 	}

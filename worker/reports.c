@@ -27,9 +27,9 @@ static struct queue_op *add_line(struct reports *reports, const struct call *cal
 
 	*op = (struct queue_op){
 		.kind = QUEUE_REPORT,
-		.vendor = call->lane->vendor->name,
+		.vendor = call->exchange.vendor->name,
 		.entry_id = entry_id,
-		.report = { .rules = &call->lane->vendor->breaker, .since = call->breaker_since },
+		.report = { .rules = &call->exchange.vendor->breaker, .since = call->breaker_since },
 	};
 	return op;
 }
@@ -39,7 +39,7 @@ static struct queue_op *find_line(struct reports *reports, const struct call *ca
 	for (int i = 0; i < reports->n; i++) {
 		struct queue_op *op = &reports->ops[i];
 
-		if (!op->entry_id && op->vendor == call->lane->vendor->name && op->report.since == call->breaker_since)
+		if (!op->entry_id && op->vendor == call->exchange.vendor->name && op->report.since == call->breaker_since)
 			return op;
 	}
 	return add_line(reports, call, NULL);
@@ -47,7 +47,7 @@ static struct queue_op *find_line(struct reports *reports, const struct call *ca
 
 void reports_add(struct reports *reports, const struct call *call, enum vendor_health health)
 {
-	if (!breaker_is_on(&call->lane->vendor->breaker))
+	if (!breaker_is_on(&call->exchange.vendor->breaker))
 		return;
 	if (call->abandoned)
 		health = HEALTH_UNKNOWN;

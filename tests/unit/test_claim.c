@@ -161,7 +161,7 @@ static void a_job_that_does_not_fit_goes_to_commit_without_a_call(void **state)
 	assert_int_equal(claim_and_call(&worker, queue, taken.items, QUOTA), ERR_OK);
 	payload = NULL;
 	for (call = mailbox_take(&worker.done); call; call = next, n++) {
-		assert_int_equal(call->answer.transport, TRANSPORT_NOT_MADE);
+		assert_int_equal(call->exchange.answer.transport, TRANSPORT_NOT_MADE);
 		next = call->next;
 		call_free(call);
 	}
@@ -207,8 +207,8 @@ static void expect_all_unsent(struct worker *worker)
 	int n = 0;
 
 	for (call = mailbox_take(&worker->done); call; call = next, n++) {
-		assert_int_equal(call->answer.transport, TRANSPORT_NOT_SENT);
-		assert_null(call->answer.token_id);
+		assert_int_equal(call->exchange.answer.transport, TRANSPORT_NOT_SENT);
+		assert_null(call->exchange.answer.token_id);
 		next = call->next;
 		call_free(call);
 	}

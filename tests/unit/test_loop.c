@@ -210,11 +210,11 @@ static void an_answer_comes_back_whole(void **state)
 {
 	struct call *call = do_call(*state, "/ok");
 
-	assert_int_equal(call->answer.transport, TRANSPORT_ANSWERED);
-	assert_int_equal(call->answer.http_status, 200);
-	assert_string_equal(call->answer.body, "{\"data\":1}");
-	assert_int_equal(call->answer.retry_after_ms, -1);
-	assert_true(call->answer.sent_at > 0);
+	assert_int_equal(call->exchange.answer.transport, TRANSPORT_ANSWERED);
+	assert_int_equal(call->exchange.answer.http_status, 200);
+	assert_string_equal(call->exchange.answer.body, "{\"data\":1}");
+	assert_int_equal(call->exchange.answer.retry_after_ms, -1);
+	assert_true(call->exchange.answer.sent_at > 0);
 }
 
 static void connections_are_reused(void **state)
@@ -222,7 +222,7 @@ static void connections_are_reused(void **state)
 	struct fixture *f = *state;
 
 	for (int i = 0; i < 5; i++)
-		assert_int_equal(do_call(f, "/ok")->answer.transport, TRANSPORT_ANSWERED);
+		assert_int_equal(do_call(f, "/ok")->exchange.answer.transport, TRANSPORT_ANSWERED);
 	assert_int_equal(tiny_http_requests(f->http), 5);
 	assert_int_equal(tiny_http_connections(f->http), 1);
 }
@@ -232,10 +232,10 @@ static void a_retry_after_is_read_and_holds_the_vendor_at_once(void **state)
 	struct fixture *f = *state;
 	struct call *call = do_call(f, "/later");
 
-	assert_int_equal(call->answer.http_status, 429);
-	assert_int_equal(call->answer.retry_after_ms, 7000);
+	assert_int_equal(call->exchange.answer.http_status, 429);
+	assert_int_equal(call->exchange.answer.retry_after_ms, 7000);
 	assert_in_range(atomic_load(&f->lane.hold_until_mono_us) / 1000 - clock_mono_ms(), 1, 7000);
-	assert_int_equal(do_call(f, "/ok")->answer.transport, TRANSPORT_NOT_SENT);
+	assert_int_equal(do_call(f, "/ok")->exchange.answer.transport, TRANSPORT_NOT_SENT);
 	assert_int_equal(tiny_http_requests(f->http), 1);
 }
 
@@ -253,10 +253,10 @@ static void a_401_takes_the_token_that_was_shown_from_the_lane(void **state)
 	token_slot_fill(&f->lane.token, f->vendor.oauth2.key, "T1", mem_strdup("t0ken"), INT64_MAX, INT64_MAX);
 	call = do_call(f, "/ok");
 	assert_non_null(strstr(tiny_http_last(f->http), "\r\nAuthorization: Bearer t0ken\r\n"));
-	assert_string_equal(call->answer.token_id, "T1");
+	assert_string_equal(call->exchange.answer.token_id, "T1");
 	assert_int_equal(token_slot_state(&f->lane.token, f->vendor.oauth2.key, 0), TOKEN_GOOD);
 	call = do_call(f, "/unauthorized");
-	assert_true(answer_refuses_token(&call->answer));
+	assert_true(answer_refuses_token(&call->exchange.answer));
 	assert_int_equal(token_slot_state(&f->lane.token, f->vendor.oauth2.key, 0), TOKEN_MISSING);
 }
 
@@ -282,14 +282,14 @@ static void headers_that_say_that_nothing_is_left_hold_the_account_at_once(void 
 	struct call *call;
 
 	share_an_account(f);
-	assert_int_equal(do_call(f, "/room")->answer.http_status, 200);
+	assert_int_equal(do_call(f, "/room")->exchange.answer.http_status, 200);
 	assert_int_equal(lane_held_until_mono_us(&f->lane), 0);
 	call = do_call(f, "/spent");
-	assert_int_equal(call->answer.http_status, 200);
-	assert_string_equal(call->answer.body, "{\"data\":1}");
+	assert_int_equal(call->exchange.answer.http_status, 200);
+	assert_string_equal(call->exchange.answer.body, "{\"data\":1}");
 	assert_in_range(call->hold_until_mono_us / 1000 - clock_mono_ms(), 10000, 20000);
 	assert_true(lane_held_until_mono_us(&f->other_lane) >= call->hold_until_mono_us);
-	assert_int_equal(do_call(f, "/ok")->answer.transport, TRANSPORT_NOT_SENT);
+	assert_int_equal(do_call(f, "/ok")->exchange.answer.transport, TRANSPORT_NOT_SENT);
 	assert_int_equal(tiny_http_requests(f->http), 2);
 }
 
@@ -308,7 +308,7 @@ static void headers_that_make_no_sense_hold_nobody(void **state)
 
 	share_an_account(f);
 	for (int i = 0; i < 3; i++)
-		assert_int_equal(do_call(f, "/odd")->answer.http_status, 200);
+		assert_int_equal(do_call(f, "/odd")->exchange.answer.http_status, 200);
 	assert_int_equal(lane_held_until_mono_us(&f->lane), 0);
 	assert_true(atomic_load(&f->lane.nonsense_told));
 }
@@ -339,10 +339,10 @@ static void a_connection_that_dies_before_the_answer_is_not_used_again_by_curl(v
 	struct fixture *f = *state;
 	struct call *call;
 
-	assert_int_equal(do_call(f, "/once")->answer.transport, TRANSPORT_ANSWERED);
+	assert_int_equal(do_call(f, "/once")->exchange.answer.transport, TRANSPORT_ANSWERED);
 	call = do_call(f, "/once");
-	assert_int_equal(call->answer.transport, TRANSPORT_CONNECTION_LOST);
-	assert_true(call->answer.sent_at > 0);
+	assert_int_equal(call->exchange.answer.transport, TRANSPORT_CONNECTION_LOST);
+	assert_true(call->exchange.answer.sent_at > 0);
 	assert_int_equal(tiny_http_requests(f->http), 2);
 }
 
@@ -355,8 +355,8 @@ static void nobody_there_is_no_call(void **state)
 	start(f);
 	loop_submit(f->loop, call_granted_ago(f, 0));
 	call = wait_for(f, 1);
-	assert_int_equal(call->answer.transport, TRANSPORT_CONNECT_FAILED);
-	assert_int_equal(call->answer.sent_at, 0);
+	assert_int_equal(call->exchange.answer.transport, TRANSPORT_CONNECT_FAILED);
+	assert_int_equal(call->exchange.answer.sent_at, 0);
 }
 
 static void more_calls_than_handles_are_kept_end_at_once(void **state)
@@ -367,7 +367,7 @@ static void more_calls_than_handles_are_kept_end_at_once(void **state)
 	start(f);
 	loop_submit(f->loop, calls_granted_now(f, CALLS_MAX));
 	for (struct call *call = wait_for(f, CALLS_MAX); call; call = call->next)
-		assert_int_equal(call->answer.transport, TRANSPORT_CONNECT_FAILED);
+		assert_int_equal(call->exchange.answer.transport, TRANSPORT_CONNECT_FAILED);
 	assert_int_equal(f->in_flight, CALLS_MAX);
 	assert_int_equal(f->lane.calls, CALLS_MAX);
 	assert_int_equal(f->lane.not_left, CALLS_MAX);
@@ -446,8 +446,8 @@ static void a_job_that_does_not_fit_is_no_call(void **state)
 	set_url(f, "/at/${payload:/none}");
 	call = call_new(&f->lane, new_job("{}"), &take, &grant);
 	assert_false(call_make_request(call, &f->context));
-	assert_int_equal(call->answer.transport, TRANSPORT_NOT_MADE);
-	assert_string_equal(call->answer.detail, "its URL: /none of the payload is not there");
+	assert_int_equal(call->exchange.answer.transport, TRANSPORT_NOT_MADE);
+	assert_string_equal(call->exchange.answer.detail, "its URL: /none of the payload is not there");
 	call_free(call);
 	assert_int_equal(f->lane.calls, 0);
 }
@@ -469,12 +469,12 @@ static void curl_says_nothing_of_the_url(void **state)
 		set_whole_url(&f->vendor, urls[i]);
 		loop_submit(f->loop, call_granted_ago(f, 0));
 		call = wait_for(f, 1);
-		assert_int_not_equal(call->answer.transport, TRANSPORT_ANSWERED);
-		assert_null(strstr(call->answer.detail, "s3cret"));
+		assert_int_not_equal(call->exchange.answer.transport, TRANSPORT_ANSWERED);
+		assert_null(strstr(call->exchange.answer.detail, "s3cret"));
 	}
 	f->vendor.timeout_ms = 200;
-	assert_null(strstr(do_call(f, "/hang")->answer.detail, "hang"));
-	assert_null(strstr(do_call(f, "/at-s3cret")->answer.detail, "s3cret"));
+	assert_null(strstr(do_call(f, "/hang")->exchange.answer.detail, "hang"));
+	assert_null(strstr(do_call(f, "/at-s3cret")->exchange.answer.detail, "s3cret"));
 }
 
 /* ---- Many at once ---- */
@@ -564,10 +564,10 @@ static void a_lane_with_more_calls_than_a_shard_has_room_for_keeps_none_from_oth
 	loop_submit(f->loop, call_of(f, &f->other_lane, 0));
 	call = wait_for(f, 1);
 	assert_ptr_equal(call->lane, &f->other_lane);
-	assert_int_equal(call->answer.transport, TRANSPORT_ANSWERED);
+	assert_int_equal(call->exchange.answer.transport, TRANSPORT_ANSWERED);
 	stop(f, DRAIN_MS);
 	for (call = wait_for(f, CONNECTING); call->lane == &f->lane; call = call->next)
-		assert_int_equal(call->answer.transport, TRANSPORT_NOT_SENT);
+		assert_int_equal(call->exchange.answer.transport, TRANSPORT_NOT_SENT);
 	full_listener_close(&full);
 }
 
@@ -577,21 +577,21 @@ static void a_body_over_the_maximum_is_too_big(void **state)
 {
 	struct call *call = do_call(*state, "/endless");
 
-	assert_int_equal(call->answer.transport, TRANSPORT_TOO_BIG);
-	assert_true(call->answer.body_len <= BODY_MAX);
+	assert_int_equal(call->exchange.answer.transport, TRANSPORT_TOO_BIG);
+	assert_true(call->exchange.answer.body_len <= BODY_MAX);
 }
 
 static void a_refusal_with_a_big_body_is_a_refusal(void **state)
 {
 	struct call *call = do_call(*state, "/refuse");
 
-	assert_int_equal(call->answer.transport, TRANSPORT_ANSWERED);
-	assert_int_equal(call->answer.http_status, 500);
+	assert_int_equal(call->exchange.answer.transport, TRANSPORT_ANSWERED);
+	assert_int_equal(call->exchange.answer.http_status, 500);
 }
 
 static void headers_without_end_are_too_big(void **state)
 {
-	assert_int_equal(do_call(*state, "/headers")->answer.transport, TRANSPORT_TOO_BIG);
+	assert_int_equal(do_call(*state, "/headers")->exchange.answer.transport, TRANSPORT_TOO_BIG);
 }
 
 static void a_vendor_that_does_not_answer_times_out(void **state)
@@ -602,9 +602,9 @@ static void a_vendor_that_does_not_answer_times_out(void **state)
 
 	f->vendor.timeout_ms = 200;
 	call = do_call(f, "/hang");
-	assert_int_equal(call->answer.transport, TRANSPORT_TIMEOUT);
+	assert_int_equal(call->exchange.answer.transport, TRANSPORT_TIMEOUT);
 	assert_in_range(clock_mono_ms() - began, 190, 5000);
-	assert_true(call->answer.latency_ms <= clock_mono_ms() - began);
+	assert_true(call->exchange.answer.latency_ms <= clock_mono_ms() - began);
 }
 
 /* ---- Grants ---- */
@@ -619,8 +619,8 @@ static void a_grant_that_is_too_old_does_not_leave(void **state)
 	start(f);
 	loop_submit(f->loop, call_granted_ago(f, GUARD_MS + 1));
 	call = wait_for(f, 1);
-	assert_int_equal(call->answer.transport, TRANSPORT_NOT_SENT);
-	assert_int_equal(call->answer.sent_at, 0);
+	assert_int_equal(call->exchange.answer.transport, TRANSPORT_NOT_SENT);
+	assert_int_equal(call->exchange.answer.sent_at, 0);
 	assert_int_equal(tiny_http_requests(f->http), 0);
 	assert_true(f->lane.guard_ms > before);
 }
@@ -633,9 +633,9 @@ static void without_limits_the_lease_is_the_bound(void **state)
 	set_url(f, "/ok");
 	start(f);
 	loop_submit(f->loop, call_granted_ago(f, GUARD_MS + 1));
-	assert_int_equal(wait_for(f, 1)->answer.transport, TRANSPORT_ANSWERED);
+	assert_int_equal(wait_for(f, 1)->exchange.answer.transport, TRANSPORT_ANSWERED);
 	loop_submit(f->loop, call_granted_ago(f, LEASE_MS - f->vendor.timeout_ms));
-	assert_int_equal(wait_for(f, 1)->answer.transport, TRANSPORT_NOT_SENT);
+	assert_int_equal(wait_for(f, 1)->exchange.answer.transport, TRANSPORT_NOT_SENT);
 	assert_int_equal(tiny_http_requests(f->http), 1);
 }
 
@@ -644,10 +644,10 @@ static void a_hold_stops_a_granted_call(void **state)
 	struct fixture *f = *state;
 
 	atomic_store(&f->lane.hold_until_mono_us, clock_mono_us() + 60000000);
-	assert_int_equal(do_call(f, "/ok")->answer.transport, TRANSPORT_NOT_SENT);
+	assert_int_equal(do_call(f, "/ok")->exchange.answer.transport, TRANSPORT_NOT_SENT);
 	assert_int_equal(tiny_http_requests(f->http), 0);
 	atomic_store(&f->lane.hold_until_mono_us, clock_mono_us() - 1);
-	assert_int_equal(do_call(f, "/ok")->answer.transport, TRANSPORT_ANSWERED);
+	assert_int_equal(do_call(f, "/ok")->exchange.answer.transport, TRANSPORT_ANSWERED);
 }
 
 /* Granted just before its hours were over, or by a worker whose clock was ahead. */
@@ -658,10 +658,10 @@ static void out_of_hours_nothing_leaves(void **state)
 
 	/* All but three minutes of the day, and the other way round. */
 	hours_add(&f->vendor.hours, EVERY_DAY, (int)(minute + 2) % MINUTES_A_DAY, (int)(minute + MINUTES_A_DAY - 1) % MINUTES_A_DAY);
-	assert_int_equal(do_call(f, "/ok")->answer.transport, TRANSPORT_NOT_SENT);
+	assert_int_equal(do_call(f, "/ok")->exchange.answer.transport, TRANSPORT_NOT_SENT);
 	assert_int_equal(tiny_http_requests(f->http), 0);
 	hours_add(&f->vendor.hours, EVERY_DAY, (int)(minute + MINUTES_A_DAY - 1) % MINUTES_A_DAY, (int)(minute + 2) % MINUTES_A_DAY);
-	assert_int_equal(do_call(f, "/ok")->answer.transport, TRANSPORT_ANSWERED);
+	assert_int_equal(do_call(f, "/ok")->exchange.answer.transport, TRANSPORT_ANSWERED);
 	hours_deinit(&f->vendor.hours);
 }
 
@@ -678,7 +678,7 @@ static void stop_gives_back_what_was_never_begun(void **state)
 	loop_submit(f->loop, call_granted_ago(f, 0));
 	start(f);   /* it is told to stop already */
 	stop(f, DRAIN_MS);
-	assert_int_equal(wait_for(f, 1)->answer.transport, TRANSPORT_NOT_SENT);
+	assert_int_equal(wait_for(f, 1)->exchange.answer.transport, TRANSPORT_NOT_SENT);
 	assert_int_equal(tiny_http_requests(f->http), 0);
 }
 
@@ -695,7 +695,7 @@ static void stop_gives_back_what_has_not_left(void **state)
 	usleep(100000);
 	assert_null(mailbox_take(&f->done));
 	stop(f, DRAIN_MS);
-	assert_int_equal(wait_for(f, 1)->answer.transport, TRANSPORT_NOT_SENT);
+	assert_int_equal(wait_for(f, 1)->exchange.answer.transport, TRANSPORT_NOT_SENT);
 	assert_true(clock_mono_ms() - began < f->vendor.connect_timeout_ms);
 	full_listener_close(&full);
 }
@@ -709,7 +709,7 @@ static void stop_waits_for_what_has_left(void **state)
 	loop_submit(f->loop, call_granted_ago(f, 0));
 	wait_for_requests(f, 1);
 	stop(f, DRAIN_MS);
-	assert_int_equal(wait_for(f, 1)->answer.transport, TRANSPORT_ANSWERED);
+	assert_int_equal(wait_for(f, 1)->exchange.answer.transport, TRANSPORT_ANSWERED);
 }
 
 static void stop_gives_up_at_the_last_moment(void **state)
@@ -723,14 +723,15 @@ static void stop_gives_up_at_the_last_moment(void **state)
 	wait_for_requests(f, 1);
 	stop(f, 100);
 	assert_true(clock_mono_ms() - began < f->vendor.timeout_ms);
-	assert_int_equal(wait_for(f, 1)->answer.transport, TRANSPORT_CONNECTION_LOST);
+	assert_int_equal(wait_for(f, 1)->exchange.answer.transport, TRANSPORT_CONNECTION_LOST);
 }
 
 /* Between the last look at the clock and the write the thread may have been kept from running. */
 static void a_call_that_was_written_too_late_is_noticed(void **state)
 {
 	struct fixture *f = *state;
-	struct call call = { .lane = &f->lane, .granted_mono_us = 1000000, .leave_by_mono_us = 1020000 };
+	struct call call = { .lane = &f->lane, .granted_mono_us = 1000000, .leave_by_mono_us = 1020000,
+		.exchange.vendor = &f->vendor };
 	int guard_before;
 
 	guard_init(&f->lane.guard, 0);
@@ -754,11 +755,11 @@ static void a_call_is_late_only_if_the_next_one_began_late(void **state)
 
 	for (int i = 0; i < 3; i++)
 		calls[i] = (struct call){ .lane = &f->lane, .granted_mono_us = 1000000, .leave_by_mono_us = 1020000,
-			.left_mono_us = 1015000 + 4000 * i, .next_left = i ? &calls[i - 1] : NULL };
+			.exchange = { .vendor = &f->vendor, .left_mono_us = 1015000 + 4000 * i }, .next_left = i ? &calls[i - 1] : NULL };
 	assert_true(calls_left_late(&calls[2], 1050000));   /* 0 was written by 1019000, 1 by 1023000, 2 by 1050000 */
 	assert_int_equal(f->lane.late, 2);
 	f->lane.late = 0;
-	calls[2].left_mono_us = 1021000;
+	calls[2].exchange.left_mono_us = 1021000;
 	assert_false(calls_left_late(&calls[2], 1022000));
 	assert_int_equal(f->lane.late, 0);
 }
@@ -772,7 +773,8 @@ static void the_lane_hears_when_calls_of_limited_vendors_left(void **state)
 
 	for (int i = 0; i < 3; i++)
 		calls[i] = (struct call){ .lane = &f->lane, .granted_us = i < 2 ? 7000000 : 7004000, .granted_mono_us = 1000000,
-			.leave_by_mono_us = 1020000, .left_mono_us = 1003000 + 1000 * i, .next_left = i ? &calls[i - 1] : NULL };
+			.leave_by_mono_us = 1020000, .exchange = { .vendor = &f->vendor, .left_mono_us = 1003000 + 1000 * i },
+			.next_left = i ? &calls[i - 1] : NULL };
 	assert_false(calls_left_late(&calls[2], 1006000));
 	assert_int_equal(left_take(&f->lane.left, left), 2);
 	assert_int_equal(left[0].granted_us, 7004000);
@@ -805,14 +807,14 @@ static void a_polled_vendor_is_asked_where_it_said(void **state)
 
 	f->vendor.mode = VENDOR_POLL;
 	call = do_call(f, "/submit");
-	assert_int_equal(call->answer.http_status, 202);
-	assert_string_equal(call->answer.location, "/asked");
+	assert_int_equal(call->exchange.answer.http_status, 202);
+	assert_string_equal(call->exchange.answer.location, "/asked");
 	call = poll_of(f, "{\"url\":\"/asked\"}");
 	assert_true(call_make_request(call, &f->context));
 	loop_submit(f->loop, call);
 	call = wait_for(f, 1);
-	assert_int_equal(call->answer.http_status, 200);
-	assert_null(call->answer.location);
+	assert_int_equal(call->exchange.answer.http_status, 200);
+	assert_null(call->exchange.answer.location);
 }
 
 static void without_a_place_to_ask_no_poll_leaves(void **state)
@@ -824,8 +826,8 @@ static void without_a_place_to_ask_no_poll_leaves(void **state)
 	set_url(f, "/submit");
 	call = poll_of(f, "{\"url\":\"http://elsewhere/\"}");
 	assert_false(call_make_request(call, &f->context));
-	assert_int_equal(call->answer.transport, TRANSPORT_NOT_MADE);
-	assert_non_null(strstr(call->answer.detail, "poll/any_origin is not set"));
+	assert_int_equal(call->exchange.answer.transport, TRANSPORT_NOT_MADE);
+	assert_non_null(strstr(call->exchange.answer.detail, "poll/any_origin is not set"));
 	call_free(call);
 }
 

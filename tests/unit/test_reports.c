@@ -23,7 +23,7 @@ static int begin(void **state)
 static void add(const struct vendor *vendor, int64_t since, enum vendor_health health)
 {
 	struct lane lane = { .vendor = vendor };
-	struct call call = { .lane = &lane, .breaker_since = since };
+	struct call call = { .lane = &lane, .exchange.vendor = vendor, .breaker_since = since };
 
 	reports_add(&reports, &call, health);
 }
@@ -83,7 +83,7 @@ static void only_the_last_connections_are_in_a_row(void **state)
 static void what_says_nothing_is_not_reported(void **state)
 {
 	struct lane lane = { .vendor = &a };
-	struct call given_up = { .lane = &lane, .abandoned = true };
+	struct call given_up = { .lane = &lane, .exchange.vendor = &a, .abandoned = true };
 
 	(void)state;
 	add(&a, 1, HEALTH_UNKNOWN);
@@ -104,7 +104,7 @@ static void each_probe_is_reported_by_its_name(void **state)
 
 	(void)state;
 	for (int i = 0; i < 5; i++) {
-		calls[i] = (struct call){ .lane = &lane, .probe = true };
+		calls[i] = (struct call){ .lane = &lane, .exchange.vendor = &a, .probe = true };
 		snprintf(calls[i].entry_id, sizeof(calls[i].entry_id), "1-%d", i);
 		reports_add(&reports, &calls[i], probes[i].health);
 		assert_string_equal(reports.ops[i].entry_id, calls[i].entry_id);
