@@ -9,11 +9,12 @@
 #include <string.h>
 
 static const char program[] = "vendorfetch";
-static const char summary[] = "checks and shows vendor files, and makes tokens";
+static const char summary[] = "checks, shows and tries vendor files, and makes tokens";
 
 static const struct command *const commands[] = {
 	&vendor_lint_command,
 	&vendor_show_command,
+	&vendor_test_command,
 	&vendor_schema_command,
 	&token_new_command,
 	NULL,
@@ -23,8 +24,11 @@ static const struct command *const commands[] = {
 
 static void print_usage(FILE *out, const struct command *c)
 {
-	fprintf(out, "%s %s%s%s%s%s [--SETTING VALUE]...\n", program, c->name, c->option ? " [" : "",
-	        c->option ? c->option : "", c->option ? "]" : "", c->operands);
+	fprintf(out, "%s %s", program, c->name);
+	for (int i = 0; i < COMMAND_OPTIONS_MAX && c->options[i].name; i++)
+		fprintf(out, " [%s%s%s]", c->options[i].name, c->options[i].value ? " " : "",
+		        c->options[i].value ? c->options[i].value : "");
+	fprintf(out, "%s [--SETTING VALUE]...\n", c->operands);
 }
 
 static int print_help(void)
@@ -74,18 +78,38 @@ static const struct command *find_command(int argc, char **argv, int *words)
 	return NULL;
 }
 
+/* Which of the command's own options an argument is; *value: what stands behind its '=', or NULL. -1: none. */
+static int own_option(const struct command *c, const char *argument, const char **value)
+{
+	size_t len = strcspn(argument, "=");
+
+	for (int i = 0; i < COMMAND_OPTIONS_MAX && c->options[i].name; i++) {
+		if (strlen(c->options[i].name) != len || strncmp(c->options[i].name, argument, len) != 0 ||
+		    (argument[len] && !c->options[i].value))
+			continue;
+		*value = argument[len] ? argument + len + 1 : NULL;
+		return i;
+	}
+	return -1;
+}
+
 /* Sorts the arguments behind the command's words into operands and settings, which have room for all of them. A setting has
- * its value in the same argument or the next; what is behind "--" is no option. */
-static void sort_arguments(const struct command *c, char **arguments, const char **operands, struct command_line *line,
+ * its value in the same argument or the next, and so has an option of the command's own; what is behind "--" is no option.
+ * False: one has no value. */
+static bool sort_arguments(const struct command *c, char **arguments, const char **operands, struct command_line *line,
                            char **settings, int *n_settings)
 {
 	bool options = true;
+	const char *value;
+	int own;
 
 	for (; *arguments; arguments++) {
 		if (options && strcmp(*arguments, "--") == 0) {
 			options = false;
-		} else if (options && c->option && strcmp(*arguments, c->option) == 0) {
-			line->option = true;
+		} else if (options && (own = own_option(c, *arguments, &value)) >= 0) {
+			if (c->options[own].value && !value && !(value = *++arguments))
+				return false;
+			line->values[own] = value ? value : "";
 		} else if (options && strncmp(*arguments, "--", 2) == 0) {
 			settings[(*n_settings)++] = *arguments;
 			if (!strchr(*arguments, '=') && arguments[1])
@@ -94,6 +118,7 @@ static void sort_arguments(const struct command *c, char **arguments, const char
 			operands[line->n_operands++] = *arguments;
 		}
 	}
+	return true;
 }
 
 static int run(const struct command *c, int argc, char **argv, int words)
@@ -103,10 +128,10 @@ static int run(const struct command *c, int argc, char **argv, int words)
 	struct command_line line = { .operands = operands };
 	struct settings settings;
 	int n_flags = 1, status;
+	bool sorted = sort_arguments(c, argv + words, operands, &line, flags, &n_flags);
 
 	flags[0] = argv[0];
-	sort_arguments(c, argv + words, operands, &line, flags, &n_flags);
-	if (line.n_operands < c->operands_min || line.n_operands > c->operands_max) {
+	if (!sorted || line.n_operands < c->operands_min || line.n_operands > c->operands_max) {
 		status = refuse_operands(c);
 	} else {
 		settings_load(n_flags, flags, program, c->help, &settings);

@@ -558,6 +558,7 @@ void vendor__deinit(struct vendor *vendor)
 {
 	vendor__deinit_request(vendor);
 	vendor__deinit_limits(vendor);
+	vendor__deinit_secrets(vendor);
 	vendor__wipe(vendor->callback_secret);
 	callback_auth_deinit(&vendor->callback_auth);
 	free(vendor->name);

@@ -169,6 +169,9 @@ struct vendor {
 	char **mask_names;
 	struct personal_rules personal;
 	bool drop_empty;
+
+	char **secrets;              /* what must not be shown, wherever it stands (redact.h); none twice */
+	size_t n_secrets;
 };
 
 struct vendor_set;
@@ -184,6 +187,14 @@ enum err vendor_set_load(const char *dir, vendor_env_fn env, struct vendor_set *
 	__attribute__((warn_unused_result));
 /* NULL is fine. Secrets are wiped. */
 void vendor_set_free(struct vendor_set *set);
+
+/* The same of one file, wherever it is. */
+enum err vendor_set_load_file(const char *path, vendor_env_fn env, struct vendor_set **set, struct err_text *why)
+	__attribute__((warn_unused_result));
+
+/* Which file of dir has the vendor of this name or alias (*path is the caller's). ERR_NOT_FOUND: none that can be parsed. */
+enum err vendor_find_file(const char *dir, const char *name, char **path, struct err_text *why)
+	__attribute__((warn_unused_result));
 
 /* By name or alias; NULL if there is none. Borrowed until the set goes. */
 const struct vendor *vendor_find(const struct vendor_set *set, const char *name);

@@ -63,6 +63,7 @@ static enum err use_basic(const struct reader *r, const struct auth_texts *texts
 		err = resolve(r, "auth/password", texts->password, &password);
 	if (err == ERR_OK && user) {
 		value = vendor__basic_credentials(user, password);
+		vendor__keep_secret(r->vendor, value + strlen("Basic "), strlen(value) - strlen("Basic "));
 		err = add_header(r, "auth/user", "Authorization", value);
 		vendor__wipe(value);
 	}

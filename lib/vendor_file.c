@@ -46,6 +46,53 @@ enum err vendor__list_files(const char *dir, struct vendor_set *set, struct err_
 	return ERR_OK;
 }
 
+enum err vendor__parse_file(const char *path, struct json_object **file, struct err_text *why)
+{
+	char *text;
+	size_t len;
+	enum err err = text_file_read(path, VENDOR_FILE_BYTES_MAX, &text, &len, why);
+
+	*file = NULL;
+	if (err == ERR_OK)
+		err = json_strict_parse(text, len, &JSON_LIMITS_DEFAULT, file, NULL, 0, why);
+	vendor__wipe(text);
+	return err;
+}
+
+static bool is_called(struct json_object *file, const char *name)
+{
+	const char *own = json_string_at(file, "/name");
+	struct json_object *aliases;
+
+	if (own && strcmp(own, name) == 0)
+		return true;
+	json_at(file, "/aliases", &aliases);
+	for (size_t i = 0; aliases && i < json_object_array_length(aliases); i++)
+		if (strcmp(json_object_get_string(json_object_array_get_idx(aliases, i)), name) == 0)
+			return true;
+	return false;
+}
+
+enum err vendor_find_file(const char *dir, const char *name, char **path, struct err_text *why)
+{
+	struct vendor_set *set = mem_calloc(1, sizeof(*set));
+	enum err err = vendor__list_files(dir, set, why);
+
+	*path = NULL;
+	set->vendors = mem_calloc(set->n, sizeof(*set->vendors));   /* which stay empty: the texts are all that is needed */
+	for (size_t i = 0; err == ERR_OK && !*path && i < set->n; i++) {
+		struct json_object *file;
+
+		if (vendor__parse_file(set->paths[i], &file, why) == ERR_OK && is_called(file, name))
+			*path = mem_strdup(set->paths[i]);
+		json_object_put(file);
+	}
+	vendor_set_free(set);
+	if (err == ERR_OK && !*path)
+		err = err_set(why, ERR_NOT_FOUND, "no file in %s has a vendor of this name", dir);
+	return err;
+}
+
 static enum err read_vendor(const char *path, vendor_env_fn env, struct vendor *vendor, struct err_text *why)
 {
 	struct err_text reason = { "" };
@@ -133,13 +180,10 @@ static enum err refuse_bad_fallbacks(const struct vendor_set *set, struct err_te
 
 /* ---- The set ---- */
 
-enum err vendor_set_load(const char *dir, vendor_env_fn env, struct vendor_set **set, struct err_text *why)
+/* From its paths, or frees it. */
+static enum err read_set(struct vendor_set *loaded, vendor_env_fn env, struct vendor_set **set, enum err err,
+                         struct err_text *why)
 {
-	struct vendor_set *loaded = mem_calloc(1, sizeof(*loaded));
-	enum err err;
-
-	*set = NULL;
-	err = vendor__list_files(dir, loaded, why);
 	loaded->vendors = mem_calloc(loaded->n, sizeof(*loaded->vendors));
 	for (size_t i = 0; err == ERR_OK && i < loaded->n; i++)
 		err = read_vendor(loaded->paths[i], env, &loaded->vendors[i], why);
@@ -158,6 +202,24 @@ enum err vendor_set_load(const char *dir, vendor_env_fn env, struct vendor_set *
 	vendor__link_fallbacks(loaded);
 	*set = loaded;
 	return ERR_OK;
+}
+
+enum err vendor_set_load(const char *dir, vendor_env_fn env, struct vendor_set **set, struct err_text *why)
+{
+	struct vendor_set *loaded = mem_calloc(1, sizeof(*loaded));
+
+	*set = NULL;
+	return read_set(loaded, env, set, vendor__list_files(dir, loaded, why), why);
+}
+
+enum err vendor_set_load_file(const char *path, vendor_env_fn env, struct vendor_set **set, struct err_text *why)
+{
+	struct vendor_set *loaded = mem_calloc(1, sizeof(*loaded));
+
+	*set = NULL;
+	loaded->paths = mem_calloc(1, sizeof(*loaded->paths));
+	loaded->paths[loaded->n++] = mem_strdup(path);
+	return read_set(loaded, env, set, ERR_OK, why);
 }
 
 void vendor_set_free(struct vendor_set *set)

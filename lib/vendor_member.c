@@ -178,7 +178,11 @@ enum err vendor__read_resolved(const struct reader *r, const struct member *m, s
 
 static enum err read_secret(const struct reader *r, const struct member *m, struct json_object *value, void *field)
 {
-	return vendor__read_resolved(r, m, value, field, vendor__bad_secret);
+	enum err err = vendor__read_resolved(r, m, value, field, vendor__bad_secret);
+
+	if (err == ERR_OK)
+		vendor__keep_secret(r->vendor, *(char **)field, strlen(*(char **)field));
+	return err;
 }
 
 /* As it is written: whoever uses it resolves what is in it. */
@@ -192,6 +196,15 @@ static enum err read_text(const struct reader *r, const struct member *m, struct
 		return vendor__fail(r, m, "is empty");
 	*(char **)field = mem_strdup(text);
 	return ERR_OK;
+}
+
+static enum err read_secret_text(const struct reader *r, const struct member *m, struct json_object *value, void *field)
+{
+	enum err err = read_text(r, m, value, field);
+
+	if (err == ERR_OK)
+		vendor__keep_written(r->vendor, *(char **)field);
+	return err;
 }
 
 static enum err read_bool(const struct reader *r, const struct member *m, struct json_object *value, void *field)
@@ -385,7 +398,7 @@ static const struct type types[TYPE_COUNT] = {
 	[TYPE_NETWORKS] = { "array of networks", vendor__read_networks, BOUNDS_OF_ENTRIES, ROWS_OF_NOTHING,
 	                    LIST_SCHEMA("{\"type\":\"string\",\"pattern\":\"^[0-9A-Fa-f.:]+(/[0-9]{1,3})?$\"}"), vendor__show_all },
 	[TYPE_TEXT] = { "text", read_text, BOUNDS_OF_BYTES, ROWS_OF_NOTHING, TEXT_SCHEMA, vendor__show_all },
-	[TYPE_SECRET_TEXT] = { "secret", read_text, BOUNDS_OF_BYTES, ROWS_OF_NOTHING, TEXT_SCHEMA, vendor__show_secret },
+	[TYPE_SECRET_TEXT] = { "secret", read_secret_text, BOUNDS_OF_BYTES, ROWS_OF_NOTHING, TEXT_SCHEMA, vendor__show_secret },
 	[TYPE_TOKEN_URL] = { "URL", vendor__read_token_url, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING, URL_SCHEMA("!\\\"%-~"), vendor__show_url },
 	[TYPE_PARAMETERS] = { "object", vendor__read_parameters, BOUNDS_OF_MEMBERS, ROWS_OF_NOTHING, QUERY_SCHEMA, vendor__show_named },
 	[TYPE_CLIENT_AUTH] = { "word", read_choice, BOUNDS_OF_NOTHING, ROWS_OF_NOTHING, WORDS_SCHEMA(CLIENT_AUTHS), vendor__show_all },

@@ -49,6 +49,7 @@ static enum err add_parameter(const struct reader *r, const struct member *m, co
 
 enum err vendor__read_parameters(const struct reader *r, const struct member *m, struct json_object *value, void *field)
 {
+	vendor__keep_named(r->vendor, value);
 	return vendor__add_pairs(r, m, value, add_parameter, field);
 }
 
@@ -105,6 +106,7 @@ static enum err use_basic(const struct reader *r, const struct auth_texts *texts
 		err = vendor__go_on(r, encode(r, "auth/client_secret", texts->client_secret, &secret));
 	if (id && secret) {
 		value = vendor__basic_credentials(id, secret);
+		vendor__keep_secret(r->vendor, value + strlen("Basic "), strlen(value) - strlen("Basic "));
 		r->vendor->oauth2.authorization = mem_printf("Authorization: %s", value);
 		vendor__wipe(value);
 	}

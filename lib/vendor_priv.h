@@ -14,6 +14,7 @@
  *   vendor_poll.c    checks of the group poll
  *   vendor_fallback.c the reader of fallback/on, and what lists of vendors say together
  *   vendor_value.c   checks of single texts, and ${...} references
+ *   vendor_secret.c  what must not be shown of a vendor
  *   vendor_file.c    folder, files, the set and its look-up
  *   vendor_routes.c  which vendor a job goes to whose client names none
  *   vendor_lint.c    the same for whoever writes the files: every mistake, with its line
@@ -196,8 +197,6 @@ struct json_object *vendor__show_secrets(struct json_object *value);
 struct json_object *vendor__show_url(struct json_object *value);
 /* At any depth: a text whose name sounds like a secret and that has no reference in it is ***. */
 struct json_object *vendor__show_named(struct json_object *value);
-/* Does the name of a member or header say that its value may be a secret? */
-bool vendor__sounds_secret(const char *name);
 /* Without the defaults of other kinds of auth. */
 struct json_object *vendor__show_auth(struct json_object *value);
 struct json_object *vendor__show_callback_auth(struct json_object *value);
@@ -302,6 +301,19 @@ const char *vendor__bad_pointer(const char *text);
 const char *vendor__bad_header_name(const char *text);
 const char *vendor__bad_secret(const char *text);
 
+/* ---- Secrets ---- */
+
+/* Adds to the vendor's. */
+void vendor__keep_secret(struct vendor *vendor, const char *text, size_t len);
+/* A text of the file that is a secret, unless it has references: what those stand for is kept when they are resolved. */
+void vendor__keep_written(struct vendor *vendor, const char *text);
+/* The texts in a JSON value, at any depth, whose names sound like secrets. */
+void vendor__keep_named(struct vendor *vendor, struct json_object *value);
+/* What a URL has between :// and @. */
+void vendor__keep_user(struct vendor *vendor, const char *url);
+void vendor__deinit_secrets(struct vendor *vendor);
+bool vendor__sounds_secret(const char *name);
+
 /* ---- Files ---- */
 
 enum { VENDOR_FILE_BYTES_MAX = 1 << 20, VENDOR_FILES_MAX = 10000 };
@@ -325,6 +337,9 @@ struct vendor_set {
 
 /* Adds the vendor files of a folder to the set's paths, in order, without their vendors. */
 enum err vendor__list_files(const char *dir, struct vendor_set *set, struct err_text *why);
+
+/* The JSON of a file, whatever it says; the caller's to put. */
+enum err vendor__parse_file(const char *path, struct json_object **file, struct err_text *why);
 
 /* Fills the set's names from its vendors, also from one that was read in part, and sorts them. */
 void vendor__index_names(struct vendor_set *set);

@@ -131,6 +131,7 @@ enum err vendor__read_url(const struct reader *r, const struct member *m, struct
 		r->vendor->poll.has_url = true;
 	else
 		r->vendor->url = mem_strdup(template_beginning(&request->url));
+	vendor__keep_user(r->vendor, template_beginning(&request->url));
 	return bad_url(&request->url) ? vendor__fail(r, m, "%s", bad_url(&request->url)) : ERR_OK;
 }
 
@@ -152,6 +153,7 @@ enum err vendor__read_query(const struct reader *r, const struct member *m, stru
 {
 	struct vendor_request *request = field;
 
+	vendor__keep_named(r->vendor, value);
 	return vendor__add_pairs(r, m, value, add_to_list, &(struct list){ ESCAPE_QUERY, &request->url, known(r, request) });
 }
 
@@ -207,6 +209,7 @@ static enum err add_own_header(const struct reader *r, const struct member *m, c
 
 enum err vendor__read_headers(const struct reader *r, const struct member *m, struct json_object *value, void *field)
 {
+	vendor__keep_named(r->vendor, value);
 	return vendor__add_pairs(r, m, value, add_own_header, field);
 }
 
@@ -281,6 +284,7 @@ enum err vendor__read_body(const struct reader *r, const struct member *m, struc
 	if (request->method && !takes_body(request->method))
 		return vendor__fail(r, m, "a %s has none", request->method);
 	request->body_kind = BODY_TEMPLATE;
+	vendor__keep_named(r->vendor, value);
 	if (request->is_form)
 		return vendor__add_pairs(r, m, value, add_to_list, &(struct list){ ESCAPE_FORM, &request->body, known(r, request) });
 	if (template_add_json(&request->body, value, &rules, &reason) != ERR_OK)

@@ -3,7 +3,6 @@
 
 #include "json_strict.h"
 #include "mem.h"
-#include "text_file.h"
 #include "vendor_priv.h"
 
 #include <stdio.h>
@@ -69,16 +68,6 @@ struct json_object *vendor__show_url(struct json_object *value)
 	shown = json_object_new_string(out.data);
 	buffer_deinit(&out);
 	return shown;
-}
-
-bool vendor__sounds_secret(const char *name)
-{
-	static const char *const parts[] = { "auth", "cookie", "key", "pass", "secret", "token" };
-
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
-		if (strcasestr(name, parts[i]))
-			return true;
-	return false;
 }
 
 static struct json_object *show_items(struct json_object *array)
@@ -157,35 +146,6 @@ static struct json_object *show_group(const char *group, struct json_object *obj
 	return shown;
 }
 
-/* ---- Finding it ---- */
-
-static bool is_called(struct json_object *file, const char *name)
-{
-	const char *own = json_string_at(file, "/name");
-	struct json_object *aliases;
-
-	if (own && strcmp(own, name) == 0)
-		return true;
-	json_at(file, "/aliases", &aliases);
-	for (size_t i = 0; aliases && i < json_object_array_length(aliases); i++)
-		if (strcmp(json_object_get_string(json_object_array_get_idx(aliases, i)), name) == 0)
-			return true;
-	return false;
-}
-
-static enum err read_file(const char *path, struct json_object **file, struct err_text *why)
-{
-	char *text;
-	size_t len;
-	enum err err = text_file_read(path, VENDOR_FILE_BYTES_MAX, &text, &len, why);
-
-	*file = NULL;
-	if (err == ERR_OK)
-		err = json_strict_parse(text, len, &JSON_LIMITS_DEFAULT, file, NULL, 0, why);
-	vendor__wipe(text);
-	return err;
-}
-
 static char *show_file(struct json_object *file)
 {
 	int flags = JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE;
@@ -198,21 +158,16 @@ static char *show_file(struct json_object *file)
 
 enum err vendor_show(const char *dir, const char *name, char **text, struct err_text *why)
 {
-	struct vendor_set *set = mem_calloc(1, sizeof(*set));
-	enum err err = vendor__list_files(dir, set, why);
+	struct json_object *file = NULL;
+	char *path;
+	enum err err = vendor_find_file(dir, name, &path, why);
 
 	*text = NULL;
-	set->vendors = mem_calloc(set->n, sizeof(*set->vendors));   /* which stay empty: the texts are all that is needed */
-	for (size_t i = 0; err == ERR_OK && !*text && i < set->n; i++) {
-		struct json_object *file;
-
-		err = read_file(set->paths[i], &file, why);
-		if (err == ERR_OK && is_called(file, name))
-			*text = show_file(file);
-		json_object_put(file);
-	}
-	vendor_set_free(set);
-	if (err == ERR_OK && !*text)
-		err = err_set(why, ERR_NOT_FOUND, "no file in %s has a vendor of this name", dir);
+	if (err == ERR_OK)
+		err = vendor__parse_file(path, &file, why);
+	if (err == ERR_OK)
+		*text = show_file(file);
+	json_object_put(file);
+	free(path);
 	return err;
 }

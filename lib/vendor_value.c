@@ -147,6 +147,7 @@ static enum err resolve_fixed(const char *reference, const void *arg, struct buf
 		{ "file:", resolve_file },
 	};
 	const struct reader *r = arg;
+	size_t before = out->len;
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		enum err err;
@@ -154,6 +155,8 @@ static enum err resolve_fixed(const char *reference, const void *arg, struct buf
 		if (strncmp(reference, kinds[i].prefix, strlen(kinds[i].prefix)) != 0)
 			continue;
 		err = kinds[i].resolve(reference + strlen(kinds[i].prefix), r, out, why);
+		if (err == ERR_OK)
+			vendor__keep_secret(r->vendor, out->data + before, out->len - before);
 		if (err == ERR_NOT_FOUND)
 			err = r->mistakes ? lack(r, reference, out, why) : ERR_INVALID;
 		return err;

@@ -1,11 +1,12 @@
 #include "tokens.h"
 
+#include "../http/token_fetch.h"
+
 #include "clock.h"
 #include "log.h"
 #include "mem.h"
 #include "queue_token.h"
 #include "retry.h"
-#include "token_fetch.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -12,14 +12,15 @@ CORPUS = TESTS / "corpus" / "vendor"
 CORPUS_ENV = {"CORPUS_TOKEN": "corpus-token", "CORPUS_URL": "https://vendor.example", "CORPUS_BASE64": "c2VjcmV0"}
 
 
-def vendorfetch(*arguments, cwd=None, env=None, stdout=subprocess.PIPE):
-    """The finished process; env is added to what every process has."""
+def vendorfetch(*arguments, cwd=None, env=None, stdout=subprocess.PIPE, stdin=os.devnull):
+    """The finished process; env is added to what every process has. stdin: the path of a file."""
     kept = {name: value for name, value in os.environ.items()
             if name in ("PATH", "HOME") or name.endswith(("SAN_OPTIONS", "SYMBOLIZER_PATH"))}
     kept.update(env or {})
-    return subprocess.run([os.path.join(os.environ["VENDORFETCH_BUILD"], "vendorfetch"), *map(str, arguments)],
-                          cwd=cwd, env=kept, stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=60,
-                          stdin=subprocess.DEVNULL, check=False)
+    with open(stdin, encoding="utf-8") as given:
+        return subprocess.run([os.path.join(os.environ["VENDORFETCH_BUILD"], "vendorfetch"), *map(str, arguments)],
+                              cwd=cwd, env=kept, stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=60,
+                              stdin=given, check=False)
 
 
 def vendor(name, **more):

@@ -1,6 +1,6 @@
 #include "token_fetch.h"
 
-#include "../http/http.h"
+#include "http.h"
 #include "mem.h"
 
 #include <stdlib.h>
