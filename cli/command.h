@@ -35,7 +35,7 @@ struct command {
 	int (*run)(const struct settings *settings, const struct command_line *line);
 };
 
-extern const struct command token_new_command;
+extern const struct command reload_command, token_new_command;
 extern const struct command vendor_lint_command, vendor_schema_command, vendor_show_command, vendor_test_command;
 
 #endif

@@ -9,13 +9,14 @@
 #include <string.h>
 
 static const char program[] = "vendorfetch";
-static const char summary[] = "checks, shows and tries vendor files, and makes tokens";
+static const char summary[] = "checks, shows and tries vendor files, brings them in, and makes tokens";
 
 static const struct command *const commands[] = {
 	&vendor_lint_command,
 	&vendor_show_command,
 	&vendor_test_command,
 	&vendor_schema_command,
+	&reload_command,
 	&token_new_command,
 	NULL,
 };

@@ -86,7 +86,9 @@ void accept_pool__serve(struct api *api, FCGX_Request *fcgx)
 	struct reply reply;
 	struct err_text why;
 	enum err err = request_init(&request, fcgx, &why);
+	struct generation *rules = vendors_acquire(api->vendors);
 
+	request.rules = rules;
 	reply_init(&reply);
 	if (err)
 		reply_problem(&reply, err == ERR_TOO_BIG ? 414 : 400, "%s", why.text);
@@ -97,6 +99,7 @@ void accept_pool__serve(struct api *api, FCGX_Request *fcgx)
 	reply_deinit(&reply);
 	access_leave(&request);
 	request_deinit(&request);
+	generation_release(rules);
 }
 
 /* ---- The threads ---- */

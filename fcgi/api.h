@@ -15,15 +15,13 @@
 #include "route.h"
 #include "settings.h"
 #include "store_link.h"
-#include "vendor.h"
-#include "vendor_routes.h"
+#include "vendors.h"
 
 struct api {
 	struct settings settings;
 	struct access *access;
 	struct json_limits body_limits;                 /* of the settings: what JSON of a request is held to */
-	struct vendor_set *vendors;
-	struct vendor_routes *routes;                   /* NULL: there are none */
+	struct vendors *vendors;                        /* a request has those by which it goes */
 	struct extra_fields *extra_fields;
 	unsigned char callback_key[STORE_SECRET_SIZE];  /* set once store_link_get() gives a store */
 	struct store_link *link;

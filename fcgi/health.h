@@ -5,7 +5,7 @@
 
 #include "err.h"
 #include "queue.h"
-#include "vendor.h"
+#include "vendors.h"
 
 #include <stdbool.h>
 
@@ -18,11 +18,15 @@ struct health_facts {
 	int workers_alive;   /* gave a heartbeat lately; -1: unknown, for Redis is away */
 	int n_held;          /* vendors that get no calls now, or only probes: breaker not closed, on hold, a quota used up, out of
 	                        hours, or no access token */
-	struct queue_state held[HEALTH_HELD_MAX];   /* the first of them */
+	struct health_held {
+		char vendor[VENDOR_NAME_MAX + 1];
+		struct queue_state state;   /* without its vendor */
+		int64_t opens_at;           /* when its hours begin; 0: they are on */
+	} held[HEALTH_HELD_MAX]; /* the first of them */
 };
 
 /* Borrows vendors. ERR_INVALID, ERR_UNSUPPORTED: the URL. */
-enum err health_new(const char *redis_url, const char *prefix, int timeout_ms, const struct vendor_set *vendors,
+enum err health_new(const char *redis_url, const char *prefix, int timeout_ms, struct vendors *vendors,
                     struct health **health, struct err_text *why)
 	__attribute__((warn_unused_result));
 /* NULL is fine. */

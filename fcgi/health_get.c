@@ -5,6 +5,7 @@
 #endif
 
 #include "api.h"
+
 #include "clock.h"
 
 #ifndef PACKAGE_VERSION
@@ -14,18 +15,18 @@
 enum { HEALTH_MAX_BYTES = 16 << 10 };
 
 /* What keeps its jobs waiting for longest, and how long. */
-static const char *why_held(const struct queue_state *state, int64_t now, int64_t *ms)
+static const char *why_held(const struct health_held *held, int64_t now, int64_t *ms)
 {
 	static const char *const by_breaker[] = {
 		[BREAKER_CLOSED] = NULL,
 		[BREAKER_OPEN] = "breaker_open",
 		[BREAKER_HALF_OPEN] = "breaker_half_open",
 	};
-	int64_t opens = now;
+	const struct queue_state *state = &held->state;
 	const struct { const char *why; int64_t ms; } reasons[] = {
 		{ "retry_after", state->hold_ms },
 		{ "quota", state->quota_ms },
-		{ "closed", vendor_is_open(state->vendor, now, &opens) ? 0 : opens - now },
+		{ "closed", held->opens_at > now ? held->opens_at - now : 0 },
 	};
 	const char *why = by_breaker[state->breaker];
 
@@ -42,20 +43,25 @@ static const char *why_held(const struct queue_state *state, int64_t now, int64_
 	return "no_access_token";
 }
 
-static void add_held(struct buffer *out, const struct queue_state *state)
+static void add_held(struct buffer *out, const struct health_held *held)
 {
 	int64_t now = clock_now_ms(), ms;
-	const char *why = why_held(state, now, &ms);
+	const char *why = why_held(held, now, &ms);
 	char until[CLOCK_TEXT_SIZE];
 
 	clock_format(now + ms, until);
-	buffer_printf(out, "{\"vendor\":\"%s\",\"why\":\"%s\",\"ms\":%lld,\"until\":\"%s\"}", state->vendor->name,
+	buffer_printf(out, "{\"vendor\":\"%s\",\"why\":\"%s\",\"ms\":%lld,\"until\":\"%s\"}", held->vendor,
 	              why ? why : "closed", (long long)ms, until);
 }
 
-static void add_vendors(struct buffer *out, const struct api *api, const struct health_facts *facts)
+/* By which rules this process goes: all have the same when all say the same digest. */
+static void add_vendors(struct buffer *out, const struct generation *rules, const struct health_facts *facts)
 {
-	buffer_printf(out, ",\"vendors\":{\"count\":%zu,\"held\":[", vendor_count(api->vendors));
+	char loaded_at[CLOCK_TEXT_SIZE];
+
+	clock_format(rules->loaded_at, loaded_at);
+	buffer_printf(out, ",\"vendors\":{\"count\":%zu,\"generation\":%u,\"digest\":\"%s\",\"loaded_at\":\"%s\",\"held\":[",
+	              vendor_count(rules->set), rules->number, rules->digest, loaded_at);
 	for (int i = 0; i < facts->n_held && i < HEALTH_HELD_MAX; i++) {
 		buffer_append_str(out, i ? "," : "");
 		add_held(out, &facts->held[i]);
@@ -67,7 +73,8 @@ static void add_vendors(struct buffer *out, const struct api *api, const struct 
 }
 
 /* Not for clients that may not read: a load balancer needs no more than the status. */
-static void add_details(struct buffer *out, const struct api *api, bool accepts, const struct health_facts *facts)
+static void add_details(struct buffer *out, const struct api *api, const struct generation *rules, bool accepts,
+                        const struct health_facts *facts)
 {
 	buffer_append_str(out, ",\"version\":\"" PACKAGE_VERSION "\"");
 	buffer_printf(out, ",\"store\":{\"status\":\"%s\"}", accepts ? "ok" : "unavailable");
@@ -78,7 +85,7 @@ static void add_details(struct buffer *out, const struct api *api, bool accepts,
 	else
 		buffer_printf(out, ",\"workers\":{\"status\":\"%s\",\"alive\":%d}", facts->workers_alive ? "ok" : "none",
 		              facts->workers_alive);
-	add_vendors(out, api, facts);
+	add_vendors(out, rules, facts);
 }
 
 static void handle(struct api *api, const struct request *request, struct reply *reply)
@@ -95,7 +102,7 @@ static void handle(struct api *api, const struct request *request, struct reply 
 	buffer_init(&out, HEALTH_MAX_BYTES);
 	buffer_printf(&out, "{\"status\":\"%s\"", !accepts ? "unavailable" : well ? "ok" : "degraded");
 	if (request->client->scopes & SCOPE_READ)
-		add_details(&out, api, accepts, &facts);
+		add_details(&out, api, request->rules, accepts, &facts);
 	buffer_append_str(&out, "}\n");
 	reply_header(reply, "Cache-Control", "no-store");
 	text = buffer_take(&out, &len);

@@ -34,7 +34,7 @@ static bool read_job(const struct api *api, const struct request *request, const
 	bool read;
 
 	read = job_body_read(&body, request, &api->body_limits, api->settings.other_names, reply) &&
-	       job_body_vendor(&body, request, api->vendors, vendor, reply);
+	       job_body_vendor(&body, request, request->rules->set, vendor, reply);
 	if (read)
 		*payload = job_body_take_payload(&body);
 	job_body_deinit(&body);
@@ -42,15 +42,16 @@ static bool read_job(const struct api *api, const struct request *request, const
 }
 
 /* The vendor of a job whose client names none; NULL: reply says that there is none. */
-static const struct vendor *unnamed_vendor(const struct api *api, const char *payload, struct reply *reply)
+static const struct vendor *unnamed_vendor(const struct api *api, const struct generation *rules, const char *payload,
+                                           struct reply *reply)
 {
-	const struct vendor *vendor = api->routes ? vendor_routes_find(api->routes, payload) : NULL;
+	const struct vendor *vendor = rules->routes ? vendor_routes_find(rules->routes, payload) : NULL;
 
 	if (!vendor && *api->settings.default_vendor)
-		vendor = vendor_find(api->vendors, api->settings.default_vendor);
+		vendor = vendor_find(rules->set, api->settings.default_vendor);
 	if (!vendor)
 		reply_problem_at(reply, 422, "/vendor", "vendor is missing, and there is no %sdefault vendor",
-		                 api->routes ? "route for this payload and no " : "");
+		                 rules->routes ? "route for this payload and no " : "");
 	return vendor;
 }
 
@@ -144,7 +145,7 @@ static void handle(struct api *api, const struct request *request, struct reply 
 	if (!read_job(api, request, &vendor, &payload, reply))
 		return;
 	if (!vendor)
-		vendor = unnamed_vendor(api, payload, reply);
+		vendor = unnamed_vendor(api, request->rules, payload, reply);
 	if (vendor && !client_may_use(request->client, vendor->name)) {
 		reply_header(reply, "WWW-Authenticate", ACCESS_INSUFFICIENT_SCOPE);
 		reply_problem_at(reply, 403, "/vendor", "this API token is not for the vendor %s", vendor->name);

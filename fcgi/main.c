@@ -2,7 +2,7 @@
  *
  * One process of a pool: spawn-fcgi opens the socket, multiwatch keeps the processes alive (scripts/stack
  * and the shipped cron lines show the command). Requests are taken also while the store is still away: they
- * are answered 503 until it is there. TERM: no more requests are taken, those in work are finished, then
+ * are answered 503 until it is there. HUP: the vendor files are read again. TERM: no more requests are taken, those in work are finished, then
  * what is gathered is written and pushed.
  */
 #ifdef HAVE_CONFIG_H
@@ -12,6 +12,7 @@
 #include "accept_pool.h"
 #include "api.h"
 #include "clock.h"
+#include "hangup.h"
 #include "log.h"
 #include "queue.h"
 
@@ -48,7 +49,7 @@ static void fatal(const char *what, const char *why)
 
 /* ---- Setting up, in order: nothing later is needed by anything earlier ---- */
 
-/* Every thread inherits this: only wait_for_signal() takes signals. */
+/* Every thread inherits this: only wait_for_end() takes signals. */
 static void block_signals(void)
 {
 	sigset_t all;
@@ -61,13 +62,8 @@ static void load_vendors(struct api *api)
 {
 	struct err_text why = { "" };
 
-	if (vendor_set_load(api->settings.vendors_dir, settings_env, &api->vendors, &why) != ERR_OK)
+	if (vendors_new(&api->settings, true, &api->vendors, &why) != ERR_OK)
 		fatal("vendor files", why.text);
-	if (*api->settings.default_vendor && !vendor_find(api->vendors, api->settings.default_vendor))
-		fatal("VENDORFETCH_DEFAULT_VENDOR names a vendor that no file defines", api->settings.default_vendor);
-	if (*api->settings.routes &&
-	    vendor_routes_load(api->settings.routes, api->vendors, &api->routes, &why) != ERR_OK)
-		fatal("VENDORFETCH_ROUTES", why.text);
 }
 
 /* Payloads are parsed by others, too, so none of these is over JSON_LIMITS_DEFAULT. */
@@ -165,18 +161,29 @@ static void give_store_a_moment(struct api *api)
 
 /* ---- Running and leaving ---- */
 
-/* All that mean "leave": multiwatch 1.0.0 sends QUIT when it is told to send TERM (-s TERM), and its
- * default is USR1. */
-static int wait_for_signal(void)
+/* The vendor files, and who may call; what is bad stays as it was. */
+static void reload(struct api *api)
 {
-	static const int leave_signals[] = { SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGHUP };
+	struct err_text why = { "" };
+
+	vendors_reload(api->vendors);
+	if (access_reload(api->access, &why) != ERR_OK)
+		log_error("VENDORFETCH_TOKENS: %s; the clients stay who they are", why.text);
+}
+
+/* Until it is time to leave. Of those that mean "leave" multiwatch 1.0.0 sends QUIT when it is told to send TERM (-s TERM),
+ * and its default is USR1. HUP (hangup.h) is no such signal. */
+static int wait_for_end(struct api *api)
+{
+	static const int signals[] = { SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGHUP };
 	sigset_t set;
 	int got = 0;
 
 	sigemptyset(&set);
-	for (size_t i = 0; i < sizeof(leave_signals) / sizeof(leave_signals[0]); i++)
-		sigaddset(&set, leave_signals[i]);
-	sigwait(&set, &got);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		sigaddset(&set, signals[i]);
+	while (sigwait(&set, &got) == 0 && got == SIGHUP)
+		reload(api);
 	return got;
 }
 
@@ -210,10 +217,18 @@ static void leave(struct api *api, struct accept_pool *pool)
 	result_cache_free(api->cache);
 	access_free(api->access);
 	extra_fields_free(api->extra_fields);
-	vendor_routes_free(api->routes);
-	vendor_set_free(api->vendors);
+	vendors_free(api->vendors);
 	explicit_bzero(api->callback_key, sizeof(api->callback_key));
 	settings_free(&api->settings);
+}
+
+static void log_ready(struct api *api)
+{
+	struct generation *rules = vendors_acquire(api->vendors);
+
+	log_info("ready vendors=%zu threads=%d generation=%u digest=%s", vendor_count(rules->set),
+	         (int)api->settings.api_threads, rules->number, rules->digest);
+	generation_release(rules);
 }
 
 int main(int argc, char **argv)
@@ -222,6 +237,7 @@ int main(int argc, char **argv)
 	struct accept_pool *pool = NULL;
 	struct err_text why = { "" };
 
+	hangup_expect();
 	on_exit(slow_down_failure, NULL);
 	settings_load(argc, argv, "vendorfetch.fcgi", "the HTTP API, to be started by spawn-fcgi and multiwatch",
 	              &api.settings);
@@ -237,8 +253,8 @@ int main(int argc, char **argv)
 	give_store_a_moment(&api);
 	if (accept_pool_new(&api, STDIN_FILENO, (int)api.settings.api_threads, &pool, &why) != ERR_OK)
 		fatal("cannot take requests", why.text);
-	log_info("ready vendors=%zu threads=%d", vendor_count(api.vendors), (int)api.settings.api_threads);
-	log_info("leaving signal=%d", wait_for_signal());
+	log_ready(&api);
+	log_info("leaving signal=%d", wait_for_end(&api));
 	leave(&api, pool);
 	log_info("left");
 	return 0;

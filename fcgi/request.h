@@ -9,6 +9,7 @@
 
 #include "clients.h"
 #include "err.h"
+#include "vendors.h"
 
 #include <fcgiapp.h>
 #include <stdbool.h>
@@ -28,6 +29,7 @@ struct request {
 	struct clients *clients;                   /* held by it for that long */
 	char *body;               /* owned, NUL-terminated; NULL before request_read_body() */
 	size_t body_len;
+	const struct generation *rules;            /* the vendors that were in force when it came; held by who serves it */
 };
 
 /* Fills all but the body from the parameters of a FastCGI request. ERR_INVALID: the path is not one (bad

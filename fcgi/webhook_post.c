@@ -66,7 +66,7 @@ static bool unavailable(struct callback *c)
 
 static bool find_vendor(struct callback *c)
 {
-	c->vendor = vendor_find(c->api->vendors, c->request->params[0]);
+	c->vendor = vendor_find(c->request->rules->set, c->request->params[0]);
 	if (c->vendor && c->vendor->mode == VENDOR_ASYNC)
 		return true;
 	reply_problem(c->reply, 404, c->vendor ? "this vendor does not call back" : "unknown vendor");
@@ -272,7 +272,7 @@ static bool decide_outcome(struct callback *c)
 static bool apply(struct callback *c)
 {
 	const struct callback_way way = { .read = read_shared, .change = change_shared, .arg = c->api, .enqueue = enqueue,
-	                                  .enqueue_arg = c->api, .vendors = c->api->vendors };
+	                                  .enqueue_arg = c->api, .vendors = c->request->rules->set };
 	enum callback_effect effect;
 	enum err err = callback_apply(&way, &c->outcome, c->token_fence, retention_ms(c), &c->job, &effect, NULL);
 

@@ -166,6 +166,13 @@ enum { SETTING_COUNT = sizeof(table) / sizeof(table[0]) };
 /* What settings_env() gives: the texts that were loaded last. */
 static char *loaded[SETTING_COUNT];
 
+/* What else ${env:NAME} may name: the lines of the file that was read last. Of names that the program was started with the
+ * environment's value counts; those that are in the environment because of us are listed. */
+static struct settings_file file_read;
+static char *config_path;
+static char **put_names;
+static size_t n_put_names;
+
 /* ---- Names ---- */
 
 static size_t setting_index(const char *name)
@@ -450,6 +457,24 @@ static void read_flags(int argc, char **argv, const char *summary, struct source
 	}
 }
 
+/* For ${env:NAME} in vendor files, and libraries that look there. */
+static void put_into_environment(const struct settings_file *file, const char *name)
+{
+	if (getenv(name))
+		return;
+	setenv(name, settings_file_find(file, name)->value, 0);
+	put_names = mem_realloc(put_names, (n_put_names + 1) * sizeof(*put_names));
+	put_names[n_put_names++] = mem_strdup(name);
+}
+
+static bool was_put(const char *name)
+{
+	for (size_t i = 0; i < n_put_names; i++)
+		if (strcmp(put_names[i], name) == 0)
+			return true;
+	return false;
+}
+
 static void read_config(struct sources *sources)
 {
 	const char *path = sources->config;
@@ -459,10 +484,11 @@ static void read_config(struct sources *sources)
 		path = default_file;
 	if (path && settings_file_load(path, &sources->file, &why) != ERR_OK)
 		refuse("%s", why.text);
-	/* For ${env:NAME} in vendor files. */
+	free(config_path);
+	config_path = mem_strdup(path ? path : default_file);
 	for (size_t i = 0; i < sources->file.n; i++)
 		if (setting_index(sources->file.lines[i].name) == SETTING_COUNT)
-			setenv(sources->file.lines[i].name, settings_file_find(&sources->file, sources->file.lines[i].name)->value, 0);
+			put_into_environment(&sources->file, sources->file.lines[i].name);
 }
 
 /* ---- The contract ---- */
@@ -478,7 +504,8 @@ void settings_load(int argc, char **argv, const char *program, const char *summa
 	*settings = (struct settings){ .store_uri = NULL };
 	for (size_t i = 0; i < SETTING_COUNT; i++)
 		set_value(settings, &sources, i);
-	settings_file_free(&sources.file);
+	settings_file_free(&file_read);
+	file_read = sources.file;
 	url = settings->api_base_url;
 	for (size_t len = strlen(url); len > 0 && url[len - 1] == '/'; len--)
 		url[len - 1] = '\0';
@@ -492,12 +519,46 @@ void settings_free(struct settings *settings)
 		free(loaded[i]);
 		loaded[i] = NULL;
 	}
+	settings_file_free(&file_read);
+	for (size_t i = 0; i < n_put_names; i++)
+		free(put_names[i]);
+	free(put_names);
+	free(config_path);
+	put_names = NULL;
+	config_path = NULL;
+	n_put_names = 0;
 	*settings = (struct settings){ .store_uri = NULL };
+}
+
+const char *settings_config_path(void) { return config_path; }
+const char *settings_default_config(void) { return default_file; }
+
+enum err settings_reload_env(struct err_text *why)
+{
+	struct settings_file file = { .path = NULL };
+	enum err err;
+
+	/* It may be that of the default's name, and not there: it was not, or it was removed, which is to have no lines. */
+	if (strcmp(config_path, default_file) == 0 && access(config_path, F_OK) != 0)
+		err = ERR_OK;
+	else
+		err = settings_file_load(config_path, &file, why);
+	if (err)
+		return err;
+	settings_file_free(&file_read);
+	file_read = file;
+	return ERR_OK;
 }
 
 const char *settings_env(const char *name)
 {
 	size_t i = setting_index(name);
+	const struct settings_line *line;
 
-	return i < SETTING_COUNT && loaded[i] ? loaded[i] : getenv(name);
+	if (i < SETTING_COUNT && loaded[i])
+		return loaded[i];
+	if (getenv(name) && !was_put(name))
+		return getenv(name);
+	line = settings_file_find(&file_read, name);
+	return line ? line->value : NULL;
 }

@@ -60,6 +60,15 @@ void settings_free(struct settings *settings);
  * Valid while the settings that were loaded last are. */
 const char *settings_env(const char *name);
 
+/* Reads the settings file once more, for what settings_env() gives of names that are no settings: secrets of vendors may
+ * have changed. Settings stay as they were loaded, and so does what the environment had at the start. ERR_INVALID: the
+ * file cannot be read; nothing has changed. Ends what settings_env() gave before. One thread, that of settings_env(). */
+enum err settings_reload_env(struct err_text *why) __attribute__((warn_unused_result));
+
+/* The settings file: that of --config, else the default's name, whether it is there or not. */
+const char *settings_config_path(void);
+const char *settings_default_config(void);
+
 /* The table as Markdown on stdout (docs/settings.md). */
 void settings_print_reference(void);
 

@@ -561,6 +561,7 @@ void vendor__deinit(struct vendor *vendor)
 	vendor__deinit_secrets(vendor);
 	vendor__wipe(vendor->callback_secret);
 	callback_auth_deinit(&vendor->callback_auth);
+	free(vendor->file_digest);
 	free(vendor->name);
 	free_list(vendor->aliases);
 	free(vendor->group_name);

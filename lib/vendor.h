@@ -1,4 +1,4 @@
-/* A vendor is data: one JSON file in vendors.d, read and checked at start.
+/* A vendor is data: one JSON file in vendors.d, read and checked at start and on SIGHUP (vendors.h).
  *
  * One table in vendor.c (member, type, default, bounds, help) drives reading, checking, docs/vendors.md and
  * etc/vendor.schema.json. A set of vendors is immutable once loaded, so every function that reads it is thread-safe.
@@ -172,6 +172,7 @@ struct vendor {
 
 	char **secrets;              /* what must not be shown, wherever it stands (redact.h); none twice */
 	size_t n_secrets;
+	char *file_digest;           /* of the file's text, hex */
 };
 
 struct vendor_set;
@@ -195,6 +196,9 @@ enum err vendor_set_load_file(const char *path, vendor_env_fn env, struct vendor
 /* Which file of dir has the vendor of this name or alias (*path is the caller's). ERR_NOT_FOUND: none that can be parsed. */
 enum err vendor_find_file(const char *dir, const char *name, char **path, struct err_text *why)
 	__attribute__((warn_unused_result));
+
+/* Are these two of the same name to the last letter of their files, and of what their references stand for? */
+bool vendor_is_same(const struct vendor *a, const struct vendor *b);
 
 /* By name or alias; NULL if there is none. Borrowed until the set goes. */
 const struct vendor *vendor_find(const struct vendor_set *set, const char *name);

@@ -1,6 +1,7 @@
 /* The folder of vendor files, and the set of vendors that was read from it. */
 #include "json_strict.h"
 #include "mem.h"
+#include "signature.h"
 #include "text_file.h"
 #include "vendor_priv.h"
 
@@ -97,13 +98,15 @@ static enum err read_vendor(const char *path, vendor_env_fn env, struct vendor *
 {
 	struct err_text reason = { "" };
 	struct json_object *file = NULL;
-	char *text;
+	char *text, digest[SIGNATURE_TEXT_SIZE];
 	size_t len;
 	enum err err;
 
 	err = text_file_read(path, VENDOR_FILE_BYTES_MAX, &text, &len, why);
 	if (err)
 		return err;
+	signature_sha256_hex(text, len, digest);
+	vendor->file_digest = mem_strdup(digest);
 	err = json_strict_parse(text, len, &JSON_LIMITS_DEFAULT, &file, NULL, 0, &reason);
 	if (err == ERR_OK)
 		err = vendor__read(vendor, file, env, NULL, &reason);
@@ -220,6 +223,17 @@ enum err vendor_set_load_file(const char *path, vendor_env_fn env, struct vendor
 	loaded->paths = mem_calloc(1, sizeof(*loaded->paths));
 	loaded->paths[loaded->n++] = mem_strdup(path);
 	return read_set(loaded, env, set, ERR_OK, why);
+}
+
+/* Secrets were gathered in the order in which the file is read. */
+bool vendor_is_same(const struct vendor *a, const struct vendor *b)
+{
+	if (strcmp(a->file_digest, b->file_digest) != 0 || a->n_secrets != b->n_secrets)
+		return false;
+	for (size_t i = 0; i < a->n_secrets; i++)
+		if (strcmp(a->secrets[i], b->secrets[i]) != 0)
+			return false;
+	return true;
 }
 
 void vendor_set_free(struct vendor_set *set)

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { MISTAKES_MAX = 50, POINTER_SIZE = 256 };
+enum { MISTAKES_MAX = 50, POINTER_SIZE = 256, LINE_BYTES_MAX = 64 << 10 };
 
 struct lint {
 	vendor_env_fn env;
@@ -30,6 +30,26 @@ struct lint {
 };
 
 /* ---- Telling ---- */
+
+/* Names come from files: what would move the cursor or end the line is written as \xNN. */
+char *vendor_mistake_line(const struct vendor_mistake *mistake, bool warnings)
+{
+	char *plain = mistake->line > 0
+		? mem_printf("%s:%zu:%zu: %s%s", mistake->file, mistake->line, mistake->column,
+		             warnings && mistake->warning ? "warning: " : "", mistake->text)
+		: mem_printf("%s: %s%s", mistake->file, warnings && mistake->warning ? "warning: " : "", mistake->text);
+	struct buffer line;
+
+	buffer_init(&line, LINE_BYTES_MAX);
+	for (const unsigned char *c = (const unsigned char *)plain; *c; c++) {
+		if (*c < ' ' || *c == 0x7f)
+			buffer_printf(&line, "\\x%02x", *c);
+		else
+			buffer_append(&line, c, 1);
+	}
+	free(plain);
+	return buffer_take(&line, NULL);
+}
 
 static void tell(const struct lint *lint, struct json_position position, bool warning, const char *text)
 {

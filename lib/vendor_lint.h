@@ -17,6 +17,10 @@ struct vendor_mistake {
 /* Everything in it is borrowed for the call. */
 typedef void (*vendor_mistake_fn)(void *arg, const struct vendor_mistake *mistake);
 
+/* As it is printed: "file:line:column: member: reason". warnings: those say that they are. One line, whatever is in it; the
+ * caller owns it. */
+char *vendor_mistake_line(const struct vendor_mistake *mistake, bool warnings);
+
 /* Checks files, and all vendor files of folders, as if they were one folder of vendors: each alone, that no two claim a
  * name, that those of a group fit together, and that vendors to go on to are there (a warning, if no folder is among the
  * paths). Tells of all mistakes (some dozens a file at most), file by file, then of all that is between files. env: see

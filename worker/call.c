@@ -27,7 +27,7 @@ static int64_t leave_within_ms(const struct vendor *vendor, const struct queue_t
 	return vendor->n_limits && take->guard_ms < lease ? take->guard_ms : lease;
 }
 
-struct call *call_new(struct lane *lane, struct job *job, const struct queue_take *take,
+struct call *call_new(struct lane *lane, struct generation *rules, struct job *job, const struct queue_take *take,
                       const struct queue_grant *grant)
 {
 	struct call *call = mem_calloc(1, sizeof(*call));
@@ -41,6 +41,7 @@ struct call *call_new(struct lane *lane, struct job *job, const struct queue_tak
 	call->probe = take->probes;
 	call->quota = lane->quota.span;
 	call->leave_by_mono_us = (take->asked_mono_ms + leave_within_ms(lane->vendor, take)) * 1000;
+	call->rules = generation_share(rules);
 	exchange_init(&call->exchange, lane->vendor, &hooks);
 	atomic_fetch_add(&lane->calls, 1);
 	atomic_fetch_add(&lane->not_left, 1);
@@ -57,6 +58,7 @@ void call_free(struct call *call)
 	atomic_fetch_sub(&call->lane->calls, 1);
 	atomic_fetch_sub(call->lane->in_flight, 1);
 	exchange_deinit(&call->exchange);
+	generation_release(call->rules);
 	job_free(call->job);
 	rate_values_deinit(&call->rate);
 	free(call);
@@ -71,6 +73,7 @@ static struct call *call_of(struct exchange *exchange)
 
 static void sample_guard(struct call *call, int64_t mono_us)
 {
+	guard_set_max(&call->lane->guard, guard_longest_ms(call->exchange.vendor->connect_timeout_ms));
 	guard_sample(&call->lane->guard, mono_us, mono_us - call->granted_mono_us);
 	atomic_store(&call->lane->guard_ms, guard_ms(&call->lane->guard));
 }

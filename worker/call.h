@@ -10,6 +10,7 @@
 #include "job.h"
 #include "lane.h"
 #include "queue.h"
+#include "vendors.h"
 
 #include <stdbool.h>
 
@@ -29,6 +30,7 @@ struct call {
 	bool probe;                 /* the breaker is half-open and waits to hear of this call */
 	struct quota_span quota;    /* what it is counted for, if its vendor has a quota */
 	int64_t leave_by_mono_us;   /* the request is not written after this */
+	struct generation *rules;   /* its vendor's rules are of, which it holds; NULL: nobody changes them */
 	struct exchange exchange;   /* what goes to the vendor, and its answer */
 	char token_id[TOKEN_ID_SIZE];   /* of the access token that it shows, or "" */
 
@@ -42,8 +44,9 @@ struct call {
 	bool abandoned;             /* given up by us: how it ended says nothing of the vendor */
 };
 
-/* A claimed job (taken over) with the grant that it came with. */
-struct call *call_new(struct lane *lane, struct job *job, const struct queue_take *take,
+/* A claimed job (taken over) with the grant that it came with. It keeps the rules of its lane's vendor as they are now, which
+ * are of this generation. */
+struct call *call_new(struct lane *lane, struct generation *rules, struct job *job, const struct queue_take *take,
                       const struct queue_grant *grant);
 void call_free(struct call *call);
 

@@ -28,7 +28,7 @@ static void add(struct op_list *list, enum queue_op_kind kind, const struct clai
 {
 	list->ops[list->n++] = (struct queue_op){
 		.kind = kind,
-		.vendor = item->lane->vendor->name,
+		.vendor = item->lane->name,
 		.entry_id = item->grant->entry_id,
 		.request_id = item->grant->request_id,
 		.at = at,
@@ -55,7 +55,7 @@ static void give_back(struct op_list *list, const struct claim_item *item, const
 	if (claim->outcome == ERR_NOT_DUE)
 		add(list, QUEUE_DELAY, item, claim->not_before);
 	else
-		log_debug("claim: dropped an entry vendor=%s request_id=%s reason=%s", item->lane->vendor->name,
+		log_debug("claim: dropped an entry vendor=%s request_id=%s reason=%s", item->lane->name,
 		          item->grant->request_id, err_str(claim->outcome));
 	return_grant(list, item);
 	add(list, QUEUE_ACK, item, 0);
@@ -100,7 +100,7 @@ static void make_calls(struct worker *worker, const struct claim_item *items, st
 				give_back(list, &items[i], &claims[i]);
 			continue;
 		}
-		call = call_new(items[i].lane, claims[i].job, items[i].take, items[i].grant);
+		call = call_new(items[i].lane, worker->rules, claims[i].job, items[i].take, items[i].grant);
 		if (call_make_request(call, &worker->context)) {
 			add_call(worker, &made, call);
 		} else {

@@ -100,7 +100,7 @@ static void decide(struct commit *c)
 
 		outcome_of_answer(call->exchange.vendor, call->job, &call->exchange.answer, now, random[i], &item->outcome);
 		item->tried_entry = NULL;
-		item->next = fallback_of_outcome(c->worker->vendors, call->exchange.vendor, call->job, &item->outcome, now, &item->reason);
+		item->next = fallback_of_outcome(call->rules->set, call->exchange.vendor, call->job, &item->outcome, now, &item->reason);
 		reports_add(&c->reports, call, item->outcome.health);
 		any_hold |= add_said_hold(c, call);
 		if (item->outcome.hold_ms <= 0)
@@ -157,7 +157,7 @@ static void write_outcomes(struct commit *c)
 
 		outcome_to_change(&item->outcome, job, now, c->worker->retention_ms, &c->changes[i]);
 		if (item->next)
-			fallback_to_change(c->worker->vendors, job, item->next, item->reason, &c->changes[i], &item->tried_entry);
+			fallback_to_change(c->items[i].call->rules->set, job, item->next, item->reason, &c->changes[i], &item->tried_entry);
 	}
 	unsure = write_changes(c, c->n);
 	for (int i = 0; i < c->n; i++) {
@@ -216,7 +216,7 @@ static void look_for_early(struct commit *c)
 		bool waits = item->outcome.kind == OUTCOME_AWAIT_CALLBACK && item->outcome.vendor_job_id;
 
 		if (waits && (item->written == ERR_OK || (item->written == ERR_STALE && item->unsure)))
-			keys[n++] = (struct store_early_key){ item->call->exchange.vendor->name, item->outcome.vendor_job_id };
+			keys[n++] = (struct store_early_key){ item->call->lane->name, item->outcome.vendor_job_id };
 	}
 	early_apply(c->worker, c->queue, keys, n);
 }
@@ -233,7 +233,7 @@ static bool needs_entry(const struct commit_item *item)
 static void add_ops(struct commit *c, const struct commit_item *item)
 {
 	const struct call *call = item->call;
-	const char *vendor = call->exchange.vendor->name;
+	const char *vendor = call->lane->name;
 
 	if (needs_entry(item) && item->next)
 		untold_add(c->untold, &(struct queue_op){ .kind = QUEUE_DELAY, .vendor = item->next->name,

@@ -33,7 +33,8 @@ static enum err apply_outcome(struct worker *worker, struct queue *queue, const 
 {
 	struct outcome outcome = { .kind = kept->result ? OUTCOME_COMPLETE : OUTCOME_FAILED, .result = kept->result,
 	                           .error = kept->error, .settled = SETTLED, .keeps_raw = raw };
-	struct callback_way way = callback_straight(worker->store, worker->vendors);
+	struct generation *rules = worker->vendors ? vendors_acquire(worker->vendors) : NULL;
+	struct callback_way way = callback_straight(worker->store, rules ? rules->set : NULL);
 	enum err err;
 
 	way.enqueue = enqueue;
@@ -41,22 +42,33 @@ static enum err apply_outcome(struct worker *worker, struct queue *queue, const 
 	if (raw)
 		outcome.raw = *raw;
 	err = callback_apply(&way, &outcome, FENCE_ANY, worker->retention_ms, job, effect, why);
-	if (err != ERR_TOO_BIG)
-		return err;
-	outcome.kind = OUTCOME_FAILED;
-	outcome.result = NULL;
-	outcome.error = (char *)(uintptr_t)"result too large for the store";
-	return callback_apply(&way, &outcome, FENCE_ANY, worker->retention_ms, job, effect, why);
+	if (err == ERR_TOO_BIG) {
+		outcome.kind = OUTCOME_FAILED;
+		outcome.result = NULL;
+		outcome.error = (char *)(uintptr_t)"result too large for the store";
+		err = callback_apply(&way, &outcome, FENCE_ANY, worker->retention_ms, job, effect, why);
+	}
+	generation_release(rules);
+	return err;
+}
+
+static bool keeps_none(struct worker *worker, const char *name)
+{
+	struct generation *rules = worker->vendors ? vendors_acquire(worker->vendors) : NULL;
+	const struct vendor *vendor = rules ? vendor_find(rules->set, name) : NULL;
+	bool none = vendor && vendor->keep_raw_ms == 0;
+
+	generation_release(rules);
+	return none;
 }
 
 /* As it came, if that is kept; *raw is the caller's. */
 static enum err get_raw(struct worker *worker, const struct store_early *kept, struct raw_answer **raw, struct err_text *why)
 {
-	const struct vendor *vendor = vendor_find(worker->vendors, kept->vendor);
 	char key[CALLBACK_RAW_KEY_SIZE];
 	enum err err;
 
-	if (vendor && vendor->keep_raw_ms == 0)
+	if (keeps_none(worker, kept->vendor))
 		return ERR_OK;
 	callback_raw_key(kept->vendor, kept->vendor_job_id, kept->error, key);
 	err = store_raw_get(worker->store, key, clock_now_ms(), raw, why);

@@ -48,7 +48,7 @@ static bool find_reason(const struct lane *lane, const struct queue_take *take, 
 static bool unavailable(const struct page *page, const char *why)
 {
 	log_warn("fallback: the store did not answer, repair will bring the jobs back vendor=%s jobs=%d error=\"%s\"",
-	         page->lane->vendor->name, page->n, why);
+	         page->lane->name, page->n, why);
 	return false;
 }
 
@@ -63,13 +63,13 @@ static bool look(struct page *page)
 
 static bool is_here(const struct page *page, const struct job *job)
 {
-	return job && phase_is_enqueued(job->phase) && strcmp(job->vendor, page->lane->vendor->name) == 0;
+	return job && phase_is_enqueued(job->phase) && strcmp(job->vendor, page->lane->name) == 0;
 }
 
 /* By each job's own list: this vendor may be in several. */
 static const struct vendor *next_of(const struct page *page, const struct job *job)
 {
-	const struct vendor_set *vendors = page->worker->vendors;
+	const struct vendor_set *vendors = page->worker->rules->set;
 	const struct vendor *first;
 
 	if (!is_here(page, job) || job->phase != PHASE_QUEUED || job->next_attempt_at > page->now)
@@ -90,7 +90,7 @@ static void decide(struct page *page)
 		if (!page->next[i])
 			continue;
 		*change = (struct job_change){ .request_id = job->request_id, .fence = job->fence, .now = page->now };
-		fallback_to_change(page->worker->vendors, job, page->next[i], page->reason, change, &page->tried[i]);
+		fallback_to_change(page->worker->rules->set, job, page->next[i], page->reason, change, &page->tried[i]);
 		page->place[page->n_changes++] = i;
 	}
 }
@@ -124,7 +124,7 @@ static bool move(struct page *page)
 
 		if (page->changes[k].outcome != ERR_OK)
 			continue;
-		log_info("fallback: goes on to the next vendor vendor=%s next=%s request_id=%s reason=%s", page->lane->vendor->name,
+		log_info("fallback: goes on to the next vendor vendor=%s next=%s request_id=%s reason=%s", page->lane->name,
 		         page->next[i]->name, page->entries[i].request_id, fallback_reason_name(page->reason));
 		add_op(page, QUEUE_DELAY, page->next[i]->name, i, page->now);
 		wake(page, page->next[i]);
@@ -141,7 +141,7 @@ static void put_back(struct page *page)
 		const struct job *job = page->looks[i].job;
 		if (page->next[i] || !is_here(page, job))
 			continue;
-		add_op(page, QUEUE_DELAY, page->lane->vendor->name, i,
+		add_op(page, QUEUE_DELAY, page->lane->name, i,
 		       job->next_attempt_at > page->now ? job->next_attempt_at : page->now + wait);
 	}
 }
@@ -154,11 +154,11 @@ static void tell_redis(struct page *page)
 	CRASH_POINT("fallback_before_ack");
 	page->n_ops = 0;
 	for (int i = 0; i < page->n; i++)
-		add_op(page, QUEUE_ACK, page->lane->vendor->name, i, 0);
+		add_op(page, QUEUE_ACK, page->lane->name, i, 0);
 	if (err == ERR_OK)
 		err = queue_apply(page->queue, page->ops, (size_t)page->n_ops, &why);
 	if (err != ERR_OK)
-		log_warn("fallback: Redis could not be told, repair will vendor=%s jobs=%d error=\"%s\"", page->lane->vendor->name,
+		log_warn("fallback: Redis could not be told, repair will vendor=%s jobs=%d error=\"%s\"", page->lane->name,
 		         page->n, why.text);
 }
 
@@ -188,8 +188,8 @@ bool fall_back_waiting(struct worker *worker, struct queue *queue, struct lane *
 	page->reason = reason;
 	page->wait_ms = wait_ms;
 	page->now = clock_now_ms();
-	if (queue_read_waiting(queue, lane->vendor->name, worker->consumer, page->entries, PAGE, &page->n, &why) != ERR_OK)
-		log_debug("fallback: cannot read what waits vendor=%s error=\"%s\"", lane->vendor->name, why.text);
+	if (queue_read_waiting(queue, lane->name, worker->consumer, page->entries, PAGE, &page->n, &why) != ERR_OK)
+		log_debug("fallback: cannot read what waits vendor=%s error=\"%s\"", lane->name, why.text);
 	more = page->n == PAGE;
 	if (page->n > 0 && look(page)) {
 		decide(page);

@@ -6,8 +6,13 @@ enum { DECAY = 64, FORGET_US = 1000000 };
 
 void guard_init(struct guard *guard, int64_t max_ms)
 {
-	*guard = (struct guard){ .high_us = (int64_t)GUARD_START_MS * 2000 / 3 + 1,
-	                         .max_ms = max_ms > GUARD_MAX_MS ? max_ms : GUARD_MAX_MS };
+	*guard = (struct guard){ .high_us = (int64_t)GUARD_START_MS * 2000 / 3 + 1 };
+	guard_set_max(guard, max_ms);
+}
+
+void guard_set_max(struct guard *guard, int64_t max_ms)
+{
+	guard->max_ms = max_ms > GUARD_MAX_MS ? max_ms : GUARD_MAX_MS;
 }
 
 void guard_sample(struct guard *guard, int64_t now_mono_us, int64_t delay_us)

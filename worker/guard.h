@@ -20,6 +20,10 @@ struct guard {
 
 /* max_ms: the longest guard; a vendor that is slow to connect to needs more than GUARD_MAX_MS. */
 void guard_init(struct guard *guard, int64_t max_ms);
+/* What it is for a vendor's connect timeout. */
+static inline int64_t guard_longest_ms(int64_t connect_timeout_ms) { return GUARD_MAX_MS + connect_timeout_ms; }
+/* Another longest guard from now on. */
+void guard_set_max(struct guard *guard, int64_t max_ms);
 /* Now a call left (or was refused), this long after its grant was asked for. */
 void guard_sample(struct guard *guard, int64_t now_mono_us, int64_t delay_us);
 /* The guard for the next grant, in ms. */

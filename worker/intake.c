@@ -62,19 +62,26 @@ struct intake {
 static void look_at_all(struct intake *in)
 {
 	for (size_t i = 0; i < in->worker->n_lanes; i++)
-		in->worker->lanes[i].next_take_mono_ms = 0;
+		if (in->worker->lanes[i]->vendor)
+			in->worker->lanes[i]->next_take_mono_ms = 0;
 }
 
 /* ---- One take over many lanes ---- */
 
 /* A busy vendor's jobs come in fewer and larger batches, each of which is a script and a transaction; a lone one is taken
  * at once. */
-static void wake_lane(struct lane *lane) { lane->next_take_mono_ms = lane->gather_until_mono_ms; }
+static void wake_lane(struct lane *lane)
+{
+	if (lane->vendor)
+		lane->next_take_mono_ms = lane->gather_until_mono_ms;
+}
 
 static bool is_due(struct lane *lane, int64_t now)
 {
 	int64_t hold_until = lane_held_until_mono_us(lane) / 1000, closed_ms;
 
+	if (!lane->vendor)
+		return false;
 	if (atomic_exchange(&lane->look, false))
 		wake_lane(lane);
 	/* Calls of others ended. That is nothing to one whose queue is empty. */
@@ -124,7 +131,7 @@ static int find_due_lanes(struct intake *in, int64_t now)
 	int n = 0;
 
 	for (i = 0; i < n_lanes && n < LANES_A_TURN; i++) {
-		struct lane *lane = &in->worker->lanes[(in->first_lane + i) % n_lanes];
+		struct lane *lane = in->worker->lanes[(in->first_lane + i) % n_lanes];
 
 		if (!is_due(lane, now))
 			continue;
@@ -286,9 +293,10 @@ static void tell_late(struct intake *in)
 	enum err err = ERR_OK;
 
 	for (size_t i = 0; i < in->worker->n_lanes && !err; i++) {
-		struct lane *lane = &in->worker->lanes[i];
+		struct lane *lane = in->worker->lanes[i];
 		int n = atomic_exchange(&lane->late, 0);
-		struct queue_op op = { .kind = QUEUE_LATE, .vendor = vendor_account(lane->vendor), .at = n };
+		const char *account = lane->vendor ? vendor_account(lane->vendor) : lane->name;
+		struct queue_op op = { .kind = QUEUE_LATE, .vendor = account, .at = n };
 
 		if (n == 0)
 			continue;
@@ -296,7 +304,7 @@ static void tell_late(struct intake *in)
 		if (err)
 			atomic_fetch_add(&lane->late, n);
 		else
-			log_info("intake: calls left after their grants were over vendor=%s calls=%d", lane->vendor->name, n);
+			log_info("intake: calls left after their grants were over vendor=%s calls=%d", lane->name, n);
 	}
 }
 
@@ -310,12 +318,12 @@ static bool look_at_sleepers(struct intake *in)
 	if (now < in->next_look_mono_ms)
 		return true;
 	for (size_t i = 0; i < in->worker->n_lanes; i++) {
-		struct lane *lane = &in->worker->lanes[i];
+		struct lane *lane = in->worker->lanes[i];
 
-		if (lane->next_take_mono_ms != when_woken)
+		if (!lane->vendor || lane->next_take_mono_ms != when_woken)
 			continue;
 		in->glanced[n] = lane;
-		in->glances[n++] = (struct queue_glance){ .vendor = lane->vendor->name };
+		in->glances[n++] = (struct queue_glance){ .vendor = lane->name };
 	}
 	if (queue_glance(in->queue, QUEUE_GLANCE_WAITING, in->glances, n, &why) != ERR_OK) {
 		redis_is(in, true, why.text);
@@ -329,6 +337,14 @@ static bool look_at_sleepers(struct intake *in)
 	return true;
 }
 
+static void make_room(struct intake *in)
+{
+	size_t n = in->worker->n_lanes;
+
+	in->glances = mem_realloc(in->glances, n * sizeof(*in->glances));
+	in->glanced = mem_realloc(in->glanced, n * sizeof(*in->glanced));
+}
+
 /* Takes and claims once. False if there was nothing due or no room. */
 static bool take_once(struct intake *in)
 {
@@ -339,6 +355,8 @@ static bool take_once(struct intake *in)
 	size_t n_items;
 	int n;
 
+	if (worker_follow_rules(worker))
+		make_room(in);
 	tell_late(in);
 	if (!look_at_sleepers(in))
 		return false;
@@ -385,8 +403,8 @@ static int next_wait_ms(const struct intake *in)
 	if (atomic_load(&in->worker->in_flight) >= in->worker->calls_max)
 		return SLOW_LOOK_MS;   /* a commit pokes us */
 	for (size_t i = 0; i < in->worker->n_lanes; i++)
-		if (in->worker->lanes[i].next_take_mono_ms < next)
-			next = in->worker->lanes[i].next_take_mono_ms;
+		if (in->worker->lanes[i]->next_take_mono_ms < next)
+			next = in->worker->lanes[i]->next_take_mono_ms;
 	return next > now ? (int)(next - now) : 0;
 }
 
@@ -446,8 +464,7 @@ void *intake_run(void *arg)
 	struct intake *in = mem_calloc(1, sizeof(*in));
 
 	in->worker = arg;
-	in->glances = mem_calloc(in->worker->n_lanes, sizeof(*in->glances));
-	in->glanced = mem_calloc(in->worker->n_lanes, sizeof(*in->glanced));
+	make_room(in);
 	in->wake_fd = -1;
 	pace_init(&in->pace, GRANTS_A_TURN);
 	if (!open_queues(in))

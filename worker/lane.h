@@ -1,5 +1,6 @@
 /* What a worker knows of one vendor while it runs: when to take next, how long its grants are good for, what
- * is in flight.
+ * is in flight. It is there from the moment that a file named the vendor until the worker ends; with whose rules it is taken
+ * from may change (lanes.c), a call keeps those that it was made by.
  *
  * Lanes keep vendors apart (invariant I6): nothing that is waited for in one is waited for in another.
  */
@@ -34,8 +35,9 @@ struct limits_start {
 struct lane_group;
 
 struct lane {
-	const struct vendor *vendor;
-	struct lane_group *group;           /* with whom it shares its account, or NULL */
+	char name[VENDOR_NAME_MAX + 1];
+	const struct vendor *vendor;        /* intake's: by which it takes and makes calls; NULL: no file names it now */
+	_Atomic(struct lane_group *) group; /* with whom it shares its account, or NULL; intake changes it */
 	_Atomic int *in_flight;             /* the worker's count of calls from claim to commit */
 	_Atomic int calls;                  /* those of this lane */
 	_Atomic int not_left;               /* of them: their requests were not written yet */
@@ -50,6 +52,7 @@ struct lane {
 	struct fair_line to_commit;         /* commit's: calls that were answered, ... */
 	struct fair_line to_commit_failed;  /* ... and those that failed */
 	struct guard guard;                 /* the loop's */
+	int64_t guard_max_ms;               /* intake's: no grant was or is good for longer */
 	_Atomic int guard_ms;               /* loop writes, intake reads */
 	_Atomic int late;                   /* calls that left after their grants were over; intake tells Redis */
 	struct left left;                   /* loop adds, intake tells Redis; of a lane in a group: see lane_left() */
@@ -61,8 +64,11 @@ struct lane {
 	_Atomic bool nonsense_told;         /* of its headers; once is enough */
 };
 
-/* The lanes of vendors that share an account: made by lane_groups_new(), and what they share. */
+/* The lanes of vendors that share an account: made by lane_groups_follow(), and what they share. Who is in it never changes:
+ * others are another group. */
 struct lane_group {
+	struct lane_group *next;
+	char account[VENDOR_NAME_MAX + 2];
 	struct lane **lanes;
 	size_t n;
 	struct left left;
@@ -70,10 +76,11 @@ struct lane_group {
 	_Atomic int64_t room_mono_us;
 };
 
-/* Groups n lanes, whose vendors are of one set, as their files say. Each group's lanes have the longest of their guards'
- * bounds, for whichever of them starts the limiter. *n_groups of them, to be given to lane_groups_free(). */
-struct lane_group *lane_groups_new(struct lane *lanes, size_t n, size_t *n_groups);
-void lane_groups_free(struct lane_group *groups, size_t n_groups);
+/* Groups n lanes, whose vendors are of one set, as their files say now. Each group's lanes have the longest of their guards'
+ * bounds, for whichever of them starts the limiter. *groups: all that there ever were, NULL at first, to be given to
+ * lane_groups_free() in the end: calls may still speak of one that is gone. Intake's thread. */
+void lane_groups_follow(struct lane *const *lanes, size_t n, struct lane_group **groups);
+void lane_groups_free(struct lane_group *groups);
 
 /* Where it is noted when calls of this lane left: any lane of the group may tell of it. */
 struct left *lane_left(struct lane *lane);

@@ -98,14 +98,14 @@ static enum err start(struct store *store, struct queue *queue, struct lane *lan
 		err = queue_limits_begin(queue, begin, why);
 	if (err == ERR_OK && !begin->next_ticket[0] && !begin->fresh)
 		log_info("limits: started, Redis is new, was restarted, or did not count all of the account vendor=%s account=%s quota_slots=%zu",
-		         lane->vendor->name, vendor_account(lane->vendor), begin->n_slots);
+		         lane->name, vendor_account(lane->vendor), begin->n_slots);
 	free(slots);
 	return err;
 }
 
 int64_t limits_begin(struct store *store, struct queue *queue, struct lane *lane, bool *store_away)
 {
-	struct queue_begin begin = { .vendor = lane->vendor, .guard_max_ms = lane->guard.max_ms };
+	struct queue_begin begin = { .vendor = lane->vendor, .guard_max_ms = lane->guard_max_ms };
 	struct err_text why = { "" };
 	int64_t wait = 0;
 	enum err err;
@@ -117,12 +117,12 @@ int64_t limits_begin(struct store *store, struct queue *queue, struct lane *lane
 		err = mark_called(store, lane->vendor, &begin.fresh, &why);
 		*store_away |= err == ERR_UNAVAILABLE;
 		if (!begin.fresh && vendor_has_quota(lane->vendor))
-			wait = lane->limits_start.seen_mono_ms + lane->guard.max_ms - clock_mono_ms() + 1;
+			wait = lane->limits_start.seen_mono_ms + lane->guard_max_ms - clock_mono_ms() + 1;
 		if (err == ERR_OK && wait <= 0)
 			err = start(store, queue, lane, &begin, store_away, &why);
 	}
 	if (err != ERR_OK) {
-		log_warn("limits: cannot be started vendor=%s error=\"%s\"", lane->vendor->name, why.text);
+		log_warn("limits: cannot be started vendor=%s error=\"%s\"", lane->name, why.text);
 		return TRY_AGAIN_MS;
 	}
 	return wait > 0 ? wait : 0;

@@ -1,16 +1,16 @@
 /* vendorfetch-worker: takes jobs from the queue, calls vendors within their limits, writes what came of it.
  *
  * One process, five threads (worker.h). Runs in the foreground; cron, systemd or scripts/stack keep it alive.
- * The first TERM or INT stops the intake and lets calls in flight end (drain_ms); the second leaves at once,
- * and leases bring the rest back.
+ * HUP: the vendor files are read again. The first TERM or INT stops the intake and lets calls in flight end (drain_ms);
+ * the second leaves at once, and leases bring the rest back.
  */
 #ifdef HAVE_CONFIG_H
 #include <config.h>
 #endif
 
 #include "clock.h"
+#include "hangup.h"
 #include "log.h"
-#include "mem.h"
 #include "queue.h"
 #include "tokens.h"
 #include "worker.h"
@@ -37,19 +37,9 @@ static void fatal(const char *what, const char *why)
 	exit(1);
 }
 
-struct lane *worker_lane(struct worker *worker, const char *name)
-{
-	const struct vendor *vendor = vendor_find(worker->vendors, name);
-
-	for (size_t i = 0; vendor && i < worker->n_lanes; i++)
-		if (worker->lanes[i].vendor == vendor)
-			return &worker->lanes[i];
-	return NULL;
-}
-
 /* ---- Setting up, in order: nothing later is needed by anything earlier ---- */
 
-/* From here on no thread takes TERM or INT: wait_for_signal() does. */
+/* From here on no thread takes TERM or INT, nor HUP (hangup.h): run() does. *set are those that end us. */
 static void block_signals(sigset_t *set)
 {
 	sigemptyset(set);
@@ -75,43 +65,13 @@ static int calls_within_files(int64_t calls_max)
 	return files.rlim_cur > 2 * FILES_KEPT_BACK ? (int)files.rlim_cur - FILES_KEPT_BACK : FILES_KEPT_BACK;
 }
 
-static void make_lanes(struct worker *worker)
-{
-	worker->n_lanes = vendor_count(worker->vendors);
-	worker->lanes = mem_calloc(worker->n_lanes, sizeof(*worker->lanes));
-	for (size_t i = 0; i < worker->n_lanes; i++) {
-		struct lane *lane = &worker->lanes[i];
-
-		lane->vendor = vendor_at(worker->vendors, i);
-		lane->in_flight = &worker->in_flight;
-		left_init(&lane->left);
-		token_slot_init(&lane->token);
-		guard_init(&lane->guard, GUARD_MAX_MS + lane->vendor->connect_timeout_ms);
-		atomic_store(&lane->guard_ms, guard_ms(&lane->guard));
-	}
-	worker->lane_groups = lane_groups_new(worker->lanes, worker->n_lanes, &worker->n_lane_groups);
-}
-
-static void free_lanes(struct worker *worker)
-{
-	for (size_t i = 0; i < worker->n_lanes; i++) {
-		left_deinit(&worker->lanes[i].left);
-		token_slot_deinit(&worker->lanes[i].token);
-	}
-	lane_groups_free(worker->lane_groups, worker->n_lane_groups);
-	free(worker->lanes);
-}
-
 static void load_vendors(struct worker *worker)
 {
 	struct err_text why = { "" };
-	int64_t longest;
 
-	if (vendor_set_load(worker->settings.vendors_dir, settings_env, &worker->vendors, &why) != ERR_OK)
+	if (vendors_new(&worker->settings, false, &worker->vendors, &why) != ERR_OK)
 		fatal("vendor files", why.text);
-	make_lanes(worker);
-	longest = vendor_longest_call_ms(worker->vendors) + COMMIT_ALLOWANCE_MS;
-	worker->lease_ms = worker->settings.lease_ms > longest ? worker->settings.lease_ms : longest;
+	worker_follow_rules(worker);
 	worker->retention_ms = worker->settings.retention_days * 86400000;
 }
 
@@ -249,16 +209,28 @@ static void drain(struct worker *worker, struct threads *threads)
 	log_info("left");
 }
 
+/* Until it is time to leave. */
+static void wait_for_end(struct worker *worker, const sigset_t *signals)
+{
+	sigset_t set = *signals;
+	int got = 0;
+
+	sigaddset(&set, SIGHUP);
+	while (sigwait(&set, &got) == 0 && got == SIGHUP)
+		if (vendors_reload(worker->vendors))
+			mailbox_poke(&worker->intake_poke);
+}
+
 static void run(struct worker *worker, sigset_t *signals)
 {
 	struct threads threads;
 	pthread_t second;
-	int got;
 
+	log_info("ready vendors=%zu slot=%s calls_max=%d lease_ms=%lld generation=%u digest=%s",
+	         vendor_count(worker->rules->set), worker->consumer, worker->calls_max, (long long)worker->lease_ms,
+	         worker->rules->number, worker->rules->digest);
 	start_threads(worker, &threads);
-	log_info("ready vendors=%zu slot=%s calls_max=%d lease_ms=%lld", worker->n_lanes, worker->consumer, worker->calls_max,
-	         (long long)worker->lease_ms);
-	sigwait(signals, &got);
+	wait_for_end(worker, signals);
 	if (pthread_create(&second, NULL, leave_on_second_signal, signals) == 0)
 		pthread_detach(second);
 	drain(worker, &threads);
@@ -279,6 +251,7 @@ int main(int argc, char **argv)
 	static struct worker worker;
 	static sigset_t signals;
 
+	hangup_expect();
 	settings_load(argc, argv, "vendorfetch-worker", "takes jobs from the queue and calls vendors within their limits",
 	              &worker.settings);
 	log_init("vendorfetch-worker", worker.settings.log_level);
@@ -294,8 +267,8 @@ int main(int argc, char **argv)
 		worker_deinit(&worker);
 	}
 	store_close(worker.store);
-	free_lanes(&worker);
-	vendor_set_free(worker.vendors);
+	worker_free_lanes(&worker);
+	vendors_free(worker.vendors);
 	settings_free(&worker.settings);
 	curl_global_cleanup();
 	return 0;

@@ -45,9 +45,10 @@ struct repair {
 	struct early_rounds *early;
 	int64_t store_back_mono_ms;    /* when the store answered again after it had not */
 	bool store_away;
-	struct queue_state *states;    /* of the lanes, in their order; asked for once in a round that needs them */
+	struct generation *rules;      /* of this round */
+	struct queue_state *states;    /* of its vendors, in their order; asked for once in a round that needs them */
 	bool states_asked;
-	struct queue_glance *glances;  /* of the lanes, likewise */
+	struct queue_glance *glances;  /* of its vendors, likewise */
 	struct queue_op ops[PAGE];
 	struct job_change changes[PAGE];
 	const char *vendors[PAGE];
@@ -65,6 +66,9 @@ static bool store_answered(struct repair *r, enum err err, const struct err_text
 	r->store_away = away;
 	return !away;
 }
+
+/* NULL: no file has it. */
+static const struct vendor *vendor_of(const struct repair *r, const char *name) { return vendor_find(r->rules->set, name); }
 
 static bool store_is_just_back(const struct repair *r)
 {
@@ -97,8 +101,8 @@ static bool is_lease_in_doubt(struct repair *r, const struct job_ref *ref)
 /* The worker that called is gone. The vendor may have received the call: the attempt counts. */
 static bool lease_is_over(struct repair *r, const struct job_ref *ref, struct job_change *change, struct words *words)
 {
-	struct lane *lane = worker_lane(r->worker, ref->vendor);
-	int max_attempts = lane ? lane->vendor->retry.max_attempts : 1;
+	const struct vendor *vendor = vendor_of(r, ref->vendor);
+	int max_attempts = vendor ? vendor->retry.max_attempts : 1;
 	char at[CLOCK_TEXT_SIZE], of_vendor[80] = "";
 
 	if (is_lease_in_doubt(r, ref))
@@ -120,20 +124,20 @@ static bool lease_is_over(struct repair *r, const struct job_ref *ref, struct jo
 	change->event = EVENT_LEASE_LOST;
 	change->error = "the worker was lost during the call; the vendor may have received it";
 	change->next_attempt_at = change->queued_at =
-		change->now + retry_wait_ms(&lane->vendor->retry, ref->attempts + 1, -1, (uint32_t)clock_mono_us() * 2654435761u);
+		change->now + retry_wait_ms(&vendor->retry, ref->attempts + 1, -1, (uint32_t)clock_mono_us() * 2654435761u);
 	change->due_at = ref->deadline_at;
 	return true;
 }
 
 /* What Redis says of the vendor; that all is well, if it is away. */
-static const struct queue_state *state_of(struct repair *r, const struct lane *lane)
+static const struct queue_state *state_of(struct repair *r, const struct vendor *vendor)
 {
 	struct err_text why;
 
-	if (!r->states_asked && queue_states(r->queue, r->states, r->worker->n_lanes, &why) != ERR_OK)
+	if (!r->states_asked && queue_states(r->queue, r->states, vendor_count(r->rules->set), &why) != ERR_OK)
 		log_debug("repair: Redis cannot say why jobs wait error=\"%s\"", why.text);
 	r->states_asked = true;
-	return &r->states[lane - r->worker->lanes];
+	return &r->states[vendor - vendor_at(r->rules->set, 0)];
 }
 
 static void say_until(struct words *words, const char *what, int64_t until)
@@ -145,9 +149,10 @@ static void say_until(struct words *words, const char *what, int64_t until)
 }
 
 /* A queued job: what has it waited for? */
-static void say_why_it_waited(struct repair *r, const struct job_ref *ref, const struct lane *lane, struct words *words)
+static void say_why_it_waited(struct repair *r, const struct job_ref *ref, const struct vendor *vendor,
+                              struct words *words)
 {
-	const struct queue_state *state = state_of(r, lane);
+	const struct queue_state *state = state_of(r, vendor);
 	char *last = ref->error ? utf8_clean(ref->error, strlen(ref->error), LAST_ERROR_BYTES_MAX) : NULL;
 	char attempts[40] = "";
 	int64_t opens;
@@ -164,7 +169,7 @@ static void say_why_it_waited(struct repair *r, const struct job_ref *ref, const
 		snprintf(words->error, sizeof(words->error), "deadline passed%s: %s", attempts, last);
 	else if (state->hold_ms > 0)
 		snprintf(words->error, sizeof(words->error), "deadline passed while the vendor asked to be left alone");
-	else if (!vendor_is_open(lane->vendor, clock_now_ms(), &opens))
+	else if (!vendor_is_open(vendor, clock_now_ms(), &opens))
 		say_until(words, "out of the vendor's hours, which begin at", opens);
 	else if (state->quota_ms > 0)
 		say_until(words, "while a quota of the vendor was used up, until", clock_now_ms() + state->quota_ms);
@@ -174,38 +179,38 @@ static void say_why_it_waited(struct repair *r, const struct job_ref *ref, const
 }
 
 /* A job that was asked for. Its error is that of the last poll, if that failed. */
-static void say_why_never_done(struct repair *r, const struct job_ref *ref, const struct lane *lane, struct words *words)
+static void say_why_never_done(struct repair *r, const struct job_ref *ref, const struct vendor *vendor, struct words *words)
 {
-	const struct queue_state *state = state_of(r, lane);
+	const struct queue_state *state = state_of(r, vendor);
 	char *last = ref->error ? utf8_clean(ref->error, strlen(ref->error), LAST_ERROR_BYTES_MAX) : NULL;
 
 	snprintf(words->error, sizeof(words->error),
 	         "poll deadline passed: the vendor accepted the job, but its \"%.64s\" did not say in time that it is done%s%s%s%s",
-	         lane->vendor->poll.state, last ? "; last: " : "", last ? last : "",
+	         vendor->poll.state, last ? "; last: " : "", last ? last : "",
 	         state->no_token ? "; there is no access token: " : "", state->no_token ? state->token_reason : "");
 	free(last);
 }
 
 static void say_why_expired(struct repair *r, const struct job_ref *ref, struct words *words)
 {
-	struct lane *lane = worker_lane(r->worker, ref->vendor);
+	const struct vendor *vendor = vendor_of(r, ref->vendor);
 
-	if (!lane)
+	if (!vendor)
 		snprintf(words->error, sizeof(words->error), "deadline passed: no vendor file for \"%.64s\"", ref->vendor);
 	else if (ref->phase == PHASE_WAITING_CALLBACK)
 		snprintf(words->error, sizeof(words->error),
 		         "callback deadline passed: the vendor accepted the job but did not call back within %lld s",
-		         (long long)lane->vendor->callback_timeout_ms / 1000);
+		         (long long)vendor->callback_timeout_ms / 1000);
 	else if (ref->phase == PHASE_WAITING_POLL || ref->phase == PHASE_POLLING)
-		say_why_never_done(r, ref, lane, words);
+		say_why_never_done(r, ref, vendor, words);
 	else
-		say_why_it_waited(r, ref, lane, words);
+		say_why_it_waited(r, ref, vendor, words);
 }
 
 /* The worker that asked is gone: it is asked again, and no attempt is spent. */
 static bool poll_lease_is_over(struct repair *r, const struct job_ref *ref, struct job_change *change, struct words *words)
 {
-	struct lane *lane = worker_lane(r->worker, ref->vendor);
+	const struct vendor *vendor = vendor_of(r, ref->vendor);
 
 	if (is_lease_in_doubt(r, ref))
 		return false;
@@ -215,7 +220,7 @@ static bool poll_lease_is_over(struct repair *r, const struct job_ref *ref, stru
 		return true;
 	}
 	change->event = EVENT_POLL_LOST;
-	change->next_attempt_at = change->queued_at = change->now + (lane ? lane->vendor->poll.interval_ms : 0);
+	change->next_attempt_at = change->queued_at = change->now + (vendor ? vendor->poll.interval_ms : 0);
 	change->due_at = ref->deadline_at;
 	return true;
 }
@@ -223,7 +228,7 @@ static bool poll_lease_is_over(struct repair *r, const struct job_ref *ref, stru
 /* The vendor has had the job, and nobody knows what became of it: another may have it only if the file says so. */
 static void go_on_instead(struct repair *r, const struct job_ref *ref, struct job_change *change, struct words *words)
 {
-	const struct vendor_set *vendors = r->worker->vendors;
+	const struct vendor_set *vendors = r->rules->set;
 	const struct job job = { .vendor = ref->vendor, .tried = ref->tried, .error = ref->error, .phase = ref->phase,
 	                         .attempts = ref->attempts, .created_at = ref->created_at, .deadline_at = ref->deadline_at };
 	const struct vendor *next = fallback_next(vendors, &job, FALLBACK_UNKNOWN, change->now);
@@ -350,7 +355,7 @@ static void look_at_due(struct repair *r)
 
 /* Moves queued_at first, then adds the entry: a crash in between is found again by the same rule. False: the
  * same page would come again. */
-static bool requeue_page(struct repair *r, const struct lane *lane, const struct job_ref *refs, size_t n_refs)
+static bool requeue_page(struct repair *r, const struct vendor *vendor, const struct job_ref *refs, size_t n_refs)
 {
 	struct queue_entry entries[PAGE];
 	bool delayed[PAGE] = { false };
@@ -359,7 +364,7 @@ static bool requeue_page(struct repair *r, const struct lane *lane, const struct
 	size_t n = 0, n_push = 0;
 
 	for (size_t i = 0; i < n_refs; i++)
-		entries[i] = (struct queue_entry){ .vendor = lane->vendor->name, .request_id = refs[i].request_id };
+		entries[i] = (struct queue_entry){ .vendor = vendor->name, .request_id = refs[i].request_id };
 	if (queue_is_delayed(r->queue, entries, n_refs, delayed, &why) != ERR_OK)
 		return false;
 	for (size_t i = 0; i < n_refs; i++)
@@ -374,19 +379,19 @@ static bool requeue_page(struct repair *r, const struct lane *lane, const struct
 	CRASH_POINT("repair_after_requeue");
 	for (size_t i = 0; i < n; i++)
 		if (r->changes[i].outcome == ERR_OK)
-			entries[n_push++] = (struct queue_entry){ .vendor = lane->vendor->name, .request_id = r->changes[i].request_id };
+			entries[n_push++] = (struct queue_entry){ .vendor = vendor->name, .request_id = r->changes[i].request_id };
 	if (n_push == 0)
 		return true;
 	if (queue_push(r->queue, entries, n_push, &why) == ERR_OK) {
-		log_info("repair: lost from the stream, queued again vendor=%s jobs=%zu", lane->vendor->name, n_push);
+		log_info("repair: lost from the stream, queued again vendor=%s jobs=%zu", vendor->name, n_push);
 		return true;
 	}
-	log_warn("repair: Redis is away, a later round will queue vendor=%s jobs=%zu error=\"%s\"", lane->vendor->name, n_push,
+	log_warn("repair: Redis is away, a later round will queue vendor=%s jobs=%zu error=\"%s\"", vendor->name, n_push,
 	         why.text);
 	return false;
 }
 
-static void look_for_lost(struct repair *r, const struct lane *lane)
+static void look_for_lost(struct repair *r, const struct vendor *vendor)
 {
 	struct err_text why = { "" };
 	struct job_ref *refs;
@@ -394,15 +399,15 @@ static void look_for_lost(struct repair *r, const struct lane *lane)
 	int64_t until;
 	size_t n;
 
-	if (queue_delivered_until(r->queue, lane->vendor->name, &until, &why) != ERR_OK)
+	if (queue_delivered_until(r->queue, vendor->name, &until, &why) != ERR_OK)
 		return;
 	for (int page = 0; more && page < PAGES_A_ROUND && !r->store_away && !atomic_load(&r->worker->leaving); page++) {
 		refs = NULL;
 		n = 0;
-		if (!store_answered(r, store_find_queued(r->worker->store, lane->vendor->name,
+		if (!store_answered(r, store_find_queued(r->worker->store, vendor->name,
 		                                         until - r->worker->settings.repair_grace_ms, PAGE, &refs, &n, &why), &why))
 			return;
-		more = n > 0 && requeue_page(r, lane, refs, n);
+		more = n > 0 && requeue_page(r, vendor, refs, n);
 		job_refs_free(refs, n);
 	}
 }
@@ -410,52 +415,52 @@ static void look_for_lost(struct repair *r, const struct lane *lane)
 /* Goes through the vendors that have queued jobs, by their names. */
 static void look_for_all_lost(struct repair *r)
 {
-	char *vendor = mem_strdup("");
+	char *name = mem_strdup("");
 	struct err_text why = { "" };
 
 	while (!r->store_away && !atomic_load(&r->worker->leaving)) {
 		int64_t before = clock_now_ms() - r->worker->settings.repair_grace_ms;
-		const struct lane *lane;
+		const struct vendor *vendor;
 		struct job_ref *refs = NULL;
 		size_t n = 0;
 
-		if (!store_answered(r, store_next_queued(r->worker->store, vendor, &refs, &n, &why), &why) || n == 0)
+		if (!store_answered(r, store_next_queued(r->worker->store, name, &refs, &n, &why), &why) || n == 0)
 			break;
-		free(vendor);
-		vendor = mem_strdup(refs->vendor);
-		lane = worker_lane(r->worker, vendor);
+		free(name);
+		name = mem_strdup(refs->vendor);
+		vendor = vendor_of(r, name);
 		/* No stream has been delivered further than to this moment. */
-		if (lane && refs->queued_at < before)
-			look_for_lost(r, lane);
+		if (vendor && refs->queued_at < before)
+			look_for_lost(r, vendor);
 		job_refs_free(refs, n);
 	}
-	free(vendor);
+	free(name);
 }
 
 /* False: Redis is away. (It may also refuse this vendor's keys alone, which is no reason to leave the others.) */
-static bool reclaim(struct repair *r, const struct lane *lane)
+static bool reclaim(struct repair *r, const struct vendor *vendor)
 {
 	struct err_text why = { "" };
 	enum err err;
 	int n = 0;
 
-	err = queue_reclaim(r->queue, lane->vendor->name, r->worker->consumer, r->worker->settings.repair_grace_ms, &n,
+	err = queue_reclaim(r->queue, vendor->name, r->worker->consumer, r->worker->settings.repair_grace_ms, &n,
 	                    &why);
 	if (n)
-		log_info("repair: taken but never claimed, queued again vendor=%s entries=%d", lane->vendor->name, n);
+		log_info("repair: taken but never claimed, queued again vendor=%s entries=%d", vendor->name, n);
 	return err == ERR_OK || queue_ping(r->queue, &why) == ERR_OK;
 }
 
 /* Of the vendors of which anything is taken. False likewise. */
 static bool reclaim_all(struct repair *r)
 {
-	struct worker *worker = r->worker;
+	size_t n = vendor_count(r->rules->set);
 	struct err_text why;
 
-	if (queue_glance(r->queue, QUEUE_GLANCE_TAKEN, r->glances, worker->n_lanes, &why) != ERR_OK)
+	if (queue_glance(r->queue, QUEUE_GLANCE_TAKEN, r->glances, n, &why) != ERR_OK)
 		return false;
-	for (size_t i = 0; i < worker->n_lanes && !atomic_load(&worker->leaving); i++)
-		if (r->glances[i].any && !reclaim(r, &worker->lanes[i]))
+	for (size_t i = 0; i < n && !atomic_load(&r->worker->leaving); i++)
+		if (r->glances[i].any && !reclaim(r, vendor_at(r->rules->set, i)))
 			return false;
 	return true;
 }
@@ -471,11 +476,30 @@ static void remove_expired(struct repair *r)
 			return;
 }
 
+/* Goes on by the rules that are in force. */
+static void follow_rules(struct repair *r)
+{
+	size_t n;
+
+	if (r->rules && r->rules->number == vendors_number(r->worker->vendors))
+		return;
+	generation_release(r->rules);
+	r->rules = vendors_acquire(r->worker->vendors);
+	n = vendor_count(r->rules->set);
+	r->states = mem_realloc(r->states, n * sizeof(*r->states));
+	r->glances = mem_realloc(r->glances, n * sizeof(*r->glances));
+	for (size_t i = 0; i < n; i++) {
+		r->states[i] = (struct queue_state){ .vendor = vendor_at(r->rules->set, i) };
+		r->glances[i] = (struct queue_glance){ .vendor = vendor_at(r->rules->set, i)->name };
+	}
+}
+
 static void repair_round(struct repair *r)
 {
 	struct err_text why = { "" };
 	struct worker *worker = r->worker;
 
+	follow_rules(r);
 	if (!store_answered(r, store_ping(worker->store, &why), &why))
 		return;
 	suspects_begin_round(r->suspects);
@@ -499,12 +523,6 @@ static struct repair *repair_new(struct worker *worker)
 
 	r->worker = worker;
 	r->suspects = suspects_new();
-	r->states = mem_calloc(worker->n_lanes, sizeof(*r->states));
-	r->glances = mem_calloc(worker->n_lanes, sizeof(*r->glances));
-	for (size_t i = 0; i < worker->n_lanes; i++) {
-		r->states[i].vendor = worker->lanes[i].vendor;
-		r->glances[i].vendor = worker->lanes[i].vendor->name;
-	}
 	r->store_back_mono_ms = INT64_MIN / 2;
 	if (queue_new(s->redis_url, s->redis_prefix, (int)s->redis_timeout_ms, &r->queue, NULL) != ERR_OK)
 		abort();   /* main() has checked the URL: this cannot be */
@@ -534,6 +552,7 @@ void *repair_run(void *arg)
 	queue_free(r->queue);
 	suspects_free(r->suspects);
 	early_rounds_free(r->early);
+	generation_release(r->rules);
 	free(r->states);
 	free(r->glances);
 	free(r);

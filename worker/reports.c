@@ -27,7 +27,7 @@ static struct queue_op *add_line(struct reports *reports, const struct call *cal
 
 	*op = (struct queue_op){
 		.kind = QUEUE_REPORT,
-		.vendor = call->exchange.vendor->name,
+		.vendor = call->lane->name,
 		.entry_id = entry_id,
 		.report = { .rules = &call->exchange.vendor->breaker, .since = call->breaker_since },
 	};
@@ -39,7 +39,7 @@ static struct queue_op *find_line(struct reports *reports, const struct call *ca
 	for (int i = 0; i < reports->n; i++) {
 		struct queue_op *op = &reports->ops[i];
 
-		if (!op->entry_id && op->vendor == call->exchange.vendor->name && op->report.since == call->breaker_since)
+		if (!op->entry_id && op->vendor == call->lane->name && op->report.since == call->breaker_since)
 			return op;
 	}
 	return add_line(reports, call, NULL);

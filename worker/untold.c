@@ -11,8 +11,10 @@ enum { BATCH = 1024 };
 
 struct item {
 	struct queue_op op;              /* its ids are those below, once it is told */
+	char vendor[VENDOR_NAME_MAX + 2];   /* or an account */
 	char entry_id[QUEUE_ENTRY_ID_SIZE];
 	char request_id[UUID_TEXT_SIZE];
+	struct breaker_rules rules;      /* of a report */
 	int64_t failed_mono_ms;          /* when Redis first could not be told; 0: not tried yet */
 };
 
@@ -45,7 +47,10 @@ void untold_add(struct untold *untold, const struct queue_op *op)
 	}
 	item = &untold->items[untold->n++];
 	*item = (struct item){ .op = *op };
+	snprintf(item->vendor, sizeof(item->vendor), "%s", op->vendor);
 	snprintf(item->entry_id, sizeof(item->entry_id), "%s", op->entry_id ? op->entry_id : "");
+	if (op->report.rules)
+		item->rules = *op->report.rules;
 	snprintf(item->request_id, sizeof(item->request_id), "%s", op->request_id ? op->request_id : "");
 }
 
@@ -63,6 +68,8 @@ static enum err tell_batch(struct untold *untold, struct queue *queue, size_t n,
 		ops[i] = untold->items[i].op;
 		ops[i].entry_id = untold->items[i].entry_id[0] ? untold->items[i].entry_id : NULL;
 		ops[i].request_id = untold->items[i].request_id;
+		ops[i].vendor = untold->items[i].vendor;
+		ops[i].report.rules = &untold->items[i].rules;
 	}
 	return queue_apply(queue, ops, n, why);
 }

@@ -18,7 +18,7 @@ struct untold;
 struct untold *untold_new(void);
 void untold_free(struct untold *untold);
 
-/* Copies the op but for its vendor's name, which is borrowed for good. */
+/* Copies the op, also what it borrows. */
 void untold_add(struct untold *untold, const struct queue_op *op);
 /* Tells Redis everything, unless it failed less than UNTOLD_RETRY_MS before now (clock_mono_ms()). True if
  * nothing is left. */

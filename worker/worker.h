@@ -1,5 +1,5 @@
 /* What the threads of a worker share. Made by main.c before they start, freed after they have ended;
- * immutable but for the atomics, the mailboxes and what is thread-safe by itself.
+ * immutable but for the atomics, the mailboxes, what is thread-safe by itself, and what is intake's.
  *
  *   intake --(loop inbox)--> loop --(done)--> commit --(poke)--> intake          repair and tokens, beside them
  */
@@ -12,7 +12,7 @@
 #include "mailbox.h"
 #include "settings.h"
 #include "store.h"
-#include "vendor.h"
+#include "vendors.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -23,16 +23,11 @@ struct worker {
 	struct settings settings;
 	char consumer[16];             /* "w<slot>": consumer in every group */
 	char name[96];                 /* "<host>/w<slot>": in the workers hash */
-	struct vendor_set *vendors;
+	struct vendors *vendors;
 	struct store *store;
 	unsigned char callback_key[STORE_SECRET_SIZE];
 	struct call_context context;
-	struct lane *lanes;            /* one per vendor, in vendor_at() order */
-	size_t n_lanes;
-	struct lane_group *lane_groups;
-	size_t n_lane_groups;
 	int calls_max;                 /* most calls in flight, within the file descriptors we may have */
-	int64_t lease_ms;              /* longer than any call and its commit can take */
 	int64_t retention_ms;
 	struct loop *loop;
 	struct tokens *tokens;
@@ -43,10 +38,20 @@ struct worker {
 	_Atomic bool leaving;          /* TERM came: take nothing more */
 	_Atomic bool commit_may_end;   /* the loop has ended: what is in `done` is the last */
 	_Atomic int64_t give_up_mono_ms; /* once leaving: commit stops waiting for an absent store then */
+
+	/* Intake's thread alone, from its start to its end (lanes.c). */
+	struct generation *rules;      /* by which it takes and makes calls */
+	struct lane **lanes;           /* of all vendors that were in force since the start, by name */
+	size_t n_lanes;
+	struct lane_group *lane_groups;   /* all that there ever were */
+	int64_t lease_ms;              /* longer than any call by these rules and its commit can take */
 };
 
-/* The lane of a vendor by name (aliases too), or NULL. */
-struct lane *worker_lane(struct worker *worker, const char *vendor);
+/* Intake's thread: if other vendors, or others of their rules, are in force, goes on by those; true if it did. */
+bool worker_follow_rules(struct worker *worker);
+/* The lane of a vendor by its name, or NULL. */
+struct lane *worker_lane(const struct worker *worker, const char *name);
+void worker_free_lanes(struct worker *worker);
 
 /* Each is a thread's body; arg is the struct worker. */
 void *intake_run(void *arg);

@@ -40,6 +40,7 @@ post_many() {
 }
 
 for n in 1 2 3 4; do post_many >"$dir/ids.$n" & done
+for n in 1 2 3 4 5; do "$build/vendorfetch" reload --config "$dir/stack/vendorfetch.conf" && sleep 0.2; done
 wait
 cat "$dir"/ids.* >"$dir/ids"
 [[ $(wc -l <"$dir/ids") -eq $jobs ]] || { echo "only $(wc -l <"$dir/ids") of $jobs jobs were accepted" && exit 1; }

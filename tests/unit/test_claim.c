@@ -11,6 +11,7 @@
 #include "store_engine.h"
 
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { DAY_MS = 86400000, QUOTA = 10, LARGE_BYTES = 1 << 20 };
@@ -64,6 +65,7 @@ struct taken {
 static void take_all(struct queue *queue, struct vendor *vendor, struct taken *taken)
 {
 	*taken = (struct taken){ .lane = { .vendor = vendor } };
+	snprintf(taken->lane.name, sizeof(taken->lane.name), "%s", vendor->name);
 	private_redis_flush(server);
 	fixture_push(queue, vendor->name, 2 * QUOTA);
 	fixture_begin(queue, vendor, true);
@@ -121,7 +123,7 @@ static void a_probe_without_a_claim_makes_room_for_another(void **state)
 	struct queue *queue = fixture_queue(server);
 	struct worker worker = { .store = &store };
 	struct queue_grant grants[2];
-	struct lane lane = { .vendor = &vendor };
+	struct lane lane = { .name = "probe", .vendor = &vendor };
 	struct queue_take take;
 
 	(void)state;

@@ -25,13 +25,14 @@ static const char *const texts[] = {
 };
 static struct private_redis *server;
 static struct vendor_set *vendors;
-static struct lane lanes[2];
+static struct lane lanes[2], *places[2] = { &lanes[0], &lanes[1] };
+static struct generation rules;
 
-struct lane *worker_lane(struct worker *worker, const char *name)
+struct lane *worker_lane(const struct worker *worker, const char *name)
 {
 	for (size_t i = 0; i < worker->n_lanes; i++)
-		if (strcmp(worker->lanes[i].vendor->name, name) == 0)
-			return &worker->lanes[i];
+		if (strcmp(worker->lanes[i]->name, name) == 0)
+			return worker->lanes[i];
 	return NULL;
 }
 
@@ -126,9 +127,12 @@ static struct store store = { &engine };
 
 static struct worker new_worker(void)
 {
-	for (size_t i = 0; i < 2; i++)
+	rules.set = vendors;
+	for (size_t i = 0; i < 2; i++) {
 		lanes[i] = (struct lane){ .vendor = vendor_at(vendors, i) };
-	return (struct worker){ .store = &store, .vendors = vendors, .lanes = lanes, .n_lanes = 2, .consumer = "w1" };
+		snprintf(lanes[i].name, sizeof(lanes[i].name), "%s", lanes[i].vendor->name);
+	}
+	return (struct worker){ .store = &store, .rules = &rules, .lanes = places, .n_lanes = 2, .consumer = "w1" };
 }
 
 /* All jobs wait in the stream, and a take has made the group. */

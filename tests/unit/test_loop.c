@@ -129,7 +129,7 @@ static struct job *new_job(const char *payload)
 static struct call *new_call(struct fixture *f, struct lane *lane, const struct queue_take *take)
 {
 	static const struct queue_grant grant = { .entry_id = "1-1" };
-	struct call *call = call_new(lane, new_job(f->payload), take, &grant);
+	struct call *call = call_new(lane, NULL, new_job(f->payload), take, &grant);
 
 	assert_true(call_make_request(call, &f->context));
 	return call;
@@ -321,7 +321,7 @@ static void an_answer_that_was_overtaken_holds_from_when_its_call_left(void **st
 
 	share_an_account(f);
 	call = do_call(f, "/spent-slow");
-	assert_true(call->hold_until_mono_us - call->left_mono_us >= 20000000 + TINY_HTTP_SLOW_MS * 1000);
+	assert_true(call->hold_until_mono_us - call->exchange.left_mono_us >= 20000000 + TINY_HTTP_SLOW_MS * 1000);
 	atomic_store(&f->group.hold_until_mono_us, 0);
 
 	set_whole_url(&f->other_vendor, tiny_http_url(f->http, "/room"));
@@ -331,7 +331,7 @@ static void an_answer_that_was_overtaken_holds_from_when_its_call_left(void **st
 	call = wait_for(f, 2);
 	while (call->lane != &f->lane)
 		call = call->next;
-	assert_true(call->hold_until_mono_us == call->left_mono_us + 20000000);
+	assert_true(call->hold_until_mono_us == call->exchange.left_mono_us + 20000000);
 }
 
 static void a_connection_that_dies_before_the_answer_is_not_used_again_by_curl(void **state)
@@ -444,7 +444,7 @@ static void a_job_that_does_not_fit_is_no_call(void **state)
 	struct call *call;
 
 	set_url(f, "/at/${payload:/none}");
-	call = call_new(&f->lane, new_job("{}"), &take, &grant);
+	call = call_new(&f->lane, NULL, new_job("{}"), &take, &grant);
 	assert_false(call_make_request(call, &f->context));
 	assert_int_equal(call->exchange.answer.transport, TRANSPORT_NOT_MADE);
 	assert_string_equal(call->exchange.answer.detail, "its URL: /none of the payload is not there");
@@ -797,7 +797,7 @@ static struct call *poll_of(struct fixture *f, const char *memory)
 
 	job->phase = PHASE_POLLING;
 	job->poll = mem_strdup(memory);
-	return call_new(&f->lane, job, &take, &grant);
+	return call_new(&f->lane, NULL, job, &take, &grant);
 }
 
 static void a_polled_vendor_is_asked_where_it_said(void **state)

@@ -13,6 +13,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { DAY_MS = 86400000, GUARD_MS = 20, GRANTED_MS = 1000000000, KEPT_MAX = 100 };
@@ -78,8 +79,11 @@ static int64_t count(int64_t per_ms)
 
 static struct lane lane_of(const struct vendor *vendor)
 {
+	struct lane lane = { .vendor = vendor, .guard_max_ms = 200 };
+
 	memset(&counted, 0, sizeof(counted));
-	return (struct lane){ .vendor = vendor, .guard = { .max_ms = 200 } };
+	snprintf(lane.name, sizeof(lane.name), "%s", vendor->name);
+	return lane;
 }
 
 /* n grants of one lane at this moment. */

@@ -221,6 +221,34 @@ static void the_file_has_the_usual_form(void **state)
 	settings_free(&s);
 }
 
+static void what_vendor_files_refer_to_can_be_read_anew(void **state)
+{
+	struct settings s;
+	struct err_text why = { "" };
+
+	(void)state;
+	write_file(config, "SOME_TOKEN=one\nOTHER_TOKEN=file\nLOG_LEVEL=warn\n");
+	setenv("OTHER_TOKEN", "environment", 1);
+	load("", &s);
+	assert_string_equal(settings_config_path(), config);
+	assert_string_equal(settings_env("SOME_TOKEN"), "one");
+	write_file(config, "SOME_TOKEN=two\nOTHER_TOKEN=new\nLOG_LEVEL=debug\nTHIRD_TOKEN=three\n");
+	assert_int_equal(settings_reload_env(&why), ERR_OK);
+	assert_string_equal(settings_env("SOME_TOKEN"), "two");
+	assert_string_equal(settings_env("OTHER_TOKEN"), "environment");
+	assert_string_equal(settings_env("THIRD_TOKEN"), "three");
+	assert_string_equal(settings_env("LOG_LEVEL"), "warn");
+	assert_string_equal(s.log_level, "warn");
+	write_file(config, "nonsense\n");
+	assert_int_equal(settings_reload_env(&why), ERR_INVALID);
+	assert_non_null(strstr(why.text, "line 1"));
+	assert_string_equal(settings_env("SOME_TOKEN"), "two");
+	write_file(config, "");
+	assert_int_equal(settings_reload_env(&why), ERR_OK);
+	assert_null(settings_env("SOME_TOKEN"));
+	settings_free(&s);
+}
+
 static void bad_lines_are_named(void **state)
 {
 	char line[256];
@@ -339,6 +367,7 @@ int main(void)
 		cmocka_unit_test_setup(an_empty_variable_counts_as_none, empty_everything),
 		cmocka_unit_test_setup(a_secret_may_come_from_a_file, empty_everything),
 		cmocka_unit_test_setup(the_file_has_the_usual_form, empty_everything),
+		cmocka_unit_test_setup(what_vendor_files_refer_to_can_be_read_anew, empty_everything),
 		cmocka_unit_test_setup(bad_lines_are_named, empty_everything),
 		cmocka_unit_test_setup(a_named_file_must_be_there, empty_everything),
 		cmocka_unit_test_setup(values_out_of_bounds_are_named_with_their_source, empty_everything),

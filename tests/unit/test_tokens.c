@@ -47,6 +47,7 @@ static void start_worker(struct fixture *f)
 	snprintf(one->name, sizeof(one->name), "h/w%d", f->n);
 	for (int i = 0; i < LANES; i++) {
 		one->lanes[i].vendor = &f->vendors[i];
+		snprintf(one->lanes[i].name, sizeof(one->lanes[i].name), "%s", f->vendors[i].name);
 		token_slot_init(&one->lanes[i].token);
 	}
 	assert_int_equal(mailbox_init(&one->intake_poke), 0);
