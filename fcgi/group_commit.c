@@ -26,7 +26,8 @@ struct item {
 	struct item *next;
 	bool writing;                 /* under commit->lock: left the queue */
 	_Atomic int holders;
-	sem_t done;                   /* posted once; each waiter sleeps on its own, so none is woken for another */
+	sem_t wake;                   /* posted once; each waiter sleeps on its own, so none is woken for another */
+	_Atomic bool done;            /* set before; says the same to those who check threads and do not know sem_clockwait() */
 };
 
 struct group_commit {
@@ -59,7 +60,8 @@ static struct item *item_new(const struct store_insert *insert)
 	item->insert.idempotency_key = mem_strdup(insert->idempotency_key);
 	item->insert.outcome = ERR_UNAVAILABLE;
 	atomic_init(&item->holders, 2);
-	sem_init(&item->done, 0, 0);
+	sem_init(&item->wake, 0, 0);
+	atomic_init(&item->done, false);
 	return item;
 }
 
@@ -67,10 +69,16 @@ static void item_release(struct item *item)
 {
 	if (atomic_fetch_sub(&item->holders, 1) > 1)
 		return;
-	sem_destroy(&item->done);
+	sem_destroy(&item->wake);
 	job_free(item->insert.job);
 	free((char *)item->insert.idempotency_key);
 	free(item);
+}
+
+static void item_finish(struct item *item)
+{
+	atomic_store(&item->done, true);
+	sem_post(&item->wake);
 }
 
 /* The instant ms from now, as waits on our condition variables take it. */
@@ -89,9 +97,9 @@ static bool item_wait(struct item *item, int wait_ms)
 	int rc;
 
 	do
-		rc = sem_clockwait(&item->done, CLOCK_MONOTONIC, &until);
+		rc = sem_clockwait(&item->wake, CLOCK_MONOTONIC, &until);
 	while (rc != 0 && errno == EINTR);
-	return rc == 0;
+	return rc == 0 && atomic_load(&item->done);
 }
 
 static size_t item_bytes(const struct item *item)
@@ -290,7 +298,7 @@ static void finish_batch(struct group_commit *commit, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		commit->items[i]->insert.outcome = commit->inserts[i].outcome;
-		sem_post(&commit->items[i]->done);
+		item_finish(commit->items[i]);
 	}
 	for (size_t i = 0; i < n; i++) {
 		const struct job *job = commit->items[i]->insert.job;
