@@ -16,7 +16,7 @@ import urllib.parse
 import pytest
 
 from stack import QUICK_SETTINGS, Stack
-from vendor_files import all_vendor_files
+from vendor_files import all_vendor_files, as_files, async_vendor, sync_vendor
 from waiting import wait_for
 
 hypothesis = pytest.importorskip("hypothesis", reason="Debian's python3-hypothesis is not installed (scripts/packages test)")
@@ -37,6 +37,8 @@ SECONDS = 10
 PREFIX = "/api/v1"
 TOKENS = {"submit": ["submit"], "read": ["read"], "admin": ["admin"]}
 NOBODYS = "01a20421-4cf4-745d-b725-f6b894e9850d"
+KEEPING = {"keep_raw_seconds": 3600}
+VENDORS = [sync_vendor("keeping", response=KEEPING), async_vendor("keeping-callbacks", response=KEEPING)]
 DOCUMENT = openapi.Document()
 
 
@@ -54,7 +56,7 @@ def guarded(store, tmp_path_factory):
     """Asks for tokens (each is its client's name), and is behind a prefix as well."""
     file = tmp_path_factory.mktemp("clients") / "clients.json"
     file.write_text(json.dumps({"clients": CLIENTS}))
-    stack = Stack(store, all_vendor_files(), settings={
+    stack = Stack(store, {**all_vendor_files(), **as_files(VENDORS)}, settings={
         **QUICK_SETTINGS, "VENDORFETCH_TOKENS": str(file), "VENDORFETCH_PATH_PREFIX": PREFIX,
         "VENDORFETCH_MAX_BODY_BYTES": "20000"})
     yield stack
@@ -230,6 +232,19 @@ def test_callbacks_are_answered_as_the_document_says(guarded):
     finally:
         guarded.async_mock.configure(webhook_loss_ratio=0)
     assert wait_final(guarded, request_id)["result"] == {"x": 1}
+
+
+@pytest.mark.parametrize("vendor, said", [("keeping", "answer"), ("keeping-callbacks", "callback")])
+def test_raw_answers_are_as_the_document_says(guarded, vendor, said):
+    request_id = post(guarded, vendor, {}).json()["request_id"]
+    wait_final(guarded, request_id)
+    target = f"/jobs/{request_id}/raw"
+    assert [send(guarded, "GET", target, token=token).status for token in ("read", None, "wrong")] == [403, 401, 401]
+    for method in ("GET", "HEAD"):
+        answer = send(guarded, method, target, token="admin")
+        assert (answer.status, answer.headers["x-vendor-said"]) == (200, said) and bool(answer.body) == (method == "GET")
+        assert ("x-vendor-status" in answer.headers) == (said == "answer")
+    assert send(guarded, "GET", f"/jobs/{NOBODYS}/raw", token="admin").status == 404
 
 
 def test_limits_and_health_are_as_the_document_says(guarded):
