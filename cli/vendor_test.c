@@ -7,6 +7,7 @@
 #include "mistakes.h"
 
 #include "../http/exchange.h"
+#include "../http/http.h"
 #include "../http/token_fetch.h"
 #include "clock.h"
 #include "json_strict.h"
@@ -484,6 +485,7 @@ static int run(const struct settings *settings, const struct command_line *line)
 		return COMMAND_USAGE;
 	}
 	curl_global_init(CURL_GLOBAL_DEFAULT);
+	http_use_ca_file(t.settings->ca_file);
 	t.easy = curl_easy_init();
 	buffer_init(&t.head, HEAD_BYTES_MAX);
 	status = t.easy ? run_test(&t) : refuse("curl", "cannot be set up");

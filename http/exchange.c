@@ -35,11 +35,14 @@ static int on_request_ready(void *arg, char *remote_ip, char *local_ip, int remo
 	const struct exchange_hooks *hooks = exchange->hooks;
 	int64_t now = clock_mono_us();
 
-	(void)remote_ip, (void)local_ip, (void)remote_port, (void)local_port;
+	(void)local_ip, (void)remote_port, (void)local_port;
 	if (exchange->asked) {
 		exchange->sent_twice = true;
 		return CURL_PREREQFUNC_ABORT;
 	}
+	exchange->gate.let_through = false;
+	if (!address_gate_lets(&exchange->gate, remote_ip))
+		return CURL_PREREQFUNC_ABORT;
 	if (hooks && hooks->may_leave && !hooks->may_leave(exchange, now)) {
 		exchange->refused = true;
 		return CURL_PREREQFUNC_ABORT;
@@ -133,6 +136,8 @@ void exchange_prepare(struct exchange *exchange, CURL *easy)
 	add_headers(exchange);
 	set_request(exchange, easy);
 	http_set_bounds(easy, exchange->vendor);
+	if (exchange->request.host_is_foreign)
+		address_gate_set(&exchange->gate, exchange->vendor, easy);
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, exchange->curl_text);
 	curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request_ready);
 	curl_easy_setopt(easy, CURLOPT_PREREQDATA, exchange);
@@ -148,6 +153,8 @@ static enum transport transport_of(const struct exchange *exchange, CURLcode cod
 {
 	if (exchange->refused)
 		return TRANSPORT_NOT_SENT;
+	if (exchange->kept_away)
+		return TRANSPORT_NOT_MADE;
 	if (code == CURLE_OK)
 		return TRANSPORT_ANSWERED;
 	/* What a refusal says beside its status is of little interest. */
@@ -159,6 +166,7 @@ static enum transport transport_of(const struct exchange *exchange, CURLcode cod
 		return code == CURLE_OPERATION_TIMEDOUT ? TRANSPORT_TIMEOUT : TRANSPORT_CONNECTION_LOST;
 	switch (code) {
 	case CURLE_URL_MALFORMAT:
+	case CURLE_SSL_CACERT_BADFILE:
 	case CURLE_UNSUPPORTED_PROTOCOL:
 	case CURLE_FAILED_INIT:
 	case CURLE_OUT_OF_MEMORY:
@@ -201,6 +209,7 @@ void exchange_finish(struct exchange *exchange, CURLcode code)
 
 	curl_easy_getinfo(exchange->easy, CURLINFO_RESPONSE_CODE, &http_status);
 	exchange->answer.http_status = (int)http_status;
+	exchange->kept_away = !exchange->asked && address_gate_refused(&exchange->gate, exchange->curl_text);
 	if (exchange->sent_twice)
 		detail = "the connection closed before the answer";
 	else if (exchange->refused)

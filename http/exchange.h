@@ -8,6 +8,7 @@
 #ifndef VF_EXCHANGE_H
 #define VF_EXCHANGE_H
 
+#include "address_gate.h"
 #include "buffer.h"
 #include "job.h"
 #include "outcome.h"
@@ -41,6 +42,8 @@ struct exchange {
 	char *location;             /* of the answer to a call of a vendor that is polled, or NULL; owned */
 	char *content_type;         /* of the answer of a vendor whose raw answers are kept, or NULL; owned */
 	char curl_text[CURL_ERROR_SIZE];   /* or why there is no request */
+	struct address_gate gate;   /* if its host is not the file's choice */
+	bool kept_away;             /* by the gate, from every address of its host */
 	bool asked;                 /* the request was about to be written once */
 	bool refused;               /* it did not leave: may_leave() said so */
 	bool sent_twice;            /* curl wanted to repeat it by itself and was stopped */

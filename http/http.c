@@ -13,6 +13,26 @@ enum {
 	RETRY_AFTER_MAX = 128,
 };
 
+static const char *common_ca_file;
+
+void http_use_ca_file(const char *path)
+{
+	common_ca_file = path && path[0] ? path : NULL;
+}
+
+/* Checked are the chain, and that the certificate is for the host of the URL. */
+static void set_certificates(CURL *easy, const struct vendor *vendor)
+{
+	const char *ca_file = vendor->ca_file ? vendor->ca_file : common_ca_file;
+
+	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
+	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+	if (!ca_file)
+		return;
+	curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file);
+	curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);   /* else the system's is asked as well */
+}
+
 void http_set_bounds(CURL *easy, const struct vendor *vendor)
 {
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
@@ -25,6 +45,7 @@ void http_set_bounds(CURL *easy, const struct vendor *vendor)
 	curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, (long)CONNECTION_MAX_IDLE_SECONDS);
 	curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "vendorfetch");
+	set_certificates(easy, vendor);
 }
 
 struct curl_slist *http_add_header(struct curl_slist *list, const char *line)

@@ -9,6 +9,10 @@
 
 enum { HTTP_HEADERS_BYTES_MAX = 256 << 10 };   /* of an answer; curl 7.88 keeps them all and has no limit of its own */
 
+/* A file of certificates (PEM) for all whose vendor files name none; NULL or "": the system's. To be called before there are
+ * threads; borrowed. */
+void http_use_ca_file(const char *path);
+
 /* The vendor's times, and what holds for everybody: http and https only, with certificates that are checked; no redirects, no
  * proxy, no signals. */
 void http_set_bounds(CURL *easy, const struct vendor *vendor);

@@ -162,10 +162,7 @@ static enum err check_hmac(const struct callback_auth *auth, const struct callba
 
 static bool is_from(const struct callback_auth *auth, const char *address)
 {
-	for (size_t i = 0; i < auth->n_networks; i++)
-		if (address && network_has(&auth->networks[i], address))
-			return true;
-	return auth->n_networks == 0;
+	return auth->from.n == 0 || networks_have(&auth->from, address);
 }
 
 enum err callback_auth_check(const struct callback_auth *auth, const struct callback_proof *proof, int64_t now_ms,
@@ -199,6 +196,6 @@ void callback_auth_deinit(struct callback_auth *auth)
 	free(auth->timestamp_header);
 	free(auth->timestamp_prefix);
 	free(auth->message);
-	free(auth->networks);
+	free(auth->from.items);
 	*auth = (struct callback_auth){ .kind = CALLBACK_AUTH_TOKEN };
 }

@@ -35,8 +35,7 @@ struct callback_auth {
 	char *timestamp_header;     /* hmac: NULL: none is sent */
 	char *timestamp_prefix;
 	char *message;              /* hmac: what is signed */
-	struct network *networks;   /* that callbacks may come from, of any kind */
-	size_t n_networks;          /* 0: from everywhere */
+	struct networks from;       /* callbacks of any kind may come from these only; none: from everywhere */
 };
 
 /* What has come in; all borrowed. */

@@ -62,3 +62,11 @@ bool network_has(const struct network *network, const char *text)
 			return false;
 	return true;
 }
+
+bool networks_have(const struct networks *networks, const char *address)
+{
+	for (size_t i = 0; i < networks->n; i++)
+		if (address && network_has(&networks->items[i], address))
+			return true;
+	return false;
+}

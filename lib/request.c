@@ -151,6 +151,14 @@ static enum err sign(struct making *m)
 	return err;
 }
 
+/* What stands between "://" and the path. In a reference all else has been percent-encoded, which no host has. */
+static bool is_host_and_port(const char *url)
+{
+	const char *host = strstr(url, "://") + 3;
+
+	return strspn(host, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_:") == strcspn(host, "/?");
+}
+
 /* Of a poll, if the vendor has named it; whatever is tried, it will be a good one. */
 static enum err find_named_url(struct making *m)
 {
@@ -175,10 +183,15 @@ static enum err put_url(struct making *m, struct buffer *url)
 	enum err err;
 
 	if (m->named_url) {
+		m->request->host_is_foreign = m->request->is_foreign;
 		buffer_append_str(url, m->named_url);
 		return ERR_OK;
 	}
+	m->request->host_is_foreign = m->rules->host_is_referred;
 	err = render(m, &m->rules->url, "URL", url);
+	if (err == ERR_OK && m->rules->host_is_referred && !is_host_and_port(url->data))
+		err = err_set(m->why, ERR_INVALID, "%s URL: has a host that is no name, address or port",
+		              m->is_poll ? "its poll's" : "its");
 	if (err == ERR_OK && template_url_has_dots(url->data))
 		err = err_set(m->why, ERR_INVALID, "%s URL: has a path segment that is \".\" or \"..\"",
 		              m->is_poll ? "its poll's" : "its");

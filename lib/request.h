@@ -28,6 +28,7 @@ struct request {
 	size_t body_len;
 	char *own_body;        /* NULL if body is the job's payload */
 	bool is_foreign;       /* a poll that goes where the vendor said, to another origin: it shows nobody who we are */
+	bool host_is_foreign;  /* not the vendor's file, but the job or an acknowledgement says which host is called */
 };
 
 /* What it needs to know of the program, and of a call whose vendor wants an access token. */

@@ -110,6 +110,8 @@ static const struct setting table[] = {
 	  "The URL in the shipped `asyncVendor.json`." },
 	{ "VENDORFETCH_VENDORS_DIR", { NULL }, STRING(vendors_dir), VENDORFETCH_SYSCONFDIR "/vendors.d", 0, 0, "", NULL,
 	  "The folder of vendor files." },
+	{ "VENDORFETCH_CA_FILE", { NULL }, STRING(ca_file), "", 0, 0, "", NULL,
+	  "A file of certificates (PEM): who signs those of `https` vendors; empty: the system's." },
 	{ "VENDORFETCH_DEFAULT_VENDOR", { NULL }, STRING(default_vendor), "", 0, 0, "", NULL,
 	  "The vendor of jobs that name none; empty: such jobs are refused." },
 	{ "VENDORFETCH_ROUTES", { NULL }, STRING(routes), "", 0, 0, "", NULL,

@@ -22,6 +22,7 @@ struct settings {
 	char *api_base_url;          /* what vendors call back, no slash at its end */
 	char *sync_vendor_url;
 	char *async_vendor_url;
+	char *ca_file;
 	char *vendors_dir;
 	char *default_vendor;        /* "" = none */
 	char *routes;                /* the file of rules that come before the default vendor; "" = none */

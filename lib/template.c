@@ -68,6 +68,19 @@ const char *template_beginning(const struct template *t)
 	return t->n && t->segments[0].text.data ? t->segments[0].text.data : "";
 }
 
+bool template_host_refers(const struct template *url, const char **rest)
+{
+	const char *host = strstr(template_beginning(url), "://"), *text = host ? host + 3 : NULL;
+	bool found = false;
+
+	for (size_t i = 0; text && i < url->n && !text[strcspn(text, "/?")] && url->segments[i].refer != REFER_NOTHING; i++) {
+		found = true;
+		text = i + 1 < url->n && url->segments[i + 1].text.data ? url->segments[i + 1].text.data : "";
+		*rest = text;
+	}
+	return found;
+}
+
 /* ---- Literals ---- */
 
 /* The author of a URL has encoded it. */

@@ -99,6 +99,10 @@ enum err template_add_json(struct template *t, struct json_object *value, const 
 /* The literal that it begins with, "" if there is none; borrowed. */
 const char *template_beginning(const struct template *t);
 
+/* Has a URL a reference in front of its path, in its host or port? *rest: then the literal behind the last one there, up to
+ * the path or more; borrowed. */
+bool template_host_refers(const struct template *url, const char **rest);
+
 /* ---- Rendering ---- */
 
 /* What references stand for now. Borrows every text; one thread at a time. */

@@ -53,6 +53,12 @@ static const struct member members[] = {
 	{ "request/connect_timeout_ms", TYPE_INT64, AT(connect_timeout_ms), "3000", 1, 600000, "For the connection, within timeout_ms." },
 	{ "request/max_response_bytes", TYPE_INT64, AT(max_response_bytes), "8388608", 1024, 15 * MIB,
 	  "A longer answer, after decompression, fails the job." },
+	{ "request/ca_file", TYPE_TEXT, AT(ca_file), NULL, 1, 0,
+	  "A file of certificates (PEM): who signs the vendor's certificate, instead of `VENDORFETCH_CA_FILE` or the system's." },
+	{ "request/allow_private_addresses", TYPE_BOOL, AT(allow_private), "false", 0, 0,
+	  "Where a job or an acknowledgement says which host is called: it may be in this machine or its networks; see [where calls may go](#where-calls-may-go)." },
+	{ "request/allow_networks", TYPE_NETWORKS, AT(allow_networks), "[]", 0, NETWORKS_MAX,
+	  "... or only in these networks besides public ones: `10.1.0.0/16`, `fd00:1::/64`." },
 
 	{ "auth", TYPE_AUTH, 0, NULL, 0, 0, "How calls show who we are; see [authentication](#authentication)." },
 	{ "auth/type", TYPE_AUTH_KIND, AUTH_AT(type), MEMBER_REQUIRED, 0, 0, "`bearer`, `basic`, `api_key`, `hmac` or `oauth2`." },
@@ -174,7 +180,7 @@ static const struct member members[] = {
 	{ "callback/auth/timestamp_prefix", TYPE_TEXT, PROOF_AT(timestamp_prefix), "\"\"", 0, 0, "hmac: what that time has in front, as `prefix`." },
 	{ "callback/auth/message", TYPE_TEXT, PROOF_AT(message), NULL, 1, 0,
 	  "hmac: what is signed; `${callback:body}`, or with a timestamp `${callback:timestamp}.${callback:body}`, unless it says otherwise." },
-	{ "callback/allow_from", TYPE_NETWORKS, 0, "[]", 0, NETWORKS_MAX,
+	{ "callback/allow_from", TYPE_NETWORKS, AT(callback_auth.from), "[]", 0, NETWORKS_MAX,
 	  "Addresses and networks that callbacks may come from, whatever else they show: `192.0.2.7`, `2001:db8::/32`. None: from everywhere." },
 	{ "callback/job_id", TYPE_PLACES, AT(callback_job_id), "[\"/request_id\",\"/requestId\",\"/job_id\",\"/jobId\",\"/id\"]", 0, PLACES_MAX,
 	  "Where the callback says which job it is for. Of several the first that holds an id of ours, else the first with any." },
@@ -510,6 +516,8 @@ static enum err check_together(const struct vendor *vendor, struct err_text *why
 		err = err_set(why, ERR_INVALID, "limits_from/reset: is missing, limits_from/remaining needs it");
 	if (err == ERR_OK && vendor->rate.header && vendor->rate.reset)
 		err = err_set(why, ERR_INVALID, "limits_from/header: limits_from/reset says already when there are more calls");
+	if (err == ERR_OK && (vendor->call.host_is_referred || vendor->ask.host_is_referred))
+		err = vendor__check_referred_host(vendor, why);
 	for (const int *status = vendor->retry_also; err == ERR_OK && *status; status++)
 		if (vendor_lists_status(vendor->retry_never, *status))
 			err = err_set(why, ERR_INVALID, "retry/never_statuses: %d is in retry/also_statuses, too", *status);
@@ -565,6 +573,8 @@ void vendor__deinit(struct vendor *vendor)
 	free(vendor->name);
 	free_list(vendor->aliases);
 	free(vendor->group_name);
+	free(vendor->ca_file);
+	free(vendor->allow_networks.items);
 	free(vendor->rate.remaining);
 	free(vendor->rate.reset);
 	free(vendor->rate.header);

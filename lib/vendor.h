@@ -10,6 +10,7 @@
 #include "calendar.h"
 #include "callback_auth.h"
 #include "err.h"
+#include "network.h"
 #include "oauth2.h"
 #include "personal.h"
 #include "polling.h"
@@ -85,6 +86,7 @@ enum vendor_body { BODY_PAYLOAD, BODY_TEMPLATE, BODY_NONE };
 /* How a request is made of a job. */
 struct vendor_request {
 	char *method;
+	bool host_is_referred;      /* the job says which host or port is called */
 	struct template url;        /* with its query */
 	struct vendor_header *headers;
 	size_t n_headers;
@@ -118,6 +120,9 @@ struct vendor {
 	int64_t timeout_ms;         /* of the whole call */
 	int64_t connect_timeout_ms;
 	int64_t max_response_bytes; /* after decompression */
+	char *ca_file;              /* who signs its certificate, PEM; NULL: the same as for all */
+	bool allow_private;         /* where somebody else than the file says which host: any address will do, ... */
+	struct networks allow_networks; /* ... or these, besides public ones */
 
 	struct time_zone *time_zone; /* of its hours, and of limits that name none; NULL: UTC */
 	char *group_name;           /* as the file has it, or NULL */

@@ -49,25 +49,24 @@ struct json_object *vendor__show_secrets(struct json_object *value)
 
 enum err vendor__read_networks(const struct reader *r, const struct member *m, struct json_object *value, void *field)
 {
-	struct callback_auth *auth = &r->vendor->callback_auth;
+	struct networks *networks = field;
 	struct reader inside = *r;
 	size_t n;
 
-	(void)field;
 	if (!json_object_is_type(value, json_type_array))
 		return vendor__fail(r, m, "must be an array of networks");
 	n = json_object_array_length(value);
 	if ((int64_t)n > m->max)
 		return vendor__fail(r, m, "has more than %lld entries", (long long)m->max);
-	auth->networks = mem_calloc(n + 1, sizeof(*auth->networks));
+	networks->items = mem_calloc(n + 1, sizeof(*networks->items));
 	for (size_t i = 0; i < n; i++) {
 		const char *text = vendor__string(json_object_array_get_idx(value, i));
 
 		inside.item = &i;
-		if (!text || !network_parse(text, &auth->networks[i]))
+		if (!text || !network_parse(text, &networks->items[i]))
 			return vendor__fail(&inside, m, "must be an address or a network such as 192.0.2.0/24 or 2001:db8::/32");
 	}
-	auth->n_networks = n;
+	networks->n = n;
 	return ERR_OK;
 }
 

@@ -296,8 +296,11 @@ enum err vendor__complete_callback(struct vendor *vendor, struct err_text *why);
 /* ---- Checks; NULL if the text is fine, else what is wrong with it (never with the text in it: it may be secret) ---- */
 
 const char *vendor__bad_name(const char *text);
+bool vendor__is_http(const char *url);
 const char *vendor__bad_url(const char *text);
 const char *vendor__bad_pointer(const char *text);
+/* Of a vendor whose host a job names. why is "member: reason". */
+enum err vendor__check_referred_host(const struct vendor *vendor, struct err_text *why);
 const char *vendor__bad_header_name(const char *text);
 const char *vendor__bad_secret(const char *text);
 

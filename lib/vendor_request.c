@@ -104,13 +104,28 @@ enum err vendor__add_pairs(const struct reader *r, const struct member *m, struc
 
 /* ---- URL and query ---- */
 
-/* Whom we call is the vendor file's alone to say. */
+/* Of a URL in whose host or port a reference stands: as whole labels or the port, or it is a path that lacks its '/'. */
+static const char *bad_referred_host(const struct template *url, const char *rest)
+{
+	const char *beginning = template_beginning(url), *host = strstr(beginning, "://") + 3;
+
+	if (!vendor__is_http(beginning))
+		return "must begin with http:// or https://";
+	if (*host == ':')
+		return "has no host";
+	if (!strchr("/.:", beginning[strlen(beginning) - 1]))
+		return "has a reference right behind its host: a '/' or '?' has to be between them";
+	if (strchr(host, '@') || strcspn(rest, "@") < strcspn(rest, "/?"))
+		return "has a user name, which a host that a job names would be told";
+	return NULL;
+}
+
 static const char *bad_url(const struct template *url)
 {
-	const char *beginning = template_beginning(url), *host = strstr(beginning, "://");
+	const char *beginning = template_beginning(url), *rest;
 
-	if (url->n_references && host && !strpbrk(host + 3, "/?"))
-		return "must have its host, and a '/' or '?' after it, before what is only known at a call";
+	if (template_host_refers(url, &rest))
+		return bad_referred_host(url, rest);
 	if (!url->n_references && template_url_has_dots(beginning))
 		return "has a path segment that is \".\" or \"..\"";
 	return vendor__bad_url(beginning);
@@ -122,17 +137,49 @@ enum err vendor__read_url(const struct reader *r, const struct member *m, struct
 	struct template_rules rules = vendor__rules(r, known(r, request));
 	const char *text = vendor__string(value);
 	struct err_text reason = { "" };
+	const char *rest;
 
 	if (!text)
 		return vendor__fail(r, m, "must be a string");
 	if (template_add(&request->url, text, ESCAPE_URL, &rules, &reason) != ERR_OK)
 		return vendor__fail(r, m, "%s", reason.text);
+	request->host_is_referred = template_host_refers(&request->url, &rest);
 	if (is_poll(r, request))
 		r->vendor->poll.has_url = true;
 	else
 		r->vendor->url = mem_strdup(template_beginning(&request->url));
 	vendor__keep_user(r->vendor, template_beginning(&request->url));
 	return bad_url(&request->url) ? vendor__fail(r, m, "%s", bad_url(&request->url)) : ERR_OK;
+}
+
+static bool shows_auth(const struct vendor *vendor)
+{
+	bool found = vendor->credentials.n > 0 || vendor->oauth2.url;
+
+	for (size_t i = 0; i < vendor->call.n_headers; i++)
+		found |= vendor->call.headers[i].is_auth;
+	for (size_t i = 0; i < vendor->ask.n_headers; i++)
+		found |= vendor->ask.headers[i].is_auth;
+	return found;
+}
+
+static bool ends_with_own_domain(const struct template *url)
+{
+	const char *rest;
+
+	return !template_host_refers(url, &rest) || (rest[0] == '.' && strcspn(rest, "/?") >= 2);
+}
+
+enum err vendor__check_referred_host(const struct vendor *vendor, struct err_text *why)
+{
+	bool call_is_own = ends_with_own_domain(&vendor->call.url);
+
+	if (shows_auth(vendor) && (!call_is_own || !ends_with_own_domain(&vendor->ask.url)))
+		return err_set(why, ERR_INVALID, "%s/url: auth would be shown to whomever a job names: its host has to end with a "
+		               "domain of the file", call_is_own ? "poll" : "request");
+	if (vendor->mode == VENDOR_POLL && vendor->call.host_is_referred && !vendor->poll.has_url)
+		return err_set(why, ERR_INVALID, "poll/url: is missing, as request/url has no host of its own");
+	return ERR_OK;
 }
 
 /* Of the query or a form. */

@@ -37,11 +37,16 @@ const char *vendor__bad_name(const char *text)
 	return NULL;
 }
 
+bool vendor__is_http(const char *url)
+{
+	return strncasecmp(url, "http://", 7) == 0 || strncasecmp(url, "https://", 8) == 0;
+}
+
 const char *vendor__bad_url(const char *text)
 {
 	const char *host;
 
-	if (strncasecmp(text, "http://", 7) != 0 && strncasecmp(text, "https://", 8) != 0)
+	if (!vendor__is_http(text))
 		return "must begin with http:// or https://";
 	host = strstr(text, "://") + 3;
 	if (*host == '\0' || strchr("/?#:@", *host))

@@ -8,6 +8,7 @@
 #include <config.h>
 #endif
 
+#include "../http/http.h"
 #include "clock.h"
 #include "hangup.h"
 #include "log.h"
@@ -257,6 +258,9 @@ int main(int argc, char **argv)
 	log_init("vendorfetch-worker", worker.settings.log_level);
 	block_signals(&signals);
 	curl_global_init(CURL_GLOBAL_DEFAULT);
+	if (worker.settings.ca_file[0] && access(worker.settings.ca_file, R_OK) < 0)
+		fatal(worker.settings.ca_file, strerror(errno));
+	http_use_ca_file(worker.settings.ca_file);
 	load_vendors(&worker);
 	learn_time(&worker.settings);
 	worker.calls_max = calls_within_files(worker.settings.calls_max);

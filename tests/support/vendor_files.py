@@ -9,6 +9,7 @@ SIGNING_SECRET = "hush-hmac-f00d"
 API_KEY = "hush-key-f00d"
 SYNC_URL = "${env:SYNC_VENDOR_URL}"
 ASYNC_URL = "${env:ASYNC_VENDOR_URL}"
+NAMED_URL = "http://${payload:/host}:${payload:/port}/fetch"
 CALLBACK_HEADERS = {"X-Request-ID": "${job:request_id}", "X-Callback-URL": "${job:callback_url}"}
 
 
@@ -196,6 +197,8 @@ VENDORS = [
     sync_vendor("keyed", auth={"type": "api_key", "in": "query", "name": "key", "value": API_KEY}),
     sync_vendor("keyed-unreachable", max_attempts=1, auth={"type": "basic", "user": "acme", "password": API_KEY}) |
     {"request": {"url": "http://127.0.0.1:1/fetch?key=" + API_KEY, "connect_timeout_ms": 500}, "breaker": NO_BREAKER},
+    with_request(sync_vendor("host-named"), url=NAMED_URL),          # by the job
+    with_request(sync_vendor("host-named-near"), url=NAMED_URL, allow_networks=["127.0.0.0/8"]),
     picky("picky-window", 60),
     picky("picky-quota", 3600),
     # One after the other.

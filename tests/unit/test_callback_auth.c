@@ -134,7 +134,7 @@ static void a_secret_in_a_header_is_compared_whole(void **state)
 static void addresses_are_asked_for_whatever_else_is(void **state)
 {
 	struct network networks[2];
-	struct callback_auth auth = { .kind = CALLBACK_AUTH_NONE, .networks = networks, .n_networks = 2 };
+	struct callback_auth auth = { .kind = CALLBACK_AUTH_NONE, .from = { networks, 2 } };
 	const struct sent nothing = { NULL, NULL };
 
 	(void)state;
@@ -143,7 +143,7 @@ static void addresses_are_asked_for_whatever_else_is(void **state)
 	assert_int_equal(check(&auth, &nothing, "2001:db8::9", BODY), ERR_OK);
 	assert_int_equal(check(&auth, &nothing, "192.0.3.9", BODY), ERR_INVALID);
 	assert_int_equal(check(&auth, &nothing, NULL, BODY), ERR_INVALID);
-	auth.n_networks = 0;
+	auth.from.n = 0;
 	assert_int_equal(check(&auth, &nothing, NULL, BODY), ERR_OK);
 }
 

@@ -162,10 +162,13 @@ static const struct template_rules of_the_job = { .allowed = REFERS_TO_JOB };
 
 static void set_whole_url(struct vendor *vendor, const char *url)
 {
+	const char *rest;
+
 	template_deinit(&vendor->call.url);
 	free(vendor->url);
 	assert_int_equal(template_add(&vendor->call.url, url, ESCAPE_URL, &of_the_job, NULL), ERR_OK);
 	vendor->url = mem_strdup(template_beginning(&vendor->call.url));
+	vendor->call.host_is_referred = template_host_refers(&vendor->call.url, &rest);
 }
 
 static void set_url(struct fixture *f, const char *path) { set_whole_url(&f->vendor, tiny_http_url(f->http, path)); }
@@ -831,6 +834,99 @@ static void without_a_place_to_ask_no_poll_leaves(void **state)
 	call_free(call);
 }
 
+/* ---- Hosts that somebody else than the vendor's file names ---- */
+
+/* A call to the server by this name of its host, which the payload says. */
+static struct call *call_by_name(struct fixture *f, const char *host)
+{
+	char url[128], payload[128];
+
+	snprintf(url, sizeof(url), "http://${payload:/host}%s", strrchr(tiny_http_url(f->http, "/ok"), ':'));
+	snprintf(payload, sizeof(payload), "{\"host\":\"%s\"}", host);
+	set_whole_url(&f->vendor, url);
+	f->payload = payload;
+	if (!f->running)
+		start(f);
+	loop_submit(f->loop, call_granted_ago(f, 0));
+	return wait_for(f, 1);
+}
+
+static void expect_kept_away(struct fixture *f, const struct call *call, const char *why)
+{
+	if (call->exchange.answer.transport != TRANSPORT_NOT_MADE || !strstr(call->exchange.answer.detail, why))
+		fail_msg("%d %s", call->exchange.answer.transport, call->exchange.answer.detail);
+	assert_int_equal(call->exchange.answer.sent_at, 0);
+	assert_int_equal(tiny_http_connections(f->http), 0);
+}
+
+static void no_name_of_this_machine_leads_a_job_to_it(void **state)
+{
+	static const char *const names[] = {
+		"127.0.0.1", "localhost", "LocalHost", "127.1", "2130706433", "0x7f000001", "0x7f.1", "0177.0.0.1",
+		"017700000001", "127.255.255.254",
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		expect_kept_away(f, call_by_name(f, names[i]), "(loopback), which only request/allow_networks");
+	expect_kept_away(f, call_by_name(f, "0"), "0.0.0.0 (unspecified)");
+	expect_kept_away(f, call_by_name(f, "0.0.0.0"), "0.0.0.0 (unspecified)");
+	expect_kept_away(f, call_by_name(f, "169.254.169.254"), "(metadata of a cloud)");
+	assert_int_equal(f->lane.not_left, (int)(sizeof(names) / sizeof(names[0])) + 3);
+}
+
+static void the_file_may_allow_it(void **state)
+{
+	struct network other, loopback;
+	struct fixture *f = *state;
+
+	assert_true(network_parse("10.0.0.0/8", &other) && network_parse("127.0.0.0/8", &loopback));
+	f->vendor.allow_networks = (struct networks){ &other, 1 };
+	expect_kept_away(f, call_by_name(f, "127.0.0.1"), "(loopback)");
+	f->vendor.allow_networks = (struct networks){ &loopback, 1 };
+	assert_int_equal(call_by_name(f, "localhost")->exchange.answer.http_status, 200);
+	f->vendor.allow_networks.n = 0;
+	f->vendor.allow_private = true;
+	assert_int_equal(call_by_name(f, "127.0.0.1")->exchange.answer.http_status, 200);
+}
+
+/* curl keeps connections for whoever calls the same host and port. */
+static void a_kept_connection_is_no_way_around(void **state)
+{
+	struct fixture *f = *state;
+	struct call *call;
+
+	assert_int_equal(do_call(f, "/ok")->exchange.answer.http_status, 200);
+	for (int i = 0; i < 5; i++) {
+		call = call_by_name(f, "127.0.0.1");
+		assert_int_equal(call->exchange.answer.transport, TRANSPORT_NOT_MADE);
+	}
+	assert_int_equal(tiny_http_requests(f->http), 1);
+}
+
+static void an_acknowledgement_that_leads_to_this_machine_is_not_followed(void **state)
+{
+	struct fixture *f = *state;
+	char memory[128];
+	struct call *call;
+
+	f->vendor.mode = VENDOR_POLL;
+	f->vendor.poll.any_origin = true;
+	set_whole_url(&f->vendor, "https://vendor.example/submit");
+	snprintf(memory, sizeof(memory), "{\"url\":\"%s\"}", tiny_http_url(f->http, "/asked"));
+	start(f);
+	call = poll_of(f, memory);
+	assert_true(call_make_request(call, &f->context));
+	loop_submit(f->loop, call);
+	call = wait_for(f, 1);
+	expect_kept_away(f, call, "127.0.0.1 (loopback)");
+	f->vendor.allow_private = true;
+	call = poll_of(f, memory);
+	assert_true(call_make_request(call, &f->context));
+	loop_submit(f->loop, call);
+	assert_int_equal(wait_for(f, 1)->exchange.answer.http_status, 200);
+}
+
 int main(void)
 {
 #define LOOP_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -871,6 +967,10 @@ int main(void)
 		LOOP_TEST(the_lane_hears_when_calls_of_limited_vendors_left),
 		LOOP_TEST(a_polled_vendor_is_asked_where_it_said),
 		LOOP_TEST(without_a_place_to_ask_no_poll_leaves),
+		LOOP_TEST(no_name_of_this_machine_leads_a_job_to_it),
+		LOOP_TEST(the_file_may_allow_it),
+		LOOP_TEST(a_kept_connection_is_no_way_around),
+		LOOP_TEST(an_acknowledgement_that_leads_to_this_machine_is_not_followed),
 	};
 	int failed;
 

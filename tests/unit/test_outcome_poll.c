@@ -252,6 +252,18 @@ static void a_poll_that_got_no_answer_is_made_again(void **state)
 	}
 }
 
+static void a_poll_that_may_not_be_made_fails_the_job(void **state)
+{
+	struct answer answer = { .transport = TRANSPORT_NOT_MADE, .retry_after_ms = -1, .detail = "why" };
+	struct outcome outcome = decide(&polled, PHASE_POLLING, "{\"polls\":3}", &answer);
+
+	(void)state;
+	assert_int_equal(outcome.kind, OUTCOME_FAILED);
+	assert_string_equal(outcome.error, "the request cannot be made: why");
+	assert_int_equal(outcome.attempts_add, 0);
+	outcome_deinit(&outcome);
+}
+
 /* Only the vendor itself can say that it is done with a job that it has accepted. */
 static void a_vendor_is_done_when_it_says_so(void **state)
 {
@@ -376,6 +388,7 @@ int main(void)
 		cmocka_unit_test(while_it_works_it_is_asked_again_and_nothing_is_written_down),
 		cmocka_unit_test(each_answer_has_its_outcome_and_costs_no_attempt),
 		cmocka_unit_test(a_poll_that_got_no_answer_is_made_again),
+		cmocka_unit_test(a_poll_that_may_not_be_made_fails_the_job),
 		cmocka_unit_test(a_vendor_is_done_when_it_says_so),
 		cmocka_unit_test(nothing_to_go_by_five_times_in_a_row_fails_the_job),
 		cmocka_unit_test(the_vendors_wishes_are_kept),

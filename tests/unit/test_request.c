@@ -114,6 +114,18 @@ static void a_form_is_posted_as_one(void **state)
 	       "full+name=Ann%26Bob%3D%C3%A9&n=1.50&grant=a+b");
 }
 
+static void a_job_may_name_the_host(void **state)
+{
+	(void)state;
+	expect("'request':{'url':'https://${payload:/host}:${payload:/port}/x','query':{'q':'${payload:/q}'},'method':'GET'}",
+	       "{'host':'Shop-1.example.','port':8443,'q':'a/b'}",
+	       "GET https://Shop-1.example.:8443/x?q=a%2Fb\nIdempotency-Key: " ID "\n");
+	expect("'request':{'url':'https://${payload:/host}','query':{'q':'${payload:/q}'},'method':'GET'}",
+	       "{'host':'192.0.2.1','q':'/'}", "GET https://192.0.2.1?q=%2F\nIdempotency-Key: " ID "\n");
+	expect("'request':{'url':'https://${payload:/country}.h.example/x','method':'GET'},'auth':{'type':'bearer','token':'t'}",
+	       "{'country':'gb'}", "GET https://gb.h.example/x\nAuthorization: Bearer t\nIdempotency-Key: " ID "\n");
+}
+
 static void a_callback_url_carries_the_attempts_token(void **state)
 {
 	struct vendor_set *set = load("{'name':'v','mode':'async','request':{'url':'http://h/','query':{'cb':'${job:callback_url}'},"
@@ -129,12 +141,28 @@ static void a_callback_url_carries_the_attempts_token(void **state)
 
 /* ---- Jobs that do not fit ---- */
 
+#define HOST_IS_NONE "! its URL: has a host that is no name, address or port"
+
 static const struct { const char *request, *payload, *error; } unfit[] = {
 	{ "'url':'http://h/${payload:/id}'", "{}", "! its URL: /id of the payload is not there" },
 	{ "'url':'http://h/${payload:/id}'", "[]", "! its URL: /id of the payload is not there" },
 	{ "'url':'http://h/${payload:/id}'", "{'id':''}", "! its URL: /id of the payload is empty" },
 	{ "'url':'http://h/${payload:/id}/x'", "{'id':'..'}", "! its URL: has a path segment that is \".\" or \"..\"" },
 	{ "'url':'http://h/.${payload:/id}'", "{'id':'.'}", "! its URL: has a path segment that is \".\" or \"..\"" },
+	{ "'url':'http://${payload:/host}/'", "{'host':'h/x'}", HOST_IS_NONE },
+	{ "'url':'http://${payload:/host}/'", "{'host':'h?x'}", HOST_IS_NONE },
+	{ "'url':'http://${payload:/host}/'", "{'host':'h#x'}", HOST_IS_NONE },
+	{ "'url':'http://${payload:/host}/'", "{'host':'me@h'}", HOST_IS_NONE },
+	{ "'url':'http://${payload:/host}/'", "{'host':'h\\\\x'}", HOST_IS_NONE },
+	{ "'url':'http://${payload:/host}/'", "{'host':'h%2fx'}", HOST_IS_NONE },
+	{ "'url':'http://${payload:/host}/'", "{'host':'h x'}", HOST_IS_NONE },
+	{ "'url':'http://${payload:/host}/'", "{'host':'[::1]'}", HOST_IS_NONE },
+	{ "'url':'http://${payload:/host}/'", "{'host':'fe80::1%lo'}", HOST_IS_NONE },
+	{ "'url':'http://${payload:/host}/'", "{'host':'h\\u0000x'}", HOST_IS_NONE },
+	{ "'url':'http://${payload:/host}/'", "{'host':'h\\r\\nX-A: b'}", HOST_IS_NONE },
+	{ "'url':'http://${payload:/host}/'", "{'host':'\u00e9.example'}", HOST_IS_NONE },
+	{ "'url':'http://h:${payload:/port}/'", "{'port':'80/x'}", HOST_IS_NONE },
+	{ "'url':'http://${payload:/host}.h.example/'", "{'host':''}", "! its URL: /host of the payload is empty" },
 	{ "'url':'http://h/','query':{'q':'${payload:/q}'}", "{}", "! its URL: /q of the payload is not there" },
 	{ "'url':'http://h/','headers':{'X-A':'${payload:/a}'}", "{}", "! its header X-A: /a of the payload is not there" },
 	{ "'url':'http://h/','headers':{'X-A':'${payload:/a}'}", "{'a':'x\\r\\nX-B: secret'}",
@@ -281,6 +309,7 @@ int main(void)
 		cmocka_unit_test(what_the_file_says_replaces_the_defaults),
 		cmocka_unit_test(every_part_is_made_of_the_job),
 		cmocka_unit_test(a_form_is_posted_as_one),
+		cmocka_unit_test(a_job_may_name_the_host),
 		cmocka_unit_test(a_callback_url_carries_the_attempts_token),
 		cmocka_unit_test(a_job_that_does_not_fit_is_told_where),
 		cmocka_unit_test(every_part_is_bounded),

@@ -384,8 +384,8 @@ static const struct { const char *members, *message; } bad_polls[] = {
 	{ "'url':5", "poll/url: must be a string" },
 	{ "'url':'http://h/status'", "poll/url: names no job: ${job:vendor_job_id}, ${job:request_id} or ${payload:...} has to be in it, "
 	  "or in query, headers or body of poll" },
-	{ "'url':'http://${job:request_id}/'",
-	  "poll/url: must have its host, and a '/' or '?' after it, before what is only known at a call" },
+	{ "'url':'http://h${job:request_id}/'",
+	  "poll/url: has a reference right behind its host: a '/' or '?' has to be between them" },
 	{ "'url':'${payload:/url}'", "poll/url: must begin with http:// or https://" },
 	{ "'url':'http://h/${payload:id}'", "poll/url: ${payload:id} takes a JSON Pointer: empty, or beginning with '/'" },
 	{ "'query':{'id':'${job:request_id}'}", "poll/query: needs poll/url" },
