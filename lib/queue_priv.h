@@ -106,8 +106,8 @@ enum err queue__token_states(struct queue *queue, struct queue_state *states, si
 /* May another line about one vendor's trouble go to the log? Not more often than people read. */
 bool queue__may_complain(struct queue *queue);
 
-/* The integer of a reply, or of its text; one that no count or time can be is cut, so that reckoning with it (seconds to ms,
- * too) does not overflow. */
+/* The integer of a reply, or of its text; one that no count or time can be is cut, so that reckoning with it (seconds to
+ * ms, too) does not overflow. */
 int64_t queue__integer(const redisReply *reply);
 
 #endif
