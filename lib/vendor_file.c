@@ -253,8 +253,10 @@ void vendor_set_free(struct vendor_set *set)
 
 const struct vendor *vendor_find(const struct vendor_set *set, const char *name)
 {
-	const struct name_entry *found = bsearch(name, set->names, set->n_names, sizeof(*set->names), compare_to_name);
+	const struct name_entry *found = NULL;
 
+	if (set->n_names > 0)
+		found = bsearch(name, set->names, set->n_names, sizeof(*set->names), compare_to_name);
 	return found ? &set->vendors[found->vendor] : NULL;
 }
 
