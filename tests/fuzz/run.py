@@ -51,14 +51,14 @@ def last_number(pattern, text):
     return int(found[-1]) if found else 0
 
 
-def run(target, folders, seconds):
+def run(target, folders, seconds, seed):
     place = WORK / target
     for folder in ("corpus", "found"):
         (place / folder).mkdir(parents=True, exist_ok=True)
     seeds.write(target, place / "seeds")
     command = [BUILD / f"tests/fuzz/fuzz_{target}", f"-max_total_time={seconds}", f"-timeout={ONE_INPUT_SECONDS}",
                f"-rss_limit_mb={MEMORY_MIB}", f"-dict={TOP}/tests/fuzz/dict/{target}", f"-artifact_prefix={place}/found/",
-               "-print_final_stats=1", place / "corpus", place / "seeds", *folders]
+               "-print_final_stats=1", f"-seed={seed}", place / "corpus", place / "seeds", *folders]
     log = place / "log"
     with log.open("wb") as out:
         try:
@@ -75,6 +75,7 @@ def parse_arguments(names):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=int, default=60, help="for each target (60)")
     parser.add_argument("--only", help=f"some of them, with commas: {', '.join(names)}")
+    parser.add_argument("--seed", type=int, default=0, help="the same gives nearly the same inputs again (0: by chance)")
     parser.add_argument("--jobs", type=int, default=2, help="targets at a time (2)")
     arguments = parser.parse_args()
     arguments.only = arguments.only.split(",") if arguments.only else list(names)
@@ -88,7 +89,7 @@ def main():
     all_targets = targets()
     arguments = parse_arguments(all_targets)
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
-        running = [pool.submit(run, name, all_targets[name], arguments.seconds) for name in arguments.only]
+        running = [pool.submit(run, name, all_targets[name], arguments.seconds, arguments.seed) for name in arguments.only]
         results = []
         for future in running:
             results.append(future.result())
