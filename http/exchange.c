@@ -99,7 +99,7 @@ static void add_vendor_header(struct exchange *exchange, char *line)
 {
 	char *colon = strchr(line, ':');
 
-	if (colon[1 + strspn(colon + 1, " \t")] == '\0')
+	if (colon && colon[1 + strspn(colon + 1, " \t")] == '\0')
 		memcpy(colon, ";", sizeof(";"));
 	exchange->headers = http_add_header(exchange->headers, line);
 }

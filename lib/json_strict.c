@@ -179,7 +179,7 @@ static void note_wanted(struct json_parser *p, const struct json_span *name, siz
 	for (size_t i = 0; i < p->n_wanted; i++) {
 		struct json_wanted *wanted = &p->wanted[i];
 
-		if (strlen(wanted->name) != name->len || memcmp(wanted->name, name->bytes, name->len) != 0)
+		if (!name->bytes || strlen(wanted->name) != name->len || memcmp(wanted->name, name->bytes, name->len) != 0)
 			continue;
 		wanted->at = at;
 		wanted->value_at = value_at;

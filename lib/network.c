@@ -26,7 +26,7 @@ static bool parse_bits(const char *text, int first, int *bits)
 
 	if (digits < 1 || digits > 3 || text[digits])
 		return false;
-	*bits = first + atoi(text);
+	*bits = first + (int)strtol(text, NULL, 10);
 	return *bits <= ALL_BITS;
 }
 

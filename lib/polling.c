@@ -41,7 +41,7 @@ void polling_memory_read(const char *text, struct polling_memory *memory)
 	memory->polls = number_of(kept, "polls");
 	memory->unusable = number_of(kept, "unusable");
 	if (token && strlen(token) < sizeof(memory->refused_token))
-		strcpy(memory->refused_token, token);
+		memcpy(memory->refused_token, token, strlen(token) + 1);
 	json_object_put(kept);
 }
 

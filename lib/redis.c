@@ -37,6 +37,7 @@ static enum err greet(struct redis *redis, int argc, const char **argv, int type
 
 	if (err)
 		return err;
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): no error, so there is a reply */
 	if ((*reply)->type != type) {
 		bool said = (*reply)->type == REDIS_REPLY_ERROR;
 

@@ -199,7 +199,7 @@ static void flag_of(const struct setting *s, char out[NAME_SIZE])
 
 	if (strncmp(name, own_prefix, strlen(own_prefix)) == 0)
 		name += strlen(own_prefix);
-	for (i = 0; name[i] && i < NAME_SIZE - 1; i++)
+	for (i = 0; i < NAME_SIZE - 1 && name[i]; i++)
 		out[i] = name[i] == '_' ? '-' : (char)(name[i] >= 'A' && name[i] <= 'Z' ? name[i] + ('a' - 'A') : name[i]);
 	out[i] = '\0';
 }

@@ -38,7 +38,7 @@ static enum err put(struct connection *conn, const struct store_early *early, st
 		bind_text(stmt, 2, early->vendor_job_id);
 		sqlite3_bind_int64(stmt, 3, early->received_at);
 		sqlite3_bind_int64(stmt, 4, early->expire_at);
-		sqlite3_bind_int64(stmt, 5, (sqlite3_int64)(strlen(text) + early->raw_bytes));
+		sqlite3_bind_int64(stmt, 5, (sqlite3_int64)strlen(text) + (sqlite3_int64)early->raw_bytes);
 		bind_text(stmt, 6, early->error);
 		bind_text(stmt, 7, early->result);
 		if (statement_run(stmt) == SQLITE_OK)

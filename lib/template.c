@@ -132,8 +132,10 @@ static enum err close_segment(struct template *t, enum refer refer, enum templat
 {
 	if (!(rules->allowed & REFER_BIT(refer)))
 		return ERR_NOT_FOUND;
-	if (++t->n_references > TEMPLATE_REFERENCES_MAX)
-		return err_set(why, ERR_INVALID, "has more than %d references", TEMPLATE_REFERENCES_MAX);
+	if (++t->n_references > TEMPLATE_REFERENCES_MAX) {
+		err_set(why, ERR_INVALID, "has more than %d references", TEMPLATE_REFERENCES_MAX);
+		return ERR_INVALID;
+	}
 	*closed = open_segment(t);
 	(*closed)->escape = escape == ESCAPE_URL && is_in_query(t) ? ESCAPE_QUERY : escape;
 	(*closed)->refer = refer;

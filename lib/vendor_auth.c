@@ -41,12 +41,13 @@ static enum err resolve(const struct reader *r, const char *member, const char *
 
 char *vendor__basic_credentials(const char *user, const char *password)
 {
+	static const char scheme[] = "Basic ";
 	char *pair = mem_printf("%s:%s", user, password);
 	size_t len = strlen(pair);
-	char *value = mem_alloc(strlen("Basic ") + 4 * (len / 3 + 1) + 1);
+	char *value = mem_alloc(strlen(scheme) + 4 * (len / 3 + 1) + 1);
 
-	strcpy(value, "Basic ");
-	EVP_EncodeBlock((unsigned char *)value + strlen("Basic "), (const unsigned char *)pair, (int)len);
+	memcpy(value, scheme, sizeof(scheme));
+	EVP_EncodeBlock((unsigned char *)value + strlen(scheme), (const unsigned char *)pair, (int)len);
 	vendor__wipe(pair);
 	return value;
 }

@@ -92,7 +92,7 @@ static enum err read_limit(const struct reader *r, size_t i, struct json_object 
 
 enum err vendor__read_limits(const struct reader *r, const struct member *m, struct json_object *value, void *field)
 {
-	size_t n;
+	size_t n = 0;
 	enum err err = count(r, m, value, &n);
 
 	(void)field;
@@ -138,7 +138,7 @@ enum err vendor__read_days(const struct reader *r, const struct member *m, struc
 {
 	struct reader inside = *r;
 	unsigned *days = field;
-	size_t n;
+	size_t n = 0;
 	enum err err = count(r, m, value, &n);
 
 	if (err)
@@ -196,7 +196,7 @@ static enum err read_hours_of(const struct reader *r, size_t i, struct json_obje
 
 enum err vendor__read_hours(const struct reader *r, const struct member *m, struct json_object *value, void *field)
 {
-	size_t n;
+	size_t n = 0;
 	enum err err = count(r, m, value, &n);
 
 	(void)field;

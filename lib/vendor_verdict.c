@@ -41,7 +41,7 @@ enum err vendor__read_ranges(const struct reader *r, const struct member *m, str
 {
 	struct status_range **ranges = field;
 	struct reader inside = *r;
-	size_t n;
+	size_t n = 0;
 	enum err err = count(r, m, value, " of statuses and \"from-to\"", &n);
 
 	if (err)
@@ -97,7 +97,7 @@ enum err vendor__read_values(const struct reader *r, const struct member *m, str
 	char ***values = field;
 	struct reader inside = *r;
 	enum err err = set_test(r, m, TEST_ONE_OF);
-	size_t n;
+	size_t n = 0;
 
 	if (err == ERR_OK)
 		err = count(r, m, value, " of values", &n);
@@ -179,7 +179,7 @@ static enum err read_rule(const struct reader *r, const struct member *m, size_t
 enum err vendor__read_verdicts(const struct reader *r, const struct member *m, struct json_object *value, void *field)
 {
 	struct verdict_rules *rules = field;
-	size_t n;
+	size_t n = 0;
 	enum err err = count(r, m, value, "", &n);
 
 	if (err)

@@ -46,7 +46,7 @@ static struct asked_job *find(struct asked *asked, const char *id, size_t len)
 	char text[ASKED_ID_MAX], expected[ASKED_ID_MAX];
 	struct asked_job *job;
 
-	if (len >= sizeof(text) || len < sizeof(prefix) || memcmp(id, prefix, sizeof(prefix) - 1) != 0)
+	if (len < sizeof(prefix) || len >= sizeof(text) || memcmp(id, prefix, sizeof(prefix) - 1) != 0)
 		return NULL;
 	memcpy(text, id, len);
 	text[len] = '\0';

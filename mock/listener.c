@@ -77,7 +77,7 @@ static int listening_socket(const struct addrinfo *at)
 
 static int bound_port(int fd)
 {
-	union { struct sockaddr any; struct sockaddr_in v4; struct sockaddr_in6 v6; } name;
+	union { struct sockaddr any; struct sockaddr_in v4; struct sockaddr_in6 v6; } name = { .v6 = { 0 } };
 	socklen_t len = sizeof(name);
 
 	if (getsockname(fd, &name.any, &len) < 0)

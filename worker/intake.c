@@ -140,7 +140,8 @@ static int find_due_lanes(struct intake *in, int64_t now)
 		else
 			lane->next_take_mono_ms = now + room_wait_ms(lane);
 	}
-	in->first_lane = (in->first_lane + (i < n_lanes ? i : 1)) % n_lanes;
+	if (n_lanes)
+		in->first_lane = (in->first_lane + (i < n_lanes ? i : 1)) % n_lanes;
 	return n;
 }
 

@@ -114,7 +114,7 @@ static bool lease_is_over(struct repair *r, const struct job_ref *ref, struct jo
 	snprintf(words->attempt, sizeof(words->attempt), "{%s\"attempt\":%d,\"at\":\"%s\",\"outcome\":\"worker_lost\"}", of_vendor,
 	         ref->attempts + 1, at);
 	change->history_entry = words->attempt;
-	if (ref->attempts + 1 >= max_attempts || change->now >= ref->deadline_at) {
+	if (!vendor || ref->attempts + 1 >= max_attempts || change->now >= ref->deadline_at) {
 		snprintf(words->error, sizeof(words->error),
 		         "the worker was lost during the call (attempt %d of %d); the vendor may have received it",
 		         ref->attempts + 1, max_attempts);

@@ -30,7 +30,7 @@ check_program() {
 check_objects() {
 	local object objects
 	[[ $(uname -m) == x86_64 ]] || return 0
-	objects=$(find "$build/lib" "$build/fcgi" "$build/worker" "$build/cli" "$build/mock" -name '*.o')
+	objects=$(find "$build/lib" "$build/http" "$build/fcgi" "$build/worker" "$build/cli" "$build/mock" -name '*.o')
 	[[ -n $objects ]] || lacks "$build" "has no objects"
 	for object in $objects; do
 		grep -q 'IBT, SHSTK' <<<"$(readelf -nW "$object")" || lacks "$object" "no -fcf-protection"
