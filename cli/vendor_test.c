@@ -283,7 +283,7 @@ static int get_token(struct test *t)
 		return COMMAND_OK;
 	}
 	print_line(t, "token: asked for at ", t->vendor->oauth2.url);
-	if (fetch_token(t, &token, &why) != ERR_OK) {
+	if (fetch_token(t, &token, &why) != ERR_OK || !token.text) {
 		print_line(t, "error: ", why.text);
 		printf("verdict: retry: jobs would wait until there is a token\n");
 		return TEST_RETRY;

@@ -166,7 +166,12 @@ def test_another_secret_is_sent_at_once(stack):
 def test_a_bad_file_changes_nothing_and_is_named_in_every_log(stack):
     path = stack.vendors / "reload-bad.json"
     path.write_text('{"name": "bad", "mode": "sync",\n "request": {"url": "http://h/", "timuot_ms": 1}}')
-    known = stack.api.get("/health").json()["vendors"]
+
+    def rules():
+        """Without who is held, which other tests have left behind and time changes."""
+        return {name: value for name, value in stack.api.get("/health").json()["vendors"].items() if not name.startswith("held")}
+
+    known = rules()
 
     def act():
         for pid in processes(stack):
@@ -181,7 +186,7 @@ def test_a_bad_file_changes_nothing_and_is_named_in_every_log(stack):
         assert processes(stack) == running
         for pid, service in running.items():
             assert count_said(stack, pid, service, "vendor files: " + said) == 1
-        assert stack.api.get("/health").json()["vendors"] == known
+        assert rules() == known
         stack.api.wait(stack.api.submit("quick"), status="complete")
         assert_problem(stack.api.post("/jobs", {"vendor": "bad", "payload": {}}), 422, "bad")
     finally:
