@@ -94,7 +94,7 @@ static enum err fake_look(struct store *store, struct store_look *items, size_t 
 		job->fence = 3;
 		job->attempts = known->history != NULL;
 		job->history = known->history ? mem_strdup(known->history) : NULL;
-		job->next_attempt_at = now - 1 + known->later_ms;
+		job->next_attempt_at = known->later_ms ? now + known->later_ms : now - WAIT_MS;   /* well before whoever looks */
 		snprintf(job->request_id, sizeof(job->request_id), "%s", items[i].request_id);
 		items[i].job = job;
 		items[i].outcome = ERR_OK;
