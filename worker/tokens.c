@@ -203,9 +203,11 @@ static void fetched(struct tokens *t, struct seeker *s, struct oauth2_token *tok
 	satisfied(t, s);
 }
 
-static void collect(struct tokens *t)
+/* Those that are over. False: there is none. */
+static bool collect(struct tokens *t)
 {
 	CURLMsg *message;
+	bool any = false;
 	int left;
 
 	while ((message = curl_multi_info_read(t->multi, &left))) {
@@ -215,6 +217,7 @@ static void collect(struct tokens *t)
 		struct seeker *s;
 		enum err err;
 
+		any = true;
 		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&s);
 		err = token_fetch_end(s->fetch, message->data.result, &token, &retry_after_ms, &why);
 		token_fetch_free(s->fetch);
@@ -224,6 +227,7 @@ static void collect(struct tokens *t)
 		else
 			failed(t, s, retry_after_ms, why.text);
 	}
+	return any;
 }
 
 /* ---- Asking Redis ---- */
@@ -305,6 +309,8 @@ static void turn(struct tokens *t)
 	int wait = seek_all(t), running;
 
 	curl_multi_perform(t->multi, &running);
+	if (collect(t))
+		return;   /* it was over at once: nothing would end the wait below */
 	curl_multi_poll(t->multi, &poke, 1, wait, NULL);
 	if (poke.revents)
 		mailbox_take(&t->poke);
