@@ -357,7 +357,7 @@ static struct lane *fill_batch(struct commit *c)
 	for (c->n = 0; c->n < most && (queue = next_queue(c)); c->n++, c->turn++) {
 		struct call *call = fair_queue_first(queue);
 
-		bytes += call->exchange.body.len * (call->lane->vendor->keep_raw_ms ? 2 : 1);
+		bytes += call->exchange.body.len * (call->exchange.vendor->keep_raw_ms ? 2 : 1);
 		if (c->n > 0 && bytes > STORE_BATCH_BYTES)
 			break;
 		if (call->lane != lane)
