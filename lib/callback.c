@@ -49,13 +49,8 @@ static char *retry_entry(const struct outcome *outcome, const struct job *job, i
 
 	clock_format(now, at);
 	buffer_init(&entry, HISTORY_ENTRY_BYTES_MAX);
-	buffer_append_str(&entry, "{");
-	if (job->tried) {
-		buffer_append_str(&entry, "\"vendor\":");
-		buffer_append_json_string(&entry, job->vendor, strlen(job->vendor));
-		buffer_append_str(&entry, ",");
-	}
-	buffer_printf(&entry, "\"attempt\":%d,\"at\":\"%s\",\"outcome\":\"callback_retry\",\"error\":", attempts_of(job), at);
+	outcome_begin_entry(&entry, job, attempts_of(job), at);
+	buffer_append_str(&entry, ",\"outcome\":\"callback_retry\",\"error\":");
 	buffer_append_json_string(&entry, outcome->error, strlen(outcome->error));
 	buffer_append_str(&entry, "}");
 	return buffer_take(&entry, NULL);

@@ -197,7 +197,18 @@ void outcome__add_place(struct outcome *outcome, const char *rules, size_t index
 	add_words(outcome, words);
 }
 
-/* polls: of an answer to the last of so many, else 0. Of a job that has had more than one vendor it says which. */
+void outcome_begin_entry(struct buffer *entry, const struct job *job, int attempt, const char *at)
+{
+	buffer_append_str(entry, "{");
+	if (job->tried) {
+		buffer_append_str(entry, "\"vendor\":");
+		buffer_append_json_string(entry, job->vendor, strlen(job->vendor));
+		buffer_append_str(entry, ",");
+	}
+	buffer_printf(entry, "\"attempt\":%d,\"at\":\"%s\"", attempt, at);
+}
+
+/* polls: of an answer to the last of so many, else 0. */
 static char *history_entry(const struct job *job, int attempt, int polls, const struct answer *answer,
                            const struct rule *rule, const char *error, int64_t now)
 {
@@ -206,13 +217,8 @@ static char *history_entry(const struct job *job, int attempt, int polls, const 
 
 	clock_format(answer->sent_at ? answer->sent_at : now, at);
 	buffer_init(&entry, HISTORY_ENTRY_BYTES_MAX);
-	buffer_append_str(&entry, "{");
-	if (job->tried) {
-		buffer_append_str(&entry, "\"vendor\":");
-		buffer_append_json_string(&entry, job->vendor, strlen(job->vendor));
-		buffer_append_str(&entry, ",");
-	}
-	buffer_printf(&entry, "\"attempt\":%d,\"at\":\"%s\",\"outcome\":\"", attempt, at);
+	outcome_begin_entry(&entry, job, attempt, at);
+	buffer_append_str(&entry, ",\"outcome\":\"");
 	if (rule->name)
 		buffer_append_str(&entry, rule->name);
 	else

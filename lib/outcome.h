@@ -6,6 +6,7 @@
 #ifndef VF_OUTCOME_H
 #define VF_OUTCOME_H
 
+#include "buffer.h"
 #include "job.h"
 #include "vendor.h"
 
@@ -114,6 +115,9 @@ enum err outcome_of_callback(const struct vendor *vendor, struct json_object *bo
 void outcome_keep_raw(const struct vendor *vendor, const struct raw_answer *raw, struct outcome *outcome);
 
 void outcome_deinit(struct outcome *outcome);
+
+/* How entries of a job's history begin, its brace still open. Of a job that has had more than one vendor it says which. */
+void outcome_begin_entry(struct buffer *entry, const struct job *job, int attempt, const char *at);
 
 /* The job gets an entry in the queue, for retry_at. */
 bool outcome_is_enqueued(const struct outcome *outcome);

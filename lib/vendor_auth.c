@@ -193,11 +193,5 @@ enum err vendor__read_auth(const struct reader *r, const struct member *m, struc
 
 struct json_object *vendor__show_auth(struct json_object *value)
 {
-	struct json_object *type;
-	const char *name = json_object_object_get_ex(value, "type", &type) ? json_object_get_string(type) : "";
-	int kind = 0;
-
-	while (kind < KIND_COUNT - 1 && strcmp(kind_names[kind], name) != 0)
-		kind++;
-	return vendor__show_kind(value, &kinds[kind].members);
+	return vendor__show_kind(value, &kinds[vendor__kind_of(value, kind_names, KIND_COUNT)].members);
 }

@@ -69,6 +69,17 @@ enum err vendor__check_kind(const struct reader *r, struct json_object *object, 
 	return err ? err : refuse_others(r, object, group, kind_name, kind);
 }
 
+size_t vendor__kind_of(struct json_object *value, const char *const *names, size_t n)
+{
+	struct json_object *type;
+	const char *name = json_object_object_get_ex(value, "type", &type) ? json_object_get_string(type) : "";
+	size_t kind = 0;
+
+	while (kind < n - 1 && strcmp(names[kind], name) != 0)
+		kind++;
+	return kind;
+}
+
 struct json_object *vendor__show_kind(struct json_object *value, const struct member_kind *kind)
 {
 	struct json_object *shown = json_object_new_object();

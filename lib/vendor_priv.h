@@ -212,6 +212,8 @@ struct member_kind { const char *needs[KIND_MEMBERS_MAX], *takes[KIND_MEMBERS_MA
  * former; ERR_OK in spite of a mistake when mistakes are collected. */
 enum err vendor__check_kind(const struct reader *r, struct json_object *object, const char *group, const char *kind_name,
                             const struct member_kind *kind, bool *has_all);
+/* Which of the names its type is, in an object that was checked. */
+size_t vendor__kind_of(struct json_object *value, const char *const *names, size_t n);
 /* Without the defaults of other types; the caller's to put. */
 struct json_object *vendor__show_kind(struct json_object *value, const struct member_kind *kind);
 
