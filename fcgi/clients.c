@@ -1,12 +1,12 @@
 #include "clients.h"
 
+#include "file_fail.h"
 #include "json_strict.h"
 #include "mem.h"
 #include "signature.h"
 #include "text_file.h"
 
 #include <openssl/crypto.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,26 +39,6 @@ struct clients {
 
 /* ---- Reading the file ---- */
 
-struct reading {
-	const char *path;
-	char group[32];           /* what is being read: "" or "clients/0" */
-	struct err_text *why;
-};
-
-/* "file: member: reason"; member "": the whole group. */
-__attribute__((format(printf, 3, 4)))
-static enum err fail(const struct reading *r, const char *member, const char *fmt, ...)
-{
-	const char *slash = r->group[0] && member[0] ? "/" : "", *colon = r->group[0] || member[0] ? ": " : "";
-	char reason[300];
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(reason, sizeof(reason), fmt, args);
-	va_end(args);
-	return err_set(r->why, ERR_INVALID, "%.120s: %s%s%.40s%s%s", r->path, r->group, slash, member, colon, reason);
-}
-
 static bool is_name(const char *name)
 {
 	size_t len = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
@@ -67,41 +47,41 @@ static bool is_name(const char *name)
 }
 
 /* A copy, which the caller owns. */
-static enum err read_name(const struct reading *r, const char *member, struct json_object *value, char **name)
+static enum err read_name(const struct file_place *r, const char *member, struct json_object *value, char **name)
 {
 	const char *text = json_object_is_type(value, json_type_string) ? json_object_get_string(value) : "";
 
 	if (!is_name(text) || strlen(text) != (size_t)json_object_get_string_len(value))
-		return fail(r, member, "must be a name of 1 to %d letters, digits, '.', '_' and '-'", NAME_MAX_LEN);
+		return file_fail(r, member, "must be a name of 1 to %d letters, digits, '.', '_' and '-'", NAME_MAX_LEN);
 	free(*name);
 	*name = mem_strdup(text);
 	return ERR_OK;
 }
 
-static enum err read_client_name(const struct reading *r, struct json_object *value, struct entry *entry)
+static enum err read_client_name(const struct file_place *r, struct json_object *value, struct entry *entry)
 {
 	return read_name(r, "name", value, &entry->client.name);
 }
 
-static enum err read_tenant(const struct reading *r, struct json_object *value, struct entry *entry)
+static enum err read_tenant(const struct file_place *r, struct json_object *value, struct entry *entry)
 {
 	return read_name(r, "tenant", value, &entry->client.tenant);
 }
 
-static enum err read_hash(const struct reading *r, struct json_object *value, struct entry *entry)
+static enum err read_hash(const struct file_place *r, struct json_object *value, struct entry *entry)
 {
 	const char *text = json_object_is_type(value, json_type_string) ? json_object_get_string(value) : "";
 	char *hash = entry->hashes[entry->n_hashes];
 
 	if (strlen(text) != HASH_LEN || strspn(text, "0123456789abcdefABCDEF") != HASH_LEN)
-		return fail(r, "token_sha256", "must be %d hex digits (vendorfetch token new NAME makes them)", HASH_LEN);
+		return file_fail(r, "token_sha256", "must be %d hex digits (vendorfetch token new NAME makes them)", HASH_LEN);
 	for (size_t i = 0; i < HASH_LEN; i++)
 		hash[i] = (char)(text[i] >= 'A' && text[i] <= 'F' ? text[i] + ('a' - 'A') : text[i]);
 	entry->n_hashes++;
 	return ERR_OK;
 }
 
-static enum err read_hashes(const struct reading *r, struct json_object *value, struct entry *entry)
+static enum err read_hashes(const struct file_place *r, struct json_object *value, struct entry *entry)
 {
 	size_t n = json_object_is_type(value, json_type_array) ? json_object_array_length(value) : 0;
 	enum err err = ERR_OK;
@@ -109,13 +89,13 @@ static enum err read_hashes(const struct reading *r, struct json_object *value, 
 	if (!json_object_is_type(value, json_type_array))
 		return read_hash(r, value, entry);
 	if (n < 1 || n > HASHES_MAX)
-		return fail(r, "token_sha256", "must have 1 to %d of them", HASHES_MAX);
+		return file_fail(r, "token_sha256", "must have 1 to %d of them", HASHES_MAX);
 	for (size_t i = 0; i < n && err == ERR_OK; i++)
 		err = read_hash(r, json_object_array_get_idx(value, i), entry);
 	return err;
 }
 
-static enum err read_scopes(const struct reading *r, struct json_object *value, struct entry *entry)
+static enum err read_scopes(const struct file_place *r, struct json_object *value, struct entry *entry)
 {
 	static const struct { const char *name; unsigned scopes; } known[] = {
 		{ "submit", SCOPE_SUBMIT }, { "read", SCOPE_READ }, { "admin", SCOPES_ALL },
@@ -123,7 +103,7 @@ static enum err read_scopes(const struct reading *r, struct json_object *value, 
 	size_t n = json_object_is_type(value, json_type_array) ? json_object_array_length(value) : 0;
 
 	if (n < 1)
-		return fail(r, "scopes", "must be an array of submit, read and admin, at least one of them");
+		return file_fail(r, "scopes", "must be an array of submit, read and admin, at least one of them");
 	for (size_t i = 0; i < n; i++) {
 		const char *name = json_object_get_string(json_object_array_get_idx(value, i));
 		size_t k = 0;
@@ -131,19 +111,19 @@ static enum err read_scopes(const struct reading *r, struct json_object *value, 
 		while (k < sizeof(known) / sizeof(known[0]) && (!name || strcmp(known[k].name, name) != 0))
 			k++;
 		if (k == sizeof(known) / sizeof(known[0]))
-			return fail(r, "scopes", "\"%.40s\" is none of submit, read and admin", name ? name : "null");
+			return file_fail(r, "scopes", "\"%.40s\" is none of submit, read and admin", name ? name : "null");
 		entry->client.scopes |= known[k].scopes;
 	}
 	return ERR_OK;
 }
 
-static enum err read_vendors(const struct reading *r, struct json_object *value, struct entry *entry)
+static enum err read_vendors(const struct file_place *r, struct json_object *value, struct entry *entry)
 {
 	size_t n = json_object_is_type(value, json_type_array) ? json_object_array_length(value) : 0;
 	enum err err = ERR_OK;
 
 	if (n < 1 || n > VENDORS_MAX)
-		return fail(r, "vendors", "must be an array of 1 to %d names of vendors; without it all are allowed", VENDORS_MAX);
+		return file_fail(r, "vendors", "must be an array of 1 to %d names of vendors; without it all are allowed", VENDORS_MAX);
 	entry->client.vendors = mem_calloc(n + 1, sizeof(*entry->client.vendors));
 	for (size_t i = 0; i < n && err == ERR_OK; i++)
 		err = read_name(r, "vendors", json_object_array_get_idx(value, i), &entry->client.vendors[i]);
@@ -151,7 +131,7 @@ static enum err read_vendors(const struct reading *r, struct json_object *value,
 }
 
 /* A day begins at midnight UTC. */
-static enum err read_expires(const struct reading *r, struct json_object *value, struct entry *entry)
+static enum err read_expires(const struct file_place *r, struct json_object *value, struct entry *entry)
 {
 	static const char *const forms[] = { "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d" };
 	const char *text = json_object_is_type(value, json_type_string) ? json_object_get_string(value) : "";
@@ -166,23 +146,23 @@ static enum err read_expires(const struct reading *r, struct json_object *value,
 			return ERR_OK;
 		}
 	}
-	return fail(r, "expires", "must be a time in UTC such as 2027-01-31T00:00:00Z, or a day");
+	return file_fail(r, "expires", "must be a time in UTC such as 2027-01-31T00:00:00Z, or a day");
 }
 
-static enum err read_limit(const struct reading *r, struct json_object *value, struct entry *entry)
+static enum err read_limit(const struct file_place *r, struct json_object *value, struct entry *entry)
 {
 	struct json_object *requests = NULL, *seconds = NULL;
 
 	if (!json_object_is_type(value, json_type_object) || json_object_object_length(value) != 2 ||
 	    !json_object_object_get_ex(value, "requests", &requests) ||
 	    !json_object_object_get_ex(value, "per_seconds", &seconds))
-		return fail(r, "limit", "must be an object of requests and per_seconds");
+		return file_fail(r, "limit", "must be an object of requests and per_seconds");
 	if (!json_object_is_type(requests, json_type_int) || json_object_get_int64(requests) < 1 ||
 	    json_object_get_int64(requests) > REQUESTS_MAX)
-		return fail(r, "limit/requests", "must be an integer from 1 to %d", REQUESTS_MAX);
+		return file_fail(r, "limit/requests", "must be an integer from 1 to %d", REQUESTS_MAX);
 	if (!json_object_is_type(seconds, json_type_int) || json_object_get_int64(seconds) < 1 ||
 	    json_object_get_int64(seconds) > SECONDS_MAX)
-		return fail(r, "limit/per_seconds", "must be an integer from 1 to %d", SECONDS_MAX);
+		return file_fail(r, "limit/per_seconds", "must be an integer from 1 to %d", SECONDS_MAX);
 	entry->client.limit_requests = json_object_get_int64(requests);
 	entry->client.limit_ms = json_object_get_int64(seconds) * 1000;
 	return ERR_OK;
@@ -190,7 +170,7 @@ static enum err read_limit(const struct reading *r, struct json_object *value, s
 
 static const struct member {
 	const char *name;
-	enum err (*read)(const struct reading *r, struct json_object *value, struct entry *entry);
+	enum err (*read)(const struct file_place *r, struct json_object *value, struct entry *entry);
 	bool required;
 } members[] = {
 	{ "name", read_client_name, true },
@@ -204,7 +184,7 @@ static const struct member {
 
 enum { MEMBER_COUNT = sizeof(members) / sizeof(members[0]) };
 
-static enum err check_names(const struct reading *r, struct json_object *object)
+static enum err check_names(const struct file_place *r, struct json_object *object)
 {
 	json_object_object_foreach(object, name, unused) {
 		size_t i = 0;
@@ -213,15 +193,15 @@ static enum err check_names(const struct reading *r, struct json_object *object)
 		while (i < MEMBER_COUNT && strcmp(members[i].name, name) != 0)
 			i++;
 		if (i == MEMBER_COUNT)
-			return fail(r, name, "unknown member");
+			return file_fail(r, name, "unknown member");
 	}
 	return ERR_OK;
 }
 
-static enum err read_client(const struct reading *r, struct json_object *object, struct entry *entry)
+static enum err read_client(const struct file_place *r, struct json_object *object, struct entry *entry)
 {
 	enum err err = json_object_is_type(object, json_type_object) ? check_names(r, object)
-	                                                             : fail(r, "", "must be an object");
+	                                                             : file_fail(r, "", "must be an object");
 
 	for (size_t i = 0; i < MEMBER_COUNT && err == ERR_OK; i++) {
 		struct json_object *value;
@@ -229,28 +209,28 @@ static enum err read_client(const struct reading *r, struct json_object *object,
 		if (json_object_object_get_ex(object, members[i].name, &value))
 			err = members[i].read(r, value, entry);
 		else if (members[i].required)
-			err = fail(r, members[i].name, "is missing");
+			err = file_fail(r, members[i].name, "is missing");
 	}
 	return err;
 }
 
 /* Names are in logs and count limits; a token of two clients would be either's. */
-static enum err check_unique(const struct reading *r, const struct clients *clients)
+static enum err check_unique(const struct file_place *r, const struct clients *clients)
 {
 	const struct entry *last = &clients->entries[clients->n - 1];
 
 	for (const struct entry *e = clients->entries; e < last; e++) {
 		if (strcmp(e->client.name, last->client.name) == 0)
-			return fail(r, "name", "\"%s\" is there twice", e->client.name);
+			return file_fail(r, "name", "\"%s\" is there twice", e->client.name);
 		for (size_t i = 0; i < e->n_hashes; i++)
 			for (size_t k = 0; k < last->n_hashes; k++)
 				if (strcmp(e->hashes[i], last->hashes[k]) == 0)
-					return fail(r, "token_sha256", "is that of \"%s\", too", e->client.name);
+					return file_fail(r, "token_sha256", "is that of \"%s\", too", e->client.name);
 	}
 	return ERR_OK;
 }
 
-static enum err read_file(struct reading *r, struct json_object *file, struct clients *clients)
+static enum err read_file(struct file_place *r, struct json_object *file, struct clients *clients)
 {
 	struct json_object *list = NULL;
 	enum err err = ERR_OK;
@@ -259,7 +239,7 @@ static enum err read_file(struct reading *r, struct json_object *file, struct cl
 	if (!json_object_is_type(file, json_type_object) || json_object_object_length(file) != 1 ||
 	    !json_object_object_get_ex(file, "clients", &list) || !json_object_is_type(list, json_type_array) ||
 	    json_object_array_length(list) > CLIENTS_MAX)
-		return fail(r, "", "must be an object with one member, clients, an array of up to %d", CLIENTS_MAX);
+		return file_fail(r, "", "must be an object with one member, clients, an array of up to %d", CLIENTS_MAX);
 	n = json_object_array_length(list);
 	clients->entries = mem_calloc(n + 1, sizeof(*clients->entries));
 	for (size_t i = 0; i < n && err == ERR_OK; i++) {
@@ -274,7 +254,7 @@ static enum err read_file(struct reading *r, struct json_object *file, struct cl
 enum err clients_load(const char *path, struct clients **clients, struct err_text *why)
 {
 	struct clients *loaded = mem_calloc(1, sizeof(*loaded));
-	struct reading r = { .path = path, .why = why };
+	struct file_place r = { .path = path, .why = why };
 	struct json_object *file = NULL;
 	struct err_text reason;
 	char *text = NULL;

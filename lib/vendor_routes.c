@@ -1,13 +1,13 @@
 #include "vendor_routes.h"
 
 #include "buffer.h"
+#include "file_fail.h"
 #include "json_strict.h"
 #include "json_walk.h"
 #include "mem.h"
 #include "text_file.h"
 #include "vendor_priv.h"
 
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,37 +44,21 @@ struct vendor_routes {
 /* ---- Reading the file ---- */
 
 struct reading {
-	const char *path;
+	struct file_place place;
 	const struct vendor_set *vendors;
 	struct vendor_routes *routes;
-	char group[32];         /* what is being read: "" or "routes/0" */
-	struct err_text *why;
 };
-
-/* "file: member: reason"; member "": the whole group. */
-__attribute__((format(printf, 3, 4)))
-static enum err fail(const struct reading *r, const char *member, const char *fmt, ...)
-{
-	const char *slash = r->group[0] && member[0] ? "/" : "", *colon = r->group[0] || member[0] ? ": " : "";
-	char reason[300];
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(reason, sizeof(reason), fmt, args);
-	va_end(args);
-	return err_set(r->why, ERR_INVALID, "%.120s: %s%s%.40s%s%s", r->path, r->group, slash, member, colon, reason);
-}
 
 /* An object of no other members than these. */
 static enum err check_members(const struct reading *r, struct json_object *object, const char *first,
                               const char *second)
 {
 	if (!json_object_is_type(object, json_type_object))
-		return fail(r, "", "must be an object");
+		return file_fail(&r->place, "", "must be an object");
 	json_object_object_foreach(object, name, unused) {
 		(void)unused;
 		if (strcmp(name, first) != 0 && strcmp(name, second) != 0)
-			return fail(r, name, "unknown member, there are %s and %s", first, second);
+			return file_fail(&r->place, name, "unknown member, there are %s and %s", first, second);
 	}
 	return ERR_OK;
 }
@@ -85,9 +69,9 @@ static enum err read_vendor(const struct reading *r, const char *member, struct 
 	const char *name = json_object_get_string(value);
 
 	if (!json_object_is_type(value, json_type_string))
-		return fail(r, member, "must be the name of a vendor");
+		return file_fail(&r->place, member, "must be the name of a vendor");
 	*vendor = vendor_find(r->vendors, name);
-	return *vendor ? ERR_OK : fail(r, member, "no file defines the vendor \"%.64s\"", name);
+	return *vendor ? ERR_OK : file_fail(&r->place, member, "no file defines the vendor \"%.64s\"", name);
 }
 
 /* The steps of a pointer, NULL-terminated. */
@@ -114,12 +98,12 @@ static enum err find_place(const struct reading *r, const char *pointer, size_t 
 		if (strcmp(routes->places[*place].pointer, pointer) == 0)
 			return ERR_OK;
 	if (vendor__bad_pointer(pointer))
-		return fail(r, "when", "\"%.80s\" %s", pointer, vendor__bad_pointer(pointer));
+		return file_fail(&r->place, "when", "\"%.80s\" %s", pointer, vendor__bad_pointer(pointer));
 	if (strlen(pointer) > POINTER_MAX_LEN)
-		return fail(r, "when", "\"%.80s...\" has more than %d bytes", pointer, POINTER_MAX_LEN);
+		return file_fail(&r->place, "when", "\"%.80s...\" has more than %d bytes", pointer, POINTER_MAX_LEN);
 	if (routes->n_places == PLACES_MAX)
-		return fail(r, "when", "\"%.80s\" is one more than the %d places that all routes together may ask for", pointer,
-		            PLACES_MAX);
+		return file_fail(&r->place, "when", "\"%.80s\" is one more than the %d places that all routes together may ask for",
+		                 pointer, PLACES_MAX);
 	routes->places[routes->n_places++] = (struct place){ mem_strdup(pointer), names_of(pointer) };
 	return ERR_OK;
 }
@@ -139,13 +123,13 @@ static enum err read_values(const struct reading *r, const char *pointer, struct
 	size_t n = many ? json_object_array_length(value) : 1;
 
 	if (n < 1 || n > VALUES_MAX)
-		return fail(r, "when", "\"%.80s\" must have 1 to %d values", pointer, VALUES_MAX);
+		return file_fail(&r->place, "when", "\"%.80s\" must have 1 to %d values", pointer, VALUES_MAX);
 	condition->values = mem_calloc(n + 1, sizeof(*condition->values));
 	for (size_t i = 0; i < n; i++) {
 		struct json_object *one = many ? json_object_array_get_idx(value, i) : value;
 
 		if (!is_comparable(one))
-			return fail(r, "when", "\"%.80s\" can be compared with strings, numbers, true and false only", pointer);
+			return file_fail(&r->place, "when", "\"%.80s\" can be compared with strings, numbers, true and false only", pointer);
 		condition->values[i] = json_text(one, NULL);
 	}
 	return ERR_OK;
@@ -157,7 +141,7 @@ static enum err read_when(const struct reading *r, struct json_object *when, str
 
 	/* What always matches is the default. */
 	if (!json_object_is_type(when, json_type_object) || json_object_object_length(when) == 0)
-		return fail(r, "when", "must be an object of places in the payload and their values");
+		return file_fail(&r->place, "when", "must be an object of places in the payload and their values");
 	rule->conditions = mem_calloc((size_t)json_object_object_length(when), sizeof(*rule->conditions));
 	json_object_object_foreach(when, pointer, value) {
 		struct condition *condition = &rule->conditions[rule->n_conditions++];
@@ -188,13 +172,13 @@ static enum err read_rules(struct reading *r, struct json_object *list)
 	enum err err = ERR_OK;
 
 	if (n < 1 || n > ROUTES_MAX)
-		return fail(r, "routes", "must be an array of 1 to %d routes", ROUTES_MAX);
+		return file_fail(&r->place, "routes", "must be an array of 1 to %d routes", ROUTES_MAX);
 	r->routes->rules = mem_calloc(n, sizeof(*r->routes->rules));
 	for (size_t i = 0; err == ERR_OK && i < n; i++) {
-		snprintf(r->group, sizeof(r->group), "routes/%zu", i);
+		snprintf(r->place.group, sizeof(r->place.group), "routes/%zu", i);
 		err = read_rule(r, json_object_array_get_idx(list, i), &r->routes->rules[r->routes->n_rules++]);
 	}
-	r->group[0] = '\0';
+	r->place.group[0] = '\0';
 	return err;
 }
 
@@ -214,7 +198,7 @@ enum err vendor_routes_load(const char *path, const struct vendor_set *vendors, 
                             struct err_text *why)
 {
 	struct vendor_routes *loaded = mem_calloc(1, sizeof(*loaded));
-	struct reading r = { .path = path, .vendors = vendors, .routes = loaded, .why = why };
+	struct reading r = { .place = { .path = path, .why = why }, .vendors = vendors, .routes = loaded };
 	struct json_object *file = NULL;
 	struct err_text reason;
 	char *text = NULL;

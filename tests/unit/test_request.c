@@ -8,12 +8,13 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "../support/request_text.h"
 #include "../support/vendor_text.h"
 #include "mem.h"
 #include "request.h"
 #include "store.h"
 
-enum { OUT_MAX = 64 << 20, PAYLOAD_MAX = 1 << 20 };
+enum { PAYLOAD_MAX = 1 << 20 };
 
 #define ID "0198c0de-0000-7000-8000-000000000001"
 #define JSON_HEADERS "Content-Type: application/json\nIdempotency-Key: " ID "\n"
@@ -32,28 +33,11 @@ static struct vendor_set *load(const char *file)
 	return set;
 }
 
-/* The request as text, or its error. The caller owns it. */
 static char *made(const struct vendor *vendor, const char *payload)
 {
 	struct job job = { .request_id = ID, .vendor = vendor->name, .payload = (char *)(uintptr_t)payload, .fence = 7 };
-	struct request request = { 0 };
-	struct err_text why = { "" };
-	struct buffer out;
 
-	buffer_init(&out, OUT_MAX);
-	if (request_make(vendor, &job, &context, NOW, &request, &why) != ERR_OK) {
-		buffer_printf(&out, "! %s", why.text);
-	} else {
-		buffer_printf(&out, "%s %s\n", request.method, request.url);
-		for (size_t i = 0; i < request.n_headers; i++)
-			buffer_printf(&out, "%s\n", request.headers[i]);
-		if (request.body) {
-			buffer_append_str(&out, "\n");
-			buffer_append(&out, request.body, request.body_len);
-		}
-	}
-	request_clear(&request);
-	return buffer_take(&out, NULL);
+	return request_text(vendor, &job, &context, NOW);
 }
 
 static void expect(const char *members, const char *payload, const char *expected)

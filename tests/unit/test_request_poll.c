@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "../support/one_vendor.h"
+#include "../support/request_text.h"
 #include "request.h"
 #include "store.h"
 
@@ -15,7 +16,7 @@
 #define TEXT(literal) ((char *)(uintptr_t)(literal))
 #define ID "0198c0de-0000-7000-8000-000000000001"
 
-enum { OUT_MAX = 1 << 20, LONG = REQUEST_URL_BYTES_MAX };
+enum { LONG = REQUEST_URL_BYTES_MAX };
 
 static const int64_t NOW = INT64_C(1800000000123);   /* 2027-01-15T08:00:00.123Z */
 static const unsigned char callback_key[STORE_SECRET_SIZE] = { 1 };
@@ -24,29 +25,12 @@ static const struct call_context context = { .api_base_url = "http://api.example
 /* A job on its way: what is known of it when its request is made. */
 struct state { enum phase phase; const char *payload, *vendor_job_id, *poll; };
 
-/* The request as text, or its error. The caller owns it. */
 static char *made(const struct vendor *vendor, const struct state *at)
 {
 	struct job job = { .request_id = ID, .vendor = TEXT("v"), .payload = TEXT(at->payload ? at->payload : "{}"), .fence = 8,
 	                   .vendor_job_id = TEXT(at->vendor_job_id), .poll = TEXT(at->poll), .phase = at->phase };
-	struct request request = { 0 };
-	struct err_text why = { "" };
-	struct buffer out;
 
-	buffer_init(&out, OUT_MAX);
-	if (request_make(vendor, &job, &context, NOW, &request, &why) != ERR_OK) {
-		buffer_printf(&out, "! %s", why.text);
-	} else {
-		buffer_printf(&out, "%s %s\n", request.method, request.url);
-		for (size_t i = 0; i < request.n_headers; i++)
-			buffer_printf(&out, "%s\n", request.headers[i]);
-		if (request.body) {
-			buffer_append_str(&out, "\n");
-			buffer_append(&out, request.body, request.body_len);
-		}
-	}
-	request_clear(&request);
-	return buffer_take(&out, NULL);
+	return request_text(vendor, &job, &context, NOW);
 }
 
 /* poll: what the file says of it beside done_values; members: what else it says. */
