@@ -15,6 +15,7 @@
 #include "redact.h"
 #include "store.h"
 #include "text_file.h"
+#include "utf8.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,15 +56,18 @@ static int refuse(const char *what, const char *why)
 /* What a terminal would obey is written as \xNN. Line ends stay where there may be several lines. */
 static void print_plain(const char *text, size_t len, bool lines)
 {
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)text[i];
+	for (size_t i = 0, bytes; i < len; i += bytes) {
+		char c = text[i];
 
-		if (c == '\r' && lines && i + 1 < len && text[i + 1] == '\n')
+		bytes = utf8_printable(text + i, len - i);
+		if (bytes == 0 && (c == '\t' || (c == '\n' && lines)))
+			bytes = 1;
+		fwrite(text + i, 1, bytes, stdout);
+		if (bytes > 0)
 			continue;
-		if ((c >= ' ' && c != 0x7f) || c == '\t' || (c == '\n' && lines))
-			putchar(c);
-		else
-			printf("\\x%02x", c);
+		bytes = 1;
+		if (c != '\r' || !lines || i + 1 >= len || text[i + 1] != '\n')
+			printf("\\x%02x", (unsigned char)c);
 	}
 }
 

@@ -1,6 +1,7 @@
 #include "log.h"
 
 #include "clock.h"
+#include "utf8.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -22,18 +23,19 @@ void log_init(const char *program, const char *level)
 			most_verbose = (enum log_level)i;
 }
 
-/* Copies text into out with control characters made visible; returns the number of bytes written. */
+/* Copies text into out with what is not to be shown as it is made visible; returns the number of bytes written. */
 static size_t escape(char *out, size_t room, const char *text)
 {
 	size_t n = 0;
 
-	for (; *text && n + 4 < room; text++) {
-		unsigned char c = (unsigned char)*text;
-
-		if (c >= 0x20 && c != 0x7f)
-			out[n++] = (char)c;
-		else
-			n += (size_t)snprintf(out + n, room - n, "\\x%02x", c);
+	for (size_t left = strlen(text), bytes; left > 0 && n + 4 < room; text += bytes, left -= bytes) {
+		bytes = utf8_printable(text, left);
+		memcpy(out + n, text, bytes);
+		n += bytes;
+		if (bytes > 0)
+			continue;
+		n += (size_t)snprintf(out + n, room - n, "\\x%02x", (unsigned char)*text);
+		bytes = 1;
 	}
 	return n;
 }

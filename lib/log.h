@@ -1,7 +1,7 @@
 /* One line per event on stderr: time, level, program, text.
  *
- * The text is a short sentence followed by key=value pairs. Control characters are written as \xNN, so a line
- * cannot be forged by what came from outside; a line is cut at 2 KiB. Secrets never go in. Thread-safe (one
+ * The text is a short sentence followed by key=value pairs. What is not printable (utf8_printable()) is written as \xNN, so a
+ * line cannot be forged by what came from outside, nor look like another; a line is cut at 2 KiB. Secrets never go in. Thread-safe (one
  * write(2) a line).
  */
 #ifndef VF_LOG_H

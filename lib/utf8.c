@@ -33,6 +33,32 @@ size_t utf8_sequence(const char *bytes, size_t len)
 	return 0;
 }
 
+static uint32_t decode(const char *s, size_t len)
+{
+	static const unsigned char first_bits[] = { 0, 0x7f, 0x1f, 0x0f, 0x07 };
+	uint32_t c = (unsigned char)s[0] & first_bits[len];
+
+	for (size_t i = 1; i < len; i++)
+		c = c << 6 | ((unsigned char)s[i] & 0x3f);
+	return c;
+}
+
+size_t utf8_printable(const char *s, size_t len)
+{
+	static const struct { uint32_t from, to; } obeyed[] = {
+		{ 0x00, 0x1f }, { 0x7f, 0x9f },       /* C0, DEL, C1 */
+		{ 0x2028, 0x2029 },                   /* the ends of lines and paragraphs */
+		{ 0x061c, 0x061c }, { 0x200e, 0x200f }, { 0x202a, 0x202e }, { 0x2066, 0x2069 },   /* Unicode's Bidi_Control */
+	};
+	size_t bytes = utf8_sequence(s, len);
+	uint32_t c = decode(s, bytes);
+
+	for (size_t i = 0; i < sizeof(obeyed) / sizeof(obeyed[0]); i++)
+		if (c >= obeyed[i].from && c <= obeyed[i].to)
+			return 0;
+	return bytes;
+}
+
 void utf8_append(struct buffer *out, uint32_t c)
 {
 	if (c < 0x80)

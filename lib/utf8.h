@@ -10,6 +10,10 @@
 /* The length in bytes of the one character at s, which has len > 0 bytes; 0 if there is no valid one. */
 size_t utf8_sequence(const char *s, size_t len);
 
+/* The same for one that may be shown as it is; 0 if whoever shows the byte must write it as \xNN: no character, or one that
+ * a terminal or a reader obeys (a control, the end of a line or paragraph, what turns the direction of text). */
+size_t utf8_printable(const char *s, size_t len);
+
 /* Appends one character. */
 void utf8_append(struct buffer *out, uint32_t character);
 

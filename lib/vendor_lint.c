@@ -5,6 +5,7 @@
 #include "json_strict.h"
 #include "mem.h"
 #include "text_file.h"
+#include "utf8.h"
 #include "vendor_priv.h"
 
 #include <stdio.h>
@@ -31,7 +32,7 @@ struct lint {
 
 /* ---- Telling ---- */
 
-/* Names come from files: what would move the cursor or end the line is written as \xNN. */
+/* Names come from files: what is not printable is written as \xNN. */
 char *vendor_mistake_line(const struct vendor_mistake *mistake, bool warnings)
 {
 	char *plain = mistake->line > 0
@@ -41,11 +42,13 @@ char *vendor_mistake_line(const struct vendor_mistake *mistake, bool warnings)
 	struct buffer line;
 
 	buffer_init(&line, LINE_BYTES_MAX);
-	for (const unsigned char *c = (const unsigned char *)plain; *c; c++) {
-		if (*c < ' ' || *c == 0x7f)
-			buffer_printf(&line, "\\x%02x", *c);
-		else
-			buffer_append(&line, c, 1);
+	for (size_t at = 0, len = strlen(plain), bytes; at < len; at += bytes) {
+		bytes = utf8_printable(plain + at, len - at);
+		buffer_append(&line, plain + at, bytes);
+		if (bytes > 0)
+			continue;
+		buffer_printf(&line, "\\x%02x", (unsigned char)plain[at]);
+		bytes = 1;
 	}
 	free(plain);
 	return buffer_take(&line, NULL);

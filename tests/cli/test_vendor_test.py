@@ -316,3 +316,13 @@ def test_nothing_that_a_terminal_would_obey_is_printed(tmp_path, server):
     server.answer(body=b'{"data":"\\u001b[2J"}\x1b[2J\x07', headers={"X-Bell": "a\x07b"})
     done = run(tmp_path, {"request": {"url": f"http://{server.host}/"}})
     assert "\x1b" not in done.stdout and "\x07" not in done.stdout and "\\x1b[2J" in done.stdout
+
+
+def test_nothing_that_is_no_utf8_or_turns_text_around_is_printed(tmp_path, server):
+    server.answer(body='{"data":"caf\u00e9 \u009b2J\u202eevil\u2028"}'.encode())
+    members = {"request": {"url": f"http://{server.host}/"}}
+    done = run(tmp_path, members)
+    assert not set("\u009b\u202e\u2028") & set(done.stdout)
+    assert "caf\u00e9 \\xc2\\x9b2J\\xe2\\x80\\xaeevil\\xe2\\x80\\xa8" in done.stdout
+    server.answer(body=b"\xc0\x8a\xff")
+    assert "\\xc0\\x8a\\xff" in run(tmp_path, members).stdout

@@ -82,6 +82,35 @@ static void what_comes_from_outside_cannot_forge_a_line(void **state)
 	assert_string_equal(message(logged()), "bad name=x\\x0a2026-01-01T00:00:00.000Z error prog[1] forged\\x0d\\x09\\x1b[31m\\x7f\n");
 }
 
+static void what_is_not_printable_is_written_in_hex(void **state)
+{
+	static const struct { const char *text, *shown; } texts[] = {
+		{ "\x7f", "\\x7f" },
+		{ "\xc2\x80\xc2\x85\xc2\x9f", "\\xc2\\x80\\xc2\\x85\\xc2\\x9f" },             /* C1: 0x85 is a line's end, 0x9b begins a sequence */
+		{ "\xc2\x9b" "31m", "\\xc2\\x9b31m" },
+		{ "\xe2\x80\xa8\xe2\x80\xa9", "\\xe2\\x80\\xa8\\xe2\\x80\\xa9" },             /* U+2028, U+2029 */
+		{ "\xe2\x80\xaa\xe2\x80\xae", "\\xe2\\x80\\xaa\\xe2\\x80\\xae" },             /* U+202A, U+202E */
+		{ "\xe2\x81\xa6\xe2\x81\xa9", "\\xe2\\x81\\xa6\\xe2\\x81\\xa9" },             /* U+2066, U+2069 */
+		{ "\xe2\x80\x8e\xd8\x9c", "\\xe2\\x80\\x8e\\xd8\\x9c" },                       /* U+200E, U+061C */
+		{ "\xc0\x8a\xe0\x80\x8a", "\\xc0\\x8a\\xe0\\x80\\x8a" },                       /* a line's end, overlong */
+		{ "\x80\xff\xfe", "\\x80\\xff\\xfe" },
+		{ "\xed\xa0\x80\xf4\x90\x80\x80", "\\xed\\xa0\\x80\\xf4\\x90\\x80\\x80" },   /* a surrogate; over U+10FFFF */
+		{ "caf\xc3", "caf\\xc3" },
+		{ "\xc2\xa0\xe2\x80\xa7\xe2\x80\xaf\xf0\x9f\x98\x80", "\xc2\xa0\xe2\x80\xa7\xe2\x80\xaf\xf0\x9f\x98\x80" },   /* their neighbours */
+	};
+	char expected[256];
+	size_t start = 0;
+
+	(void)state;
+	log_init("prog", "info");
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		log_info("x=%s", texts[i].text);
+		snprintf(expected, sizeof(expected), "x=%s\n", texts[i].shown);
+		assert_string_equal(message(logged() + start), expected);
+		start = strlen(logged());
+	}
+}
+
 static void utf8_stays_readable(void **state)
 {
 	(void)state;
@@ -166,6 +195,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CAPTURED(a_line_has_time_level_program_and_text),
 		CAPTURED(what_comes_from_outside_cannot_forge_a_line),
+		CAPTURED(what_is_not_printable_is_written_in_hex),
 		CAPTURED(utf8_stays_readable),
 		CAPTURED(a_long_line_is_cut_and_still_ends),
 		CAPTURED(the_level_says_what_is_written),
