@@ -2,6 +2,7 @@
 #include "settings.h"
 
 #include "mem.h"
+#include "secret.h"
 #include "settings_file.h"
 #include "text_file.h"
 
@@ -441,6 +442,9 @@ static void on_flag(struct sources *sources, const char *summary, const char *fl
 		sources->config = value;
 		return;
 	}
+	if (secret_in_url(value))
+		refuse("%s: has a password in it, which ps shows to everybody while the program runs: it belongs into the environment, the "
+		       "settings file, or the file that %s_FILE names (from command line)", table[i].name, table[i].name);
 	free(sources->flags[i]);
 	sources->flags[i] = mem_strdup(value);
 }

@@ -7,6 +7,7 @@
 
 #include "crash_point.h"
 #include "mem.h"
+#include "secret.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -28,28 +29,11 @@ enum err store_open(const char *uri, int timeout_ms, struct store **store, struc
 	for (int i = 0; engines[i]; i++)
 		if (strncmp(uri, engines[i]->scheme, strlen(engines[i]->scheme)) == 0)
 			return engines[i]->open(uri, timeout_ms, store, why);
-	shown = store_uri_redacted(uri);
+	shown = secret_hide_in_url(uri);
 	err_set(why, ERR_UNSUPPORTED, "STORE_URI %s: this build has no store engine for it (known: sqlite:/path, mongodb://host/db)",
 	        shown);
 	free(shown);
 	return ERR_UNSUPPORTED;
-}
-
-char *store_uri_redacted(const char *uri)
-{
-	const char *user = strstr(uri, "://");
-	const char *at, *colon;
-
-	if (!user)
-		return mem_strdup(uri);
-	user += 3;
-	at = user + strcspn(user, "/?");
-	while (at > user && *at != '@')
-		at--;
-	colon = memchr(user, ':', (size_t)(at - user));
-	if (*at != '@' || !colon)
-		return mem_strdup(uri);
-	return mem_printf("%.*s***%s", (int)(colon + 1 - uri), uri, at);
 }
 
 void store_close(struct store *store)

@@ -44,9 +44,6 @@ enum err store_open(const char *uri, int timeout_ms, struct store **store, struc
 /* NULL is fine. No other call may be running. */
 void store_close(struct store *store);
 
-/* A copy of the URI without its password, for logs; the caller owns it. */
-char *store_uri_redacted(const char *uri);
-
 /* ---- Insert ---- */
 
 struct store_insert {

@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "log.h"
 #include "mem.h"
+#include "secret.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -352,7 +353,7 @@ static mongoc_uri_t *parse_uri(const char *text, struct err_text *why)
 
 	if (uri)
 		return uri;
-	shown = store_uri_redacted(text);
+	shown = secret_hide_in_url(text);
 	err_set(why, ERR_INVALID, "STORE_URI %s: not a MongoDB URI: %s", strchr(text, '@') ? "mongodb://***" : shown,
 	        strchr(text, '@') ? "is everything in user name and password percent-encoded?" : error.message);
 	free(shown);

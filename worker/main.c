@@ -13,6 +13,7 @@
 #include "hangup.h"
 #include "log.h"
 #include "queue.h"
+#include "secret.h"
 #include "tokens.h"
 #include "worker.h"
 
@@ -105,7 +106,7 @@ static bool open_store(struct worker *worker, const sigset_t *signals)
 	const struct settings *s = &worker->settings;
 	struct timespec wait = { .tv_nsec = STORE_WAIT_MS * 1000000L };
 	struct err_text why = { "" };
-	char *shown = store_uri_redacted(s->store_uri);
+	char *shown = secret_hide_in_url(s->store_uri);
 	bool told = false, stopped = false;
 	enum err err;
 

@@ -293,6 +293,21 @@ static void values_out_of_bounds_are_named_with_their_source(void **state)
 	               "VENDORFETCH_REDIS_PREFIX: may only hold printable ASCII characters other than space and braces (from command line)");
 }
 
+static void a_password_is_no_flag(void **state)
+{
+	static const char *const flags[] = { "--redis-url redis://:hunter2@a", "--store-uri=mongodb://me:hunter2@a/db",
+	                                     "--store-uri mongodb://a/db?tlsCertificateKeyFilePassword=hunter2" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+		const char *said = ends_with(flags[i], 2, false);
+
+		assert_null(strstr(said, "hunter2"));
+		assert_non_null(strstr(said, "has a password in it, which ps shows"));
+		assert_non_null(strstr(said, "_FILE"));
+	}
+}
+
 static void a_path_prefix_is_parts_after_slashes(void **state)
 {
 	static const char *const good[] = { "/api", "/api/v1", "/a-b/c_d/e~f/1.0" };
@@ -371,6 +386,7 @@ int main(void)
 		cmocka_unit_test_setup(bad_lines_are_named, empty_everything),
 		cmocka_unit_test_setup(a_named_file_must_be_there, empty_everything),
 		cmocka_unit_test_setup(values_out_of_bounds_are_named_with_their_source, empty_everything),
+		cmocka_unit_test_setup(a_password_is_no_flag, empty_everything),
 		cmocka_unit_test_setup(a_path_prefix_is_parts_after_slashes, empty_everything),
 		cmocka_unit_test_setup(odd_options_are_refused, empty_everything),
 		cmocka_unit_test_setup(help_and_version_are_answered, empty_everything),
