@@ -1,6 +1,7 @@
 /* vendorfetch: the command line. Finds the command, tells its operands from settings, runs it. */
 #include "command.h"
 
+#include "core_dump.h"
 #include "mem.h"
 
 #include <errno.h>
@@ -159,6 +160,7 @@ int main(int argc, char **argv)
 	struct settings settings;
 	int words;
 
+	core_dump_forbid();
 	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
 		if (strcmp(argv[i], "--help") == 0)
 			return written(print_help());

@@ -12,6 +12,7 @@
 #include "accept_pool.h"
 #include "api.h"
 #include "clock.h"
+#include "core_dump.h"
 #include "hangup.h"
 #include "log.h"
 #include "queue.h"
@@ -237,11 +238,14 @@ int main(int argc, char **argv)
 	struct accept_pool *pool = NULL;
 	struct err_text why = { "" };
 
+	core_dump_forbid();
 	hangup_expect();
 	on_exit(slow_down_failure, NULL);
 	settings_load(argc, argv, "vendorfetch.fcgi", "the HTTP API, to be started by spawn-fcgi and multiwatch",
 	              &api.settings);
 	log_init("vendorfetch.fcgi", api.settings.log_level);
+	if (api.settings.core_dumps)
+		core_dump_allow();
 	/* With a killed multiwatch its children leave, too, and the next one finds its lock free. */
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	block_signals();

@@ -162,6 +162,9 @@ static const struct setting table[] = {
 	  "How long something must look lost before it is repaired." },
 	{ "VENDORFETCH_DRAIN_MS", { NULL }, INT(drain_ms), "25000", 0, 3600000, "ms", NULL,
 	  "How long open calls may go on after TERM." },
+	{ "VENDORFETCH_CORE_DUMPS", { NULL }, INT(core_dumps), "0", 0, 1, "", NULL,
+	  "1: a handler or worker that dies may leave a core dump, with the secrets that it holds; other programs of its user may look "
+	  "into it then ([secrets](#secrets))." },
 };
 
 enum { SETTING_COUNT = sizeof(table) / sizeof(table[0]) };

@@ -48,6 +48,7 @@ struct settings {
 	int64_t repair_period_ms;
 	int64_t repair_grace_ms;
 	int64_t drain_ms;            /* how long TERM lets calls in flight go on */
+	int64_t core_dumps;          /* 1: handlers and workers may leave core dumps */
 };
 
 /* Which options a program takes beyond --config, --help, --version and one --flag for each setting (STORE_URI ->

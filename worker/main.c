@@ -10,6 +10,7 @@
 
 #include "../http/http.h"
 #include "clock.h"
+#include "core_dump.h"
 #include "hangup.h"
 #include "log.h"
 #include "queue.h"
@@ -253,10 +254,13 @@ int main(int argc, char **argv)
 	static struct worker worker;
 	static sigset_t signals;
 
+	core_dump_forbid();
 	hangup_expect();
 	settings_load(argc, argv, "vendorfetch-worker", "takes jobs from the queue and calls vendors within their limits",
 	              &worker.settings);
 	log_init("vendorfetch-worker", worker.settings.log_level);
+	if (worker.settings.core_dumps)
+		core_dump_allow();
 	block_signals(&signals);
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	if (worker.settings.ca_file[0] && access(worker.settings.ca_file, R_OK) < 0)

@@ -44,6 +44,14 @@ processes_kill() {
 	done
 }
 
+# processes_may_look: may this user see the environment of a process that allows no core dumps? Without CAP_SYS_PTRACE (19)
+# nobody may.
+processes_may_look() {
+	local capabilities
+	capabilities=$(sed -n 's/^CapEff:[[:space:]]*//p' /proc/self/status)
+	(((16#$capabilities >> 19) & 1))
+}
+
 # A zombie has an empty environment and so does not show up; neither does a process of another user.
 processes__with() {
 	local file
