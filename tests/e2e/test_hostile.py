@@ -171,6 +171,17 @@ def test_chunked_and_http_1_0_are_as_good_as_any(stack):
         stack.api.wait(json.loads(answer.body)["request_id"], status="complete")
 
 
+def test_a_body_where_none_is_asked_for_means_nothing(stack):
+    """And the next request of the connection is found behind it."""
+    inside = b"GET /nothing HTTP/1.1\r\nHost: h\r\n\r\n"
+    for method, status in ((b"GET", b"200"), (b"HEAD", b"200"), (b"OPTIONS", b"204"), (b"DELETE", b"405")):
+        for head, body in ((b"Content-Length: %d" % len(inside), inside),
+                           (b"Transfer-Encoding: chunked", b"%x\r\n%s\r\n0\r\n\r\n" % (len(inside), inside))):
+            request = method + b" /health HTTP/1.1\r\nHost: h\r\n" + head + b"\r\n\r\n" + body
+            came = exchange(address_of(stack.base_url), request + b"GET /jobs HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+            assert STATUS_LINE.findall(came) == [status, b"405"], (request, came)
+
+
 def test_options_says_what_a_path_answers_to(stack):
     for path, allowed in (("/jobs", "POST, OPTIONS"), ("/jobs/x", "GET, HEAD, OPTIONS"), ("/health", "GET, HEAD, OPTIONS"),
                           ("/vendor-webhook/nobody", "POST, OPTIONS")):
@@ -189,7 +200,8 @@ def test_a_pipeline_is_answered_in_its_order(stack):
 
 
 H2 = [("GET", "/health", None, 200), ("GET", "/jobs/x", None, 404), ("GET", "/nothing", None, 404), ("PUT", "/jobs", "{}", 405),
-      ("POST", "/jobs", "{", 400), ("POST", "/jobs", "[]", 422), ("POST", "/jobs", '{"vendor":"nobody"}', 422), ("GET", "//jobs", None, 400)]
+      ("POST", "/jobs", "{", 400), ("POST", "/jobs", "[]", 422), ("POST", "/jobs", '{"vendor":"nobody"}', 422), ("GET", "//jobs", None, 400),
+      ("BREW", "/jobs", None, 405), ("PROPFIND", "/jobs", None, 405), ("GET", "/jobs", "{}", 405), ("GET", "/health", "{}", 200)]
 
 
 def test_http_2_gets_the_same_answers(stack):
