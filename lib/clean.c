@@ -430,7 +430,7 @@ char *clean_words_at(const struct vendor *vendor, struct json_object *body, cons
 	copy = take_steps(vendor, json_copy(error), WORDS);
 	text = json_string_at(copy, "");
 	if (!text && json_at(copy, "/message", &message) && json_object_is_type(message, json_type_string))
-		text = json_object_get_string(message);
+		text = json_string_at(message, "");
 	if (text)
 		len = strlen(text);
 	else

@@ -527,6 +527,11 @@ bool json_at(struct json_object *value, const char *pointer, struct json_object 
 	return there;
 }
 
+static bool has_nul(struct json_object *string)
+{
+	return memchr(json_object_get_string(string), '\0', (size_t)json_object_get_string_len(string)) != NULL;
+}
+
 const char *json_string_at(struct json_object *value, const char *pointer)
 {
 	struct json_object *found;
@@ -535,6 +540,7 @@ const char *json_string_at(struct json_object *value, const char *pointer)
 		return NULL;
 	switch (json_object_get_type(found)) {
 	case json_type_string:
+		return has_nul(found) ? NULL : json_object_get_string(found);
 	case json_type_int:
 	case json_type_double:
 		return json_object_get_string(found);

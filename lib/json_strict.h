@@ -70,7 +70,7 @@ bool json_step(struct json_object *value, const char *token, struct json_object 
 void json_pointer_put(struct buffer *out, const char *token, size_t len);
 
 /* The string (or the number's text) at a pointer, borrowed until value goes or is printed again; NULL if it is
- * not there or neither. */
+ * not there or neither. A string with U+0000 in it is none either: cut there it would be taken for another. */
 const char *json_string_at(struct json_object *value, const char *pointer);
 
 #endif

@@ -120,6 +120,8 @@ const char *polling_state(const struct polling_rules *rules, struct json_object 
 	if (!json_at(body, rules->state, &state) || json_object_is_type(state, json_type_object) ||
 	    json_object_is_type(state, json_type_array))
 		return NULL;
+	if (json_object_is_type(state, json_type_string))
+		return json_string_at(state, "");
 	return state ? json_object_get_string(state) : "null";
 }
 

@@ -82,7 +82,7 @@ enum polling_says {
 };
 
 /* The value at rules->state: a string, or the text of a number, true, false or null; borrowed from body. NULL: none of
- * these. */
+ * these, or a string with U+0000 in it. */
 const char *polling_state(const struct polling_rules *rules, struct json_object *body);
 /* What that means, in upper or lower case. */
 enum polling_says polling_read(const struct polling_rules *rules, struct json_object *body);

@@ -145,6 +145,6 @@ def test_addresses(silent):
     assert silent.api.post(path, {"request_id": near, "data": DATA}).json() == {"status": "accepted"}
 
 
-@pytest.mark.parametrize("job_id", [{"$ne": None}, {"$gt": ""}, ["x"], True, None, {"request_id": "x"}])
+@pytest.mark.parametrize("job_id", [{"$ne": None}, {"$gt": ""}, ["x"], True, None, {"request_id": "x"}, "x\0", "\0"])
 def test_ids_are_texts_or_nothing(silent, job_id):
     assert_problem(silent.api.post("/vendor-webhook/ownid", {"job_id": job_id, "data": DATA}), 404)

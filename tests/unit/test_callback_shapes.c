@@ -39,6 +39,9 @@ static const struct { const char *members, *header, *body, *id; } ids[] = {
 	{ "", NULL, "{\"job_id\":\"j-1\",\"id\":\"" OTHERS "\"}", "j-1" },
 	{ "", NULL, "{\"request_id\":\"\",\"job_id\":null,\"jobId\":\"j-2\"}", "j-2" },
 	{ "", NULL, "{\"request_id\":{\"a\":1},\"id\":\"x\"}", "x" },
+	/* An id with U+0000 in it is not the one that it begins with. */
+	{ "", NULL, "{\"request_id\":\"" OURS "\\u0000\"}", NULL },
+	{ "", NULL, "{\"request_id\":\"" OURS "\\u0000\",\"id\":\"x\"}", "x" },
 	/* As the file says. */
 	{ "'callback':{'job_id':'/meta/ref'}", NULL, "{\"request_id\":\"r\",\"meta\":{\"ref\":\"m\"}}", "m" },
 	{ "'callback':{'job_id':'/meta/ref'}", NULL, "{\"request_id\":\"r\"}", NULL },
@@ -86,6 +89,8 @@ static const struct { const char *members, *body, *result, *error; } outcomes[] 
 	{ "", "{\"job_id\":\"j\",\"data\":7,\"result\":6}", "7", NULL },
 	{ "", "{\"job_id\":\"j\",\"result\":null}", "null", NULL },
 	{ "", "{\"job_id\":\"j\",\"success\":\"yes\"}", neither, NULL },
+	{ "", "{\"job_id\":\"j\",\"status\":\"failed\\u0000\",\"data\":1}", "1", NULL },
+	{ "", "{\"job_id\":\"j\",\"error\":\"\\u0000no such\"}", NULL, "vendor called back with an error: \"\\u0000no such\"" },
 	{ "", "{\"job_id\":\"j\",\"status\":\"done\"}", neither, NULL },
 	{ "", "{\"job_id\":\"j\"}", neither, NULL },
 	/* As the file says. */

@@ -385,7 +385,7 @@ static void many_small_objects_stay_whole(void **state)
 
 static void pointers_find_members_and_items(void **state)
 {
-	static const char text[] = "{\"a\":[10,null,\"x\"],\"b/c\":{\"d~e\":1.50},\"\":7,\"n\":null,\"t\":true}";
+	static const char text[] = "{\"a\":[10,null,\"x\"],\"b/c\":{\"d~e\":1.50},\"\":7,\"n\":null,\"t\":true,\"cut\":\"x\\u0000y\"}";
 	struct json_object *value, *found;
 
 	(void)state;
@@ -400,6 +400,7 @@ static void pointers_find_members_and_items(void **state)
 	assert_null(json_string_at(value, "/n"));
 	assert_null(json_string_at(value, "/t"));
 	assert_null(json_string_at(value, "/a"));
+	assert_null(json_string_at(value, "/cut"));   /* as a C string it would be "x" */
 	assert_false(json_at(value, "/a/3", &found));
 	assert_false(json_at(value, "/a/00", &found));
 	assert_false(json_at(value, "/a/-", &found));

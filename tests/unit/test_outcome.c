@@ -481,7 +481,8 @@ static void an_acknowledgement_waits_for_the_callback(void **state)
 
 static void an_acknowledgement_may_be_anything(void **state)
 {
-	static const char *const bodies[] = { "", "OK", "{}", "{\"job_id\":null}", "{\"job_id\":\"\"}", "{\"job_id\":{}}", "null" };
+	static const char *const bodies[] = { "", "OK", "{}", "{\"job_id\":null}", "{\"job_id\":\"\"}", "{\"job_id\":{}}", "null",
+	                                      "{\"job_id\":\"j-1\\u0000x\"}" };
 	struct vendor vendor = async_vendor("/job_id"), silent = async_vendor(NULL);
 	struct answer answer;
 	struct outcome outcome;

@@ -262,7 +262,7 @@ static void the_state_is_one_of_these_or_the_vendor_is_at_work(void **state)
 		{ "{\"status\":2}", POLL_DONE }, { "{\"status\":\"failed\"}", POLL_FAILED }, { "{\"status\":null}", POLL_FAILED },
 		{ "{\"status\":\"\"}", POLL_WORKING }, { "{\"status\":\"done?\"}", POLL_WORKING }, { "{\"status\":false}", POLL_WORKING },
 		{ "{\"status\":{\"done\":true}}", POLL_UNUSABLE }, { "{\"status\":[]}", POLL_UNUSABLE },
-		{ "{\"state\":\"done\"}", POLL_UNUSABLE }, { "[]", POLL_UNUSABLE },
+		{ "{\"status\":\"done\\u0000\"}", POLL_UNUSABLE }, { "{\"state\":\"done\"}", POLL_UNUSABLE }, { "[]", POLL_UNUSABLE },
 	};
 	const struct polling_rules rules = { .state = TEXT("/status"), .done_values = done, .failed_values = failed };
 
