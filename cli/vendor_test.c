@@ -13,6 +13,7 @@
 #include "json_strict.h"
 #include "mem.h"
 #include "redact.h"
+#include "secret.h"
 #include "store.h"
 #include "text_file.h"
 #include "utf8.h"
@@ -497,7 +498,7 @@ static int run(const struct settings *settings, const struct command_line *line)
 	curl_easy_cleanup(t.easy);
 	curl_global_cleanup();
 	job_free(t.job);
-	token_wipe(t.token);
+	secret_free(t.token);
 	redaction_free(t.redaction);
 	vendor_set_free(t.set);
 	return status;

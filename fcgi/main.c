@@ -105,6 +105,7 @@ static enum err open_store(void *arg, struct store **store, struct err_text *why
 	err = store_open(api->settings.store_uri, (int)api->settings.store_timeout_ms, &opened, why);
 	if (!err)
 		err = store_secret(opened, "callback_key", candidate, api->callback_key, why);
+	explicit_bzero(candidate, sizeof(candidate));
 	if (err)
 		store_close(opened);
 	else

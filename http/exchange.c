@@ -20,7 +20,7 @@ void exchange_deinit(struct exchange *exchange)
 	buffer_deinit(&exchange->body);
 	free(exchange->location);
 	free(exchange->content_type);
-	curl_slist_free_all(exchange->headers);
+	http_free_headers(exchange->headers);
 	request_clear(&exchange->request);
 }
 

@@ -57,6 +57,13 @@ struct curl_slist *http_add_header(struct curl_slist *list, const char *line)
 	return longer;
 }
 
+void http_free_headers(struct curl_slist *list)
+{
+	for (struct curl_slist *header = list; header; header = header->next)
+		explicit_bzero(header->data, strlen(header->data));
+	curl_slist_free_all(list);
+}
+
 char *http_header_value(const char *line, size_t len, const char *name, size_t most)
 {
 	size_t start = strlen(name);

@@ -19,6 +19,8 @@ void http_set_bounds(CURL *easy, const struct vendor *vendor);
 
 /* Appends a line, a copy of it, to a list, which may be NULL; gives the list. */
 struct curl_slist *http_add_header(struct curl_slist *list, const char *line);
+/* NULL is fine. Wipes the lines. */
+void http_free_headers(struct curl_slist *list);
 
 /* The value of a header line of this name, the caller owns it; NULL if it is another one's, or the value is longer than
  * `most`. */

@@ -56,7 +56,7 @@ struct token_fetch *token_fetch_begin(CURLM *multi, const struct vendor *vendor,
 
 	fetch->vendor = vendor;
 	fetch->retry_after_ms = -1;
-	buffer_init(&fetch->body, OAUTH2_ANSWER_BYTES_MAX);
+	buffer_init_secret(&fetch->body, OAUTH2_ANSWER_BYTES_MAX);
 	fetch->easy = curl_easy_init();
 	if (fetch->easy) {
 		set_request(fetch);
@@ -103,9 +103,7 @@ void token_fetch_free(struct token_fetch *fetch)
 	if (fetch->multi)
 		curl_multi_remove_handle(fetch->multi, fetch->easy);
 	curl_easy_cleanup(fetch->easy);
-	curl_slist_free_all(fetch->headers);
-	if (fetch->body.data)
-		explicit_bzero(fetch->body.data, fetch->body.len);
+	http_free_headers(fetch->headers);
 	buffer_deinit(&fetch->body);
 	free(fetch);
 }

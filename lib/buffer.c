@@ -14,10 +14,28 @@ void buffer_init(struct buffer *b, size_t max_bytes)
 	*b = (struct buffer){ .max = max_bytes };
 }
 
+void buffer_init_secret(struct buffer *b, size_t max_bytes)
+{
+	*b = (struct buffer){ .max = max_bytes, .is_secret = true };
+}
+
+/* Forgets its bytes, which were freed or given away. */
+static void begin_anew(struct buffer *b)
+{
+	*b = (struct buffer){ .max = b->max, .is_secret = b->is_secret };
+}
+
+static void release(struct buffer *b)
+{
+	if (b->is_secret && b->data)
+		explicit_bzero(b->data, b->capacity);
+	free(b->data);
+}
+
 void buffer_deinit(struct buffer *b)
 {
-	free(b->data);
-	buffer_init(b, b->max);
+	release(b);
+	begin_anew(b);
 }
 
 void buffer_reset(struct buffer *b)
@@ -26,6 +44,20 @@ void buffer_reset(struct buffer *b)
 	b->overflowed = false;
 	if (b->data)
 		b->data[0] = '\0';
+}
+
+/* realloc() may leave a copy behind. */
+static char *moved(struct buffer *b, size_t capacity)
+{
+	char *data;
+
+	if (!b->is_secret)
+		return mem_realloc(b->data, capacity);
+	data = mem_alloc(capacity);
+	if (b->data)
+		memcpy(data, b->data, b->len + 1);
+	release(b);
+	return data;
 }
 
 /* Makes room for len more bytes and the NUL. False if that would pass the maximum. */
@@ -42,7 +74,7 @@ static bool reserve(struct buffer *b, size_t len)
 		return true;
 	while (capacity < need)
 		capacity *= 2;
-	b->data = mem_realloc(b->data, capacity);
+	b->data = moved(b, capacity);
 	b->capacity = capacity;
 	return true;
 }
@@ -118,7 +150,6 @@ char *buffer_take(struct buffer *b, size_t *len)
 
 	if (len)
 		*len = b->len;
-	b->data = NULL;
-	buffer_init(b, b->max);
+	begin_anew(b);
 	return data;
 }

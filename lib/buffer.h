@@ -2,7 +2,7 @@
  *
  * Over the maximum the buffer keeps what it had, remembers that it overflowed, and every later append does nothing;
  * so a writer may append without checks and look once at the end (as curl's dynbuf). Always NUL-terminated
- * after the first append. Not thread-safe.
+ * after the first append. One for secrets leaves no copy of its bytes in freed memory. Not thread-safe.
  */
 #ifndef VF_BUFFER_H
 #define VF_BUFFER_H
@@ -16,9 +16,12 @@ struct buffer {
 	size_t capacity;
 	size_t max;       /* most bytes it may hold, without the NUL */
 	bool overflowed;
+	bool is_secret;
 };
 
 void buffer_init(struct buffer *b, size_t max_bytes);
+/* The same, for secrets. What buffer_take() gives away is wiped by its owner (secret.h). */
+void buffer_init_secret(struct buffer *b, size_t max_bytes);
 void buffer_deinit(struct buffer *b);
 /* Empties it and keeps its memory. */
 void buffer_reset(struct buffer *b);

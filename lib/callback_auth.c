@@ -1,6 +1,7 @@
 #include "callback_auth.h"
 
 #include "buffer.h"
+#include "secret.h"
 #include "signature.h"
 
 #include <openssl/crypto.h>
@@ -186,10 +187,8 @@ enum err callback_auth_check(const struct callback_auth *auth, const struct call
 
 void callback_auth_deinit(struct callback_auth *auth)
 {
-	for (size_t i = 0; i < auth->n_keys; i++) {
-		OPENSSL_cleanse(auth->keys[i].bytes, auth->keys[i].len);
-		free(auth->keys[i].bytes);
-	}
+	for (size_t i = 0; i < auth->n_keys; i++)
+		secret_free_bytes(auth->keys[i].bytes, auth->keys[i].len);
 	free(auth->keys);
 	free(auth->header);
 	free(auth->prefix);

@@ -2,6 +2,7 @@
 
 #include "json_strict.h"
 #include "mem.h"
+#include "secret.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -21,9 +22,9 @@ void oauth2_rules_copy(struct oauth2_rules *copy, const struct oauth2_rules *rul
 
 void oauth2_rules_deinit(struct oauth2_rules *rules)
 {
-	token_wipe(rules->url);
-	token_wipe(rules->authorization);
-	token_wipe(rules->form);
+	secret_free(rules->url);
+	secret_free(rules->authorization);
+	secret_free(rules->form);
 	explicit_bzero(rules->key, sizeof(rules->key));
 	*rules = (struct oauth2_rules){ 0 };
 }

@@ -32,7 +32,7 @@ void oauth2_rules_copy(struct oauth2_rules *copy, const struct oauth2_rules *rul
 void oauth2_rules_deinit(struct oauth2_rules *rules);
 
 struct oauth2_token {
-	char *text;                /* owned; token_wipe() it */
+	char *text;                /* owned; secret_free() it */
 	int64_t life_ms;           /* from the answer on */
 };
 

@@ -2,6 +2,7 @@
 
 #include "buffer.h"
 #include "mem.h"
+#include "secret.h"
 
 #include <openssl/evp.h>
 #include <stdbool.h>
@@ -44,11 +45,10 @@ static void add_made(struct redaction *r, const char *secret, size_t len, void (
 {
 	struct buffer made;
 
-	buffer_init(&made, 6 * len);
+	buffer_init_secret(&made, 6 * len);
 	for (size_t i = 0; i < len; i++)
 		put(&made, (unsigned char)secret[i]);
 	add(r, made.data, made.len);
-	explicit_bzero(made.data, made.len);
 	buffer_deinit(&made);
 }
 
@@ -98,8 +98,7 @@ static void add_base64(struct redaction *r, const char *secret, size_t len)
 
 	EVP_EncodeBlock((unsigned char *)encoded, (const unsigned char *)secret, (int)len);
 	add(r, encoded, strcspn(encoded, "="));
-	explicit_bzero(encoded, strlen(encoded));
-	free(encoded);
+	secret_free(encoded);
 }
 
 void redaction_add(struct redaction *redaction, const char *secret, size_t len)
@@ -129,10 +128,8 @@ void redaction_free(struct redaction *redaction)
 {
 	if (!redaction)
 		return;
-	for (size_t i = 0; i < redaction->n; i++) {
-		explicit_bzero(redaction->shapes[i].bytes, redaction->shapes[i].len);
-		free(redaction->shapes[i].bytes);
-	}
+	for (size_t i = 0; i < redaction->n; i++)
+		secret_free_bytes(redaction->shapes[i].bytes, redaction->shapes[i].len);
 	free(redaction->shapes);
 	free(redaction);
 }

@@ -4,6 +4,7 @@
 
 #include "clock.h"
 #include "redis_priv.h"
+#include "secret.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -273,10 +274,8 @@ void redis_free(struct redis *redis)
 	if (!redis)
 		return;
 	redis_drop(redis);
-	if (redis->password)
-		explicit_bzero(redis->password, strlen(redis->password));
-	free(redis->password);
-	free(redis->user);
+	secret_free(redis->password);
+	secret_free(redis->user);
 	free(redis->host);
 	free(redis->path);
 	free(redis->name);

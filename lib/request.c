@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "mem.h"
 #include "polling.h"
+#include "secret.h"
 #include "signature.h"
 
 #include <inttypes.h>
@@ -103,7 +104,7 @@ static enum err make_body(struct making *m)
 		request->body = m->job->payload;
 		request->body_len = strlen(m->job->payload);
 	} else if (m->rules->body_kind == BODY_TEMPLATE && !m->named_url) {
-		buffer_init(&body, REQUEST_BODY_BYTES_MAX);
+		buffer_init_secret(&body, REQUEST_BODY_BYTES_MAX);
 		err = render(m, &m->rules->body, "body", &body);
 		request->body = request->own_body = buffer_take(&body, &request->body_len);
 	} else if (m->is_poll && strcmp(request->method, "POST") == 0) {
@@ -140,7 +141,7 @@ static enum err sign(struct making *m)
 	set_text(m, REFER_SIGNATURE, "");
 	if (!signing->digest || m->request->is_foreign || !m->context)
 		return ERR_OK;
-	buffer_init(&message, REQUEST_BODY_BYTES_MAX + REQUEST_URL_BYTES_MAX + REQUEST_HEADER_BYTES_MAX);
+	buffer_init_secret(&message, REQUEST_BODY_BYTES_MAX + REQUEST_URL_BYTES_MAX + REQUEST_HEADER_BYTES_MAX);
 	err = render(m, &signing->message, "signature", &message);
 	if (err == ERR_OK) {
 		signature_hmac(signing->digest, signing->key, signing->key_len, message.data ? message.data : "",
@@ -204,7 +205,7 @@ static enum err make_url(struct making *m)
 	struct buffer url;
 	enum err err;
 
-	buffer_init(&url, REQUEST_URL_BYTES_MAX);
+	buffer_init_secret(&url, REQUEST_URL_BYTES_MAX);
 	err = put_url(m, &url);
 	if (err == ERR_OK) {
 		set_url_parts(m, url.data);
@@ -234,7 +235,7 @@ static enum err add_headers(struct making *m, const struct vendor_request *from)
 		if (!is_sent(m, &from->headers[i]))
 			continue;
 		snprintf(part, sizeof(part), "header %.64s", from->headers[i].name);
-		buffer_init(&line, REQUEST_HEADER_BYTES_MAX);
+		buffer_init_secret(&line, REQUEST_HEADER_BYTES_MAX);
 		err = render(m, &from->headers[i].line, part, &line);
 		if (line.len > 0)   /* else it is left out */
 			request->headers[request->n_headers++] = buffer_take(&line, NULL);
@@ -262,7 +263,7 @@ static enum err make(struct making *m, int64_t now)
 	m->is_poll = m->job->phase == PHASE_POLLING;
 	m->rules = m->is_poll ? &m->vendor->ask : &m->vendor->call;
 	m->refers = refers_of(m);
-	buffer_init(&m->callback_url, CALLBACK_URL_BYTES_MAX);
+	buffer_init_secret(&m->callback_url, CALLBACK_URL_BYTES_MAX);
 	set_known(m, now);
 	if (m->is_poll)
 		err = find_named_url(m);
@@ -315,9 +316,9 @@ enum err request_try_poll(const struct vendor *vendor, const struct job *job, co
 void request_clear(struct request *request)
 {
 	for (size_t i = 0; i < request->n_headers; i++)
-		free(request->headers[i]);
+		secret_free(request->headers[i]);
 	free(request->headers);
-	free(request->url);
-	free(request->own_body);
+	secret_free(request->url);
+	secret_free(request->own_body);
 	*request = (struct request){ 0 };
 }

@@ -5,12 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-void secret_free(char *text)
+void secret_free(char *text) { secret_free_bytes(text, text ? strlen(text) : 0); }
+
+void secret_free_bytes(void *bytes, size_t len)
 {
-	if (!text)
+	if (!bytes)
 		return;
-	explicit_bzero(text, strlen(text));
-	free(text);
+	explicit_bzero(bytes, len);
+	free(bytes);
 }
 
 /* The password, as far as the last @: it may have characters in it that should have been percent-encoded. NULL: none. */

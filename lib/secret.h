@@ -3,9 +3,12 @@
 #define VF_SECRET_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* Overwrites a text (to its NUL) and frees it. NULL is fine. */
 void secret_free(char *text);
+/* The same for len bytes. */
+void secret_free_bytes(void *bytes, size_t len);
 
 /* Has the URL a password in it, or options by which one may be given? */
 bool secret_in_url(const char *url);

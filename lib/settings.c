@@ -330,6 +330,7 @@ static bool look_up(const struct sources *sources, const struct setting *s, cons
 {
 	char file_name[NAME_SIZE];
 	const char *value = lookup(sources, name, found->where, sizeof(found->where));
+	size_t len, first_line;
 	struct err_text why;
 
 	found->name = name;
@@ -343,9 +344,10 @@ static bool look_up(const struct sources *sources, const struct setting *s, cons
 	value = lookup(sources, file_name, found->where, sizeof(found->where));
 	if (!value)
 		return false;
-	if (text_file_read(value, SECRET_BYTES_MAX, &found->value, NULL, &why) != ERR_OK)
+	if (text_file_read(value, SECRET_BYTES_MAX, &found->value, &len, &why) != ERR_OK)
 		refuse("%s: %s (from %s)", file_name, why.text, found->where);
-	found->value[strcspn(found->value, "\r\n")] = '\0';
+	first_line = strcspn(found->value, "\r\n");
+	explicit_bzero(found->value + first_line, len - first_line);
 	return true;
 }
 
@@ -408,7 +410,7 @@ static void set_value(struct settings *settings, struct sources *sources, size_t
 		set_int(&table[i], &found, field);
 	else
 		set_string(&table[i], &found, field);
-	free(loaded[i]);
+	secret_free(loaded[i]);
 	loaded[i] = found.value;
 }
 
@@ -524,8 +526,8 @@ void settings_free(struct settings *settings)
 {
 	for (size_t i = 0; i < SETTING_COUNT; i++) {
 		if (table[i].type == TYPE_STRING)
-			free(*(char **)((char *)settings + table[i].offset));
-		free(loaded[i]);
+			secret_free(*(char **)((char *)settings + table[i].offset));
+		secret_free(loaded[i]);
 		loaded[i] = NULL;
 	}
 	settings_file_free(&file_read);

@@ -1,6 +1,7 @@
 #include "settings_file.h"
 
 #include "mem.h"
+#include "secret.h"
 #include "text_file.h"
 
 #include <stdbool.h>
@@ -66,16 +67,17 @@ static enum err add_line(struct settings_file *file, char *line, int number, str
 enum err settings_file_load(const char *path, struct settings_file *file, struct err_text *why)
 {
 	char *text, *line, *rest;
+	size_t len;
 	enum err err;
 
-	err = text_file_read(path, FILE_BYTES_MAX, &text, NULL, why);
+	err = text_file_read(path, FILE_BYTES_MAX, &text, &len, why);
 	if (err)
 		return err;
 	file->path = mem_strdup(path);
 	rest = text;
 	for (int number = 1; err == ERR_OK && (line = strsep(&rest, "\n")); number++)
 		err = add_line(file, line, number, why);
-	free(text);
+	secret_free_bytes(text, len);   /* it has become many texts */
 	if (err)
 		settings_file_free(file);
 	return err;
@@ -85,7 +87,7 @@ void settings_file_free(struct settings_file *file)
 {
 	for (size_t i = 0; i < file->n; i++) {
 		free(file->lines[i].name);
-		free(file->lines[i].value);
+		secret_free(file->lines[i].value);
 	}
 	free(file->lines);
 	free(file->path);

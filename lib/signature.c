@@ -2,6 +2,7 @@
 
 #include "hex.h"
 #include "mem.h"
+#include "secret.h"
 
 #include <inttypes.h>
 #include <openssl/crypto.h>
@@ -110,11 +111,9 @@ static enum err decode_base64(const char *encoded, unsigned char **key, size_t *
 	unsigned char *decoded = mem_alloc(digits + padding + 1);
 	int n = EVP_DecodeBlock(decoded, (const unsigned char *)padded, (int)(digits + padding));
 
-	OPENSSL_cleanse(padded, digits);
-	free(padded);
+	secret_free(padded);
 	if (digits == 0 || padding == 3 || n < (int)padding) {
-		OPENSSL_cleanse(decoded, digits + padding);
-		free(decoded);
+		secret_free_bytes(decoded, digits + padding);
 		return err_set(why, ERR_INVALID, "is not base64");
 	}
 	*key = decoded;
@@ -229,8 +228,7 @@ enum err signature_check(const char *secret, const char *id, const char *timesta
 		return err;
 	hmac("SHA256", key, key_len, pieces, sizeof(pieces) / sizeof(pieces[0]), digest);
 	EVP_EncodeBlock((unsigned char *)expected, digest, DIGEST_SIZE);
-	OPENSSL_cleanse(key, key_len);
-	free(key);
+	secret_free_bytes(key, key_len);
 	if (!any_matches(signatures, expected))
 		return err_set(why, ERR_INVALID, "webhook-signature does not match");
 	return ERR_OK;

@@ -34,7 +34,7 @@ static struct template_segment *new_segment(struct template *t)
 {
 	t->segments = mem_realloc(t->segments, (t->n + 1) * sizeof(*t->segments));
 	t->segments[t->n] = (struct template_segment){ .refer = REFER_NOTHING };
-	buffer_init(&t->segments[t->n].text, TEMPLATE_BYTES_MAX);
+	buffer_init_secret(&t->segments[t->n].text, TEMPLATE_BYTES_MAX);
 	return &t->segments[t->n++];
 }
 
@@ -53,8 +53,6 @@ void template_deinit(struct template *t)
 	for (size_t i = 0; i < t->n; i++) {
 		struct template_segment *segment = &t->segments[i];
 
-		if (segment->text.data)
-			explicit_bzero(segment->text.data, segment->text.len);
 		buffer_deinit(&segment->text);
 		free(segment->pointer);
 		free(segment->fallback);
@@ -195,12 +193,10 @@ static enum err add_fixed(struct template *t, const char *reference, enum templa
 	struct buffer value;
 	enum err err;
 
-	buffer_init(&value, TEMPLATE_BYTES_MAX);
+	buffer_init_secret(&value, TEMPLATE_BYTES_MAX);
 	err = rules->fixed(reference, rules->arg, &value, why);
 	if (err == ERR_OK)
 		err = add_literal(t, value.data ? value.data : "", value.len, escape, why);
-	if (value.data)
-		explicit_bzero(value.data, value.len);
 	buffer_deinit(&value);
 	return err;
 }

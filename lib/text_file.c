@@ -1,6 +1,7 @@
 #include "text_file.h"
 
 #include "mem.h"
+#include "secret.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,8 +23,7 @@ static void grow(struct content *c)
 	char *bytes = mem_alloc(2 * c->size);
 
 	memcpy(bytes, c->bytes, c->len);
-	explicit_bzero(c->bytes, c->len);
-	free(c->bytes);
+	secret_free_bytes(c->bytes, c->len);
 	c->bytes = bytes;
 	c->size *= 2;
 }
@@ -69,8 +69,7 @@ enum err text_file_read(const char *path, size_t max_bytes, char **text, size_t 
 	if (fd >= 0)
 		close(fd);
 	if (err) {
-		explicit_bzero(c.bytes, c.len);
-		free(c.bytes);
+		secret_free_bytes(c.bytes, c.len);
 		return err;
 	}
 	*text = c.bytes;

@@ -1,6 +1,7 @@
 #include "token_seal.h"
 
 #include "mem.h"
+#include "secret.h"
 
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
@@ -23,14 +24,6 @@ static void must(int well)
 		return;
 	fputs("libcrypto: HKDF, AES-256-GCM or random numbers are not available\n", stderr);
 	abort();
-}
-
-void token_wipe(char *text)
-{
-	if (!text)
-		return;
-	explicit_bzero(text, strlen(text));
-	free(text);
 }
 
 void token_key(const char *secret, const char *context, unsigned char key[TOKEN_KEY_SIZE])
@@ -127,8 +120,7 @@ char *token_open(const unsigned char key[TOKEN_KEY_SIZE], const char *id, const 
 	must(EVP_CipherUpdate(ctx, token, &n, encrypted, (int)len) == 1);
 	must(EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_SET_TAG, TAG_SIZE, encrypted + len) == 1);
 	if (EVP_CipherFinal_ex(ctx, token + n, &n) != 1) {
-		explicit_bzero(token, len);
-		free(token);
+		secret_free_bytes(token, len);
 		token = NULL;
 	}
 	EVP_CIPHER_CTX_free(ctx);

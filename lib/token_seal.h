@@ -16,10 +16,7 @@ void token_new_id(char id[TOKEN_ID_SIZE]);
 
 /* As base64; the caller owns it. It can only be opened with this key and this id. */
 char *token_seal(const unsigned char key[TOKEN_KEY_SIZE], const char *id, const char *token);
-/* The token (token_wipe() it), or NULL: it was sealed with another key or id, or is not what token_seal() gave. */
+/* The token (secret_free() it), or NULL: it was sealed with another key or id, or is not what token_seal() gave. */
 char *token_open(const unsigned char key[TOKEN_KEY_SIZE], const char *id, const char *sealed);
-
-/* Wipes a text before it is freed. NULL is fine. */
-void token_wipe(char *text);
 
 #endif

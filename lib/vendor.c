@@ -3,6 +3,7 @@
 
 #include "json_strict.h"
 #include "mem.h"
+#include "secret.h"
 #include "vendor_priv.h"
 
 #include <stdarg.h>
@@ -567,7 +568,7 @@ void vendor__deinit(struct vendor *vendor)
 	vendor__deinit_request(vendor);
 	vendor__deinit_limits(vendor);
 	vendor__deinit_secrets(vendor);
-	vendor__wipe(vendor->callback_secret);
+	secret_free(vendor->callback_secret);
 	callback_auth_deinit(&vendor->callback_auth);
 	free(vendor->file_digest);
 	free(vendor->name);

@@ -2,6 +2,7 @@
  *
  * All kinds but hmac and oauth2 are known at load and become a header or a query parameter like any other. */
 #include "mem.h"
+#include "secret.h"
 #include "signature.h"
 #include "vendor_priv.h"
 
@@ -24,7 +25,7 @@ static enum err use_bearer(const struct reader *r, const struct auth_texts *text
 	char *value = mem_printf("Bearer %s", texts->token);
 	enum err err = add_header(r, "auth/token", "Authorization", value);
 
-	vendor__wipe(value);
+	secret_free(value);
 	return err;
 }
 
@@ -48,7 +49,7 @@ char *vendor__basic_credentials(const char *user, const char *password)
 
 	memcpy(value, scheme, sizeof(scheme));
 	EVP_EncodeBlock((unsigned char *)value + strlen(scheme), (const unsigned char *)pair, (int)len);
-	vendor__wipe(pair);
+	secret_free(pair);
 	return value;
 }
 
@@ -66,10 +67,10 @@ static enum err use_basic(const struct reader *r, const struct auth_texts *texts
 		value = vendor__basic_credentials(user, password);
 		vendor__keep_secret(r->vendor, value + strlen("Basic "), strlen(value) - strlen("Basic "));
 		err = add_header(r, "auth/user", "Authorization", value);
-		vendor__wipe(value);
+		secret_free(value);
 	}
-	vendor__wipe(user);
-	vendor__wipe(password);
+	secret_free(user);
+	secret_free(password);
 	return err;
 }
 
@@ -102,7 +103,7 @@ static enum err read_key(const struct reader *r, const struct auth_texts *texts,
 	if (err)
 		return err;
 	err = signature_key(secret, (enum key_encoding)texts->secret_encoding, &signing->key, &signing->key_len, &reason);
-	vendor__wipe(secret);
+	secret_free(secret);
 	return err ? vendor__fail(r, &(struct member){ .path = "auth/secret" }, "%s", reason.text) : ERR_OK;
 }
 
@@ -165,7 +166,7 @@ static void free_texts(struct auth_texts *texts)
 	                      texts->audience };
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
-		vendor__wipe(all[i]);
+		secret_free(all[i]);
 	template_deinit(&texts->parameters);
 }
 

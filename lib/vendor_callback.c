@@ -1,5 +1,6 @@
 /* The readers of callback/auth and callback/allow_from: who may call back. */
 #include "mem.h"
+#include "secret.h"
 #include "signature.h"
 #include "vendor_priv.h"
 
@@ -208,9 +209,9 @@ _Static_assert(sizeof(kind_names) / sizeof(kind_names[0]) == KIND_COUNT && KIND_
 static void free_texts(struct callback_auth_texts *texts)
 {
 	for (char **secret = texts->secrets; secret && *secret; secret++)
-		vendor__wipe(*secret);
+		secret_free(*secret);
 	free(texts->secrets);
-	vendor__wipe(texts->user);
+	secret_free(texts->user);
 	free(texts->name);
 	free(texts->prefix);
 	free(texts->timestamp_header);

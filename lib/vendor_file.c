@@ -1,6 +1,7 @@
 /* The folder of vendor files, and the set of vendors that was read from it. */
 #include "json_strict.h"
 #include "mem.h"
+#include "secret.h"
 #include "signature.h"
 #include "text_file.h"
 #include "vendor_priv.h"
@@ -56,7 +57,7 @@ enum err vendor__parse_file(const char *path, struct json_object **file, struct 
 	*file = NULL;
 	if (err == ERR_OK)
 		err = json_strict_parse(text, len, &JSON_LIMITS_DEFAULT, file, NULL, 0, why);
-	vendor__wipe(text);
+	secret_free(text);
 	return err;
 }
 
@@ -113,7 +114,7 @@ static enum err read_vendor(const char *path, vendor_env_fn env, struct vendor *
 	if (err)
 		err = err_set(why, ERR_INVALID, "%.120s: %.380s", path, reason.text);
 	json_object_put(file);
-	vendor__wipe(text);
+	secret_free(text);
 	return err;
 }
 

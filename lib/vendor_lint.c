@@ -4,6 +4,7 @@
 #include "json_locate.h"
 #include "json_strict.h"
 #include "mem.h"
+#include "secret.h"
 #include "text_file.h"
 #include "utf8.h"
 #include "vendor_priv.h"
@@ -124,7 +125,7 @@ static void with_text(struct lint *lint, size_t i, void (*use)(struct lint *lint
 		return;
 	}
 	use(lint, which);
-	vendor__wipe(lint->text);
+	secret_free(lint->text);
 }
 
 static void check_text(struct lint *lint, size_t vendor)

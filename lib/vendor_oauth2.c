@@ -1,5 +1,6 @@
 /* The reader of auth/type oauth2. What the token endpoint is asked is made here, once, at load. */
 #include "mem.h"
+#include "secret.h"
 #include "vendor_priv.h"
 
 #include <stdlib.h>
@@ -108,10 +109,10 @@ static enum err use_basic(const struct reader *r, const struct auth_texts *texts
 		value = vendor__basic_credentials(id, secret);
 		vendor__keep_secret(r->vendor, value + strlen("Basic "), strlen(value) - strlen("Basic "));
 		r->vendor->oauth2.authorization = mem_printf("Authorization: %s", value);
-		vendor__wipe(value);
+		secret_free(value);
 	}
-	vendor__wipe(id);
-	vendor__wipe(secret);
+	secret_free(id);
+	secret_free(secret);
 	return err;
 }
 
@@ -122,7 +123,7 @@ static void make_key(struct oauth2_rules *rules)
 
 	/* Either has the client's secret in it. */
 	token_key(rules->authorization ? rules->authorization : rules->form, context, rules->key);
-	vendor__wipe(context);
+	secret_free(context);
 }
 
 static enum err make_form(const struct reader *r, const struct auth_texts *texts)
@@ -139,7 +140,7 @@ static enum err make_form(const struct reader *r, const struct auth_texts *texts
 	struct buffer out;
 	enum err err = add_fields(r, fields, sizeof(fields) / sizeof(fields[0]), &form);
 
-	buffer_init(&out, FORM_BYTES_MAX);
+	buffer_init_secret(&out, FORM_BYTES_MAX);
 	append_form(&out, &form);
 	append_form(&out, &texts->parameters);
 	template_deinit(&form);

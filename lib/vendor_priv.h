@@ -38,9 +38,6 @@ enum err vendor__read(struct vendor *vendor, struct json_object *file, vendor_en
                       struct err_text *why);
 void vendor__deinit(struct vendor *vendor);
 
-/* NULL is fine. Wipes the bytes before they are freed. */
-void vendor__wipe(char *secret);
-
 /* ---- Members ---- */
 
 enum member_type {
@@ -262,7 +259,7 @@ enum err vendor__use_oauth2(const struct reader *r, const struct auth_texts *tex
 /* A header or a query parameter, as auth/in says, with the references that are allowed in its value. */
 enum err vendor__place_auth(const struct reader *r, const struct auth_texts *texts, const char *name, const char *value,
                             unsigned allowed);
-/* A value of HTTP Basic; the caller owns it (vendor__wipe). */
+/* A value of HTTP Basic; the caller owns it (secret_free). */
 char *vendor__basic_credentials(const char *user, const char *password);
 
 typedef enum err vendor_add_pair_fn(const struct reader *r, const struct member *m, const char *name, const char *text,
@@ -375,7 +372,7 @@ void vendor__link_fallbacks(struct vendor_set *set);
 struct template_rules vendor__rules(const struct reader *r, unsigned allowed);
 
 /* Replaces ${env:NAME} and ${file:/path} by the same rules; anything else in ${} is an error. *out is owned by the caller
- * (vendor__wipe). */
+ * (secret_free). */
 enum err vendor__resolve(const struct reader *r, const char *text, char **out, struct err_text *why);
 
 #endif

@@ -1,6 +1,7 @@
 /* The readers of what makes a request, of a call or a poll: method, URL, query, headers, body. */
 #include "json_strict.h"
 #include "mem.h"
+#include "secret.h"
 #include "vendor_priv.h"
 
 #include <stdlib.h>
@@ -355,11 +356,9 @@ void vendor__deinit_request(struct vendor *vendor)
 {
 	deinit_request(&vendor->call);
 	deinit_request(&vendor->ask);
-	vendor__wipe(vendor->url);
+	secret_free(vendor->url);
 	template_deinit(&vendor->credentials);
 	template_deinit(&vendor->signing.message);
 	oauth2_rules_deinit(&vendor->oauth2);
-	if (vendor->signing.key)
-		explicit_bzero(vendor->signing.key, vendor->signing.key_len);
-	free(vendor->signing.key);
+	secret_free_bytes(vendor->signing.key, vendor->signing.key_len);
 }

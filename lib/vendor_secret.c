@@ -1,6 +1,7 @@
 /* What of a vendor nobody is to see, gathered while its file is read: what ${env:NAME} and ${file:/path} stand for, members
  * that are secrets, and texts whose names sound like one. */
 #include "mem.h"
+#include "secret.h"
 #include "vendor_priv.h"
 
 #include <stdlib.h>
@@ -64,6 +65,6 @@ void vendor__keep_user(struct vendor *vendor, const char *url)
 void vendor__deinit_secrets(struct vendor *vendor)
 {
 	for (size_t i = 0; i < vendor->n_secrets; i++)
-		vendor__wipe(vendor->secrets[i]);
+		secret_free(vendor->secrets[i]);
 	free(vendor->secrets);
 }

@@ -3,6 +3,7 @@
 
 #include "buffer.h"
 #include "mem.h"
+#include "secret.h"
 #include "text_file.h"
 
 #include <stdlib.h>
@@ -12,14 +13,6 @@
 enum { SECRET_FILE_BYTES_MAX = 64 << 10 };
 
 #define ALPHANUMERIC "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-
-void vendor__wipe(char *secret)
-{
-	if (!secret)
-		return;
-	explicit_bzero(secret, strlen(secret));
-	free(secret);
-}
 
 /* ---- Checks ---- */
 
@@ -130,7 +123,7 @@ static enum err resolve_file(const char *path, const struct reader *r, struct bu
 		buffer_append(out, text, len);
 	else
 		err = err_set(why, ERR_NOT_FOUND, "%s is empty", path);
-	vendor__wipe(text);
+	secret_free(text);
 	return err;
 }
 

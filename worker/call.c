@@ -6,6 +6,7 @@
 #include "log.h"
 #include "mem.h"
 #include "polling.h"
+#include "secret.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -231,7 +232,7 @@ bool call_make_request(struct call *call, const struct call_context *context)
 	}
 	with_token.access_token = token;
 	made = exchange_make_request(&call->exchange, call->job, &with_token);
-	token_wipe(token);
+	secret_free(token);
 	if (call->exchange.request.is_foreign)
 		call->token_id[0] = '\0';   /* it is not shown */
 	return made;

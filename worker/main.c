@@ -137,6 +137,7 @@ static bool read_callback_key(struct worker *worker, const sigset_t *signals)
 		if (sigtimedwait(signals, NULL, &wait) > 0)
 			return false;
 	}
+	explicit_bzero(candidate, sizeof(candidate));
 	worker->context.api_base_url = worker->settings.api_base_url;
 	worker->context.callback_key = worker->callback_key;
 	return true;

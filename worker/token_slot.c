@@ -1,6 +1,7 @@
 #include "token_slot.h"
 
 #include "mem.h"
+#include "secret.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -14,7 +15,7 @@ void token_slot_init(struct token_slot *slot)
 
 void token_slot_deinit(struct token_slot *slot)
 {
-	token_wipe(slot->text);
+	secret_free(slot->text);
 	pthread_mutex_destroy(&slot->lock);
 }
 
@@ -41,7 +42,7 @@ bool token_slot_want(struct token_slot *slot, int64_t now_mono_ms)
 
 static void empty(struct token_slot *slot)
 {
-	token_wipe(slot->text);
+	secret_free(slot->text);
 	slot->text = NULL;
 }
 

@@ -44,7 +44,7 @@ bool token_slot_want(struct token_slot *slot, int64_t now_mono_ms);
 /* Takes the text. */
 void token_slot_fill(struct token_slot *slot, const unsigned char key[TOKEN_KEY_SIZE], const char *id, char *text,
                      int64_t use_until_mono_ms, int64_t renew_at_mono_ms);
-/* A copy of what may be used now (token_wipe() it) and its id, or NULL. */
+/* A copy of what may be used now (secret_free() it) and its id, or NULL. */
 char *token_slot_copy(struct token_slot *slot, const unsigned char key[TOKEN_KEY_SIZE], int64_t now_mono_ms,
                       char id[TOKEN_ID_SIZE]);
 /* The vendor refused the one of this id. One that came later stays. */

@@ -10,6 +10,7 @@
 
 #include "mem.h"
 #include "oauth2.h"
+#include "secret.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define ANSWERED "its token endpoint answered "
@@ -61,7 +62,7 @@ static void a_token_is_taken_with_its_life(void **state)
 			continue;
 		assert_string_equal(token.text, tokens[i].token);
 		assert_int_equal(token.life_ms, tokens[i].life_ms < 0 ? YEAR_MS : tokens[i].life_ms);
-		token_wipe(token.text);
+		secret_free(token.text);
 	}
 }
 
@@ -117,7 +118,7 @@ static void a_token_has_a_bound(void **state)
 
 	(void)state;
 	assert_int_equal(read_answer(200, longest, &token, &why), ERR_OK);
-	token_wipe(token.text);
+	secret_free(token.text);
 	assert_int_equal(read_answer(200, longer, &token, &why), ERR_INVALID);
 	assert_string_equal(why.text, ANSWERED "200, with an access_token that is too long");
 	free(longest);

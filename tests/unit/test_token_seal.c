@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "mem.h"
+#include "secret.h"
 #include "token_seal.h"
 
 enum { LENGTHS = 70, LONG = 32768, SURELY = 20 /* not by chance */ };
@@ -26,7 +27,7 @@ static void what_was_sealed_is_opened(void **state)
 
 		assert_string_equal(opened, token);
 		assert_true(len < SURELY || !strstr(sealed, token));
-		token_wipe(opened);
+		secret_free(opened);
 		free(sealed);
 		free(token);
 	}

@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "mem.h"
 #include "queue_token.h"
+#include "secret.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -124,7 +125,7 @@ static void expect_token(struct one *one, int lane, const char *expected)
 	char id[TOKEN_ID_SIZE], *text = wait_for_token(one, lane, id);
 
 	assert_string_equal(text, expected);
-	token_wipe(text);
+	secret_free(text);
 }
 
 static long long failures_of(const char *vendor)
@@ -177,7 +178,7 @@ static void one_that_was_refused_is_replaced_once(void **state)
 
 	start_worker(f);
 	start_worker(f);
-	token_wipe(wait_for_token(&f->all[0], 0, first));
+	secret_free(wait_for_token(&f->all[0], 0, first));
 	expect_token(&f->all[1], 0, "T1");
 	token_slot_refuse(&f->all[0].lanes[0].token, first);
 	expect_token(&f->all[0], 0, "T2");
