@@ -5,6 +5,7 @@ VENDORFETCH_OPENAPI_EXAMPLES=2000 tries so many requests of each kind for each c
 the same.
 """
 
+import copy
 import hashlib
 import http.client
 import json
@@ -93,11 +94,43 @@ def send(stack, method, target, body=None, headers=None, token=None):
 
 # ---- The document ----
 
+def as_served(vendors=None, tokens=True):
+    """The document as a system gives it that takes jobs with 202 and knows no default vendor: vendors are those of the client."""
+    said = copy.deepcopy(DOCUMENT.said)
+    for status in ("200", "201"):
+        del said["paths"]["/jobs"]["post"]["responses"][status]
+    request = said["components"]["schemas"]["JobRequest"]
+    request["required"] = ["vendor"]
+    if vendors:
+        request["properties"]["vendor"] = {"enum": vendors}
+    for item in said["paths"].values() if not tokens else ():
+        for method in openapi.METHODS:
+            if method in item:
+                item[method]["security"] = []
+    return said
+
+
 def test_the_document_is_served_to_everybody(guarded):
     answer = send(guarded, "GET", "/openapi.json")
-    assert answer.status == 200 and answer.json() == DOCUMENT.said
+    assert answer.status == 200 and answer.json() == as_served()
     behind = send(guarded, "GET", PREFIX + "/openapi.json").json()
-    assert behind.pop("servers") == [{"url": PREFIX}] and behind == DOCUMENT.said
+    assert behind.pop("servers") == [{"url": PREFIX}] and behind == as_served()
+
+
+def test_clients_find_the_vendors_in_it_that_they_may_call(guarded):
+    def served(token):
+        return send(guarded, "GET", "/openapi.json", token=token).json()
+
+    assert served("one-vendor") == as_served(["syncVendor", "sync", "sync-vendor", "vendor-sync"])
+    assert served("read") == served("wrong") == served("expired") == as_served()
+    names = served("submit")["components"]["schemas"]["JobRequest"]["properties"]["vendor"]["enum"]
+    assert {"quick", "async", "keeping"} < set(names) and served("submit") == served("admin") == as_served(names)
+
+
+def test_without_tokens_it_asks_for_none(stack):
+    served = stack.api.get("/openapi.json").json()
+    names = served["components"]["schemas"]["JobRequest"]["properties"]["vendor"]["enum"]
+    assert "quick" in names and served == as_served(names, tokens=False)
 
 
 def references(value):

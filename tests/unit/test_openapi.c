@@ -9,6 +9,7 @@
 #endif
 
 #include "../../fcgi/api.h"
+#include "../support/vendor_text.h"
 #include "json_strict.h"
 
 #include <ctype.h>
@@ -19,28 +20,47 @@ enum { NAME_SIZE = 32 };
 
 static struct json_object *document;
 
-/* As it is answered to a request with this path in front of /openapi.json. */
-static struct json_object *ask(const char *prefix)
+/* Of a system, and who asks it. */
+struct asked {
+	const char *prefix, *default_vendor;
+	int64_t accept_status;
+	struct client client;
+	bool without_tokens;
+};
+
+static const char *const vendors[] = {
+	"{'name':'one','aliases':['uno'],'mode':'sync','request':{'url':'http://h/'}}",
+	"{'name':'two','mode':'sync','request':{'url':'http://h/'}}",
+};
+
+/* As it is answered. */
+static struct json_object *ask(struct asked asked)
 {
-	struct request request = { .method = "GET", .query = "", .prefix = prefix };
+	struct err_text why = { "" };
+	struct generation rules = { .set = vendor_texts_load(vendors, 2, &why) };
+	struct api api = { .settings = { .default_vendor = (char *)(asked.default_vendor ? asked.default_vendor : ""),
+	                                 .accept_status = asked.accept_status ? asked.accept_status : 202 } };
+	struct request request = { .method = "GET", .query = "", .prefix = asked.prefix ? asked.prefix : "", .rules = &rules,
+	                           .client = &asked.client, .clients = asked.without_tokens ? NULL : (struct clients *)&rules };
 	struct json_object *parsed = NULL;
 	struct reply reply;
-	struct err_text why = { "" };
 
+	assert_non_null(rules.set);
 	reply_init(&reply);
-	openapi_get_route.handle(NULL, &request, &reply);
+	openapi_get_route.handle(&api, &request, &reply);
 	assert_int_equal(reply.status, 200);
 	assert_string_equal(reply.content_type, "application/json");
 	if (json_strict_parse(reply.body, reply.body_len, &JSON_LIMITS_DEFAULT, &parsed, NULL, 0, &why) != ERR_OK)
 		fail_msg("the document is no JSON: %s", why.text);
 	reply_deinit(&reply);
+	vendor_set_free(rules.set);
 	return parsed;
 }
 
 static int load(void **state)
 {
 	(void)state;
-	document = ask("");
+	document = ask((struct asked){ .prefix = "" });
 	return 0;
 }
 
@@ -185,13 +205,83 @@ static void it_is_of_this_version(void **state)
 
 static void behind_a_prefix_it_says_so(void **state)
 {
-	struct json_object *other = ask("/api/v1"), *servers = member(other, "servers");
+	struct json_object *other = ask((struct asked){ .prefix = "/api/v1" }), *servers = member(other, "servers");
 
 	(void)state;
 	assert_null(member(document, "servers"));
 	assert_string_equal(json_object_get_string(member(json_object_array_get_idx(servers, 0), "url")), "/api/v1");
 	json_object_object_del(other, "servers");
 	assert_true(json_object_equal(other, document));
+	json_object_put(other);
+}
+
+/* ---- What holds here, for who asks ---- */
+
+static const char *text_at(struct json_object *in, const char *pointer)
+{
+	struct json_object *found = NULL;
+
+	return json_at(in, pointer, &found) ? json_object_to_json_string_ext(found, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE) : "nothing";
+}
+
+static void tokens_are_asked_for_where_there_are_some(void **state)
+{
+	struct json_object *open = ask((struct asked){ .without_tokens = true });
+
+	(void)state;
+	assert_string_equal(text_at(document, "/paths/~1jobs/post/security"), "[{\"token\":[\"submit\"]}]");
+	assert_string_equal(text_at(document, "/paths/~1health/get/security"), "[{},{\"token\":[\"read\"]}]");
+	json_object_object_foreach(member(open, "paths"), path, item) {
+		json_object_object_foreach(item, name, operation) {
+			if (is_operation(name) && json_object_array_length(member(operation, "security")) != 0)
+				fail_msg("%s %s asks for a token", name, path);
+		}
+	}
+	json_object_put(open);
+}
+
+static void jobs_are_taken_with_the_status_of_the_setting(void **state)
+{
+	struct json_object *other = ask((struct asked){ .accept_status = 201 });
+
+	(void)state;
+	for (int status = 200; status <= 202; status++) {
+		char pointer[64];
+
+		snprintf(pointer, sizeof(pointer), "/paths/~1jobs/post/responses/%d", status);
+		assert_true((strcmp(text_at(document, pointer), "nothing") != 0) == (status == 202));
+		assert_true((strcmp(text_at(other, pointer), "nothing") != 0) == (status == 201));
+	}
+	json_object_put(other);
+}
+
+static void who_may_post_jobs_finds_the_vendors(void **state)
+{
+	static const struct { unsigned scopes; const char *only, *schema; } rows[] = {
+		{ SCOPE_SUBMIT, NULL, "{\"enum\":[\"one\",\"uno\",\"two\"]}" },
+		{ SCOPES_ALL, "two", "{\"enum\":[\"two\"]}" },
+		{ SCOPE_SUBMIT, "gone", "{\"$ref\":\"#/components/schemas/VendorName\"}" },
+		{ SCOPE_READ, NULL, "{\"$ref\":\"#/components/schemas/VendorName\"}" },
+		{ 0, NULL, "{\"$ref\":\"#/components/schemas/VendorName\"}" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char *only[] = { (char *)rows[i].only, NULL };
+		struct json_object *shown = ask((struct asked){ .client = { .scopes = rows[i].scopes, .vendors = rows[i].only ? only : NULL } });
+
+		assert_string_equal(text_at(shown, "/components/schemas/JobRequest/properties/vendor"), rows[i].schema);
+		json_object_put(shown);
+	}
+}
+
+static void a_vendor_is_asked_for_where_there_is_no_other_way_to_one(void **state)
+{
+	struct json_object *other = ask((struct asked){ .default_vendor = "one" });
+
+	(void)state;
+	assert_string_equal(text_at(document, "/components/schemas/JobRequest/required"), "[\"vendor\"]");
+	assert_string_equal(text_at(other, "/components/schemas/JobRequest/required"), "nothing");
 	json_object_put(other);
 }
 
@@ -205,6 +295,10 @@ int main(void)
 		cmocka_unit_test(scopes_are_those_of_the_routes),
 		cmocka_unit_test(it_is_of_this_version),
 		cmocka_unit_test(behind_a_prefix_it_says_so),
+		cmocka_unit_test(tokens_are_asked_for_where_there_are_some),
+		cmocka_unit_test(jobs_are_taken_with_the_status_of_the_setting),
+		cmocka_unit_test(who_may_post_jobs_finds_the_vendors),
+		cmocka_unit_test(a_vendor_is_asked_for_where_there_is_no_other_way_to_one),
 	};
 
 	return cmocka_run_group_tests(tests, load, unload);
