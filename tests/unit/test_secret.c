@@ -198,6 +198,8 @@ static void an_access_token_leaves_nothing(void **state)
 	assert_nothing_was_seen();
 }
 
+#define OAUTH2 "'auth':{'type':'oauth2','token_url':'http://h/token','client_id':'xx','client_secret':'${env:TOKEN}'"
+
 /* Of each kind, with the requests that are made by them. */
 static void vendors_and_their_requests_leave_nothing(void **state)
 {
@@ -207,9 +209,8 @@ static void vendors_and_their_requests_leave_nothing(void **state)
 		"'auth':{'type':'api_key','name':'X-Key','value':'${env:TOKEN}'}",
 		"'auth':{'type':'api_key','in':'query','name':'key','value':'${env:TOKEN}'}",
 		"'auth':{'type':'hmac','name':'X-Sig','secret':'${env:KEY64}'}",
-		"'auth':{'type':'oauth2','token_url':'http://h/token','client_id':'xx','client_secret':'${env:TOKEN}'}",
-		"'auth':{'type':'oauth2','token_url':'http://h/token','client_id':'xx','client_secret':'${env:TOKEN}',"
-		"'client_auth':'body'}",
+		OAUTH2 "}",
+		OAUTH2 ",'client_auth':'body'}",
 		"'callback':{'auth':{'type':'bearer','secrets':['${env:TOKEN}']}}",
 		"'callback':{'auth':{'type':'basic','user':'xx','secrets':['${env:TOKEN}']}}",
 		"'callback':{'auth':{'type':'hmac','name':'X-Sig','secrets':['${env:TOKEN}']}}",
