@@ -166,6 +166,8 @@ static enum transport transport_of(const struct exchange *exchange, CURLcode cod
 		return code == CURLE_OPERATION_TIMEDOUT ? TRANSPORT_TIMEOUT : TRANSPORT_CONNECTION_LOST;
 	switch (code) {
 	case CURLE_URL_MALFORMAT:
+		/* What somebody else has named gets no better; a file does. */
+		return exchange->request.host_is_foreign ? TRANSPORT_NOT_MADE : TRANSPORT_LOCAL_ERROR;
 	case CURLE_SSL_CACERT_BADFILE:
 	case CURLE_UNSUPPORTED_PROTOCOL:
 	case CURLE_FAILED_INIT:

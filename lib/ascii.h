@@ -11,6 +11,19 @@ static inline bool ascii_is_letter(char c) { return (c >= 'a' && c <= 'z') || (c
 static inline bool ascii_is_alnum(char c) { return ascii_is_digit(c) || ascii_is_letter(c); }
 static inline char ascii_lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
 
+/* A TCP port, 1 to 65535, in digits. */
+static inline bool ascii_is_port(const char *text, size_t len)
+{
+	long port = 0;
+
+	for (size_t i = 0; i < len && port <= 65535; i++) {
+		if (!ascii_is_digit(text[i]))
+			return false;
+		port = 10 * port + (text[i] - '0');
+	}
+	return port >= 1 && port <= 65535;
+}
+
 /* Moves both ends of a text past white space. */
 static inline void ascii_trim(const char **text, size_t *len)
 {

@@ -1,6 +1,7 @@
 /* Where a vendor says that it can be asked, and what of that is not followed. */
 #include "polling.h"
 
+#include "ascii.h"
 #include "mem.h"
 #include "vendor.h"
 
@@ -16,8 +17,16 @@ struct origin {
 	bool https;
 	const char *host;
 	size_t host_len;
-	long port;
+	long port;         /* -1: what stands there is none */
 };
+
+/* Behind the colon, if there is one; it may be empty. */
+static long port_of(const char *colon, const char *end, bool https)
+{
+	if (end - colon <= 1)
+		return https ? HTTPS_PORT : HTTP_PORT;
+	return ascii_is_port(colon + 1, (size_t)(end - colon - 1)) ? strtol(colon + 1, NULL, 10) : -1;
+}
 
 /* False: it is no http URL. */
 static bool origin_of(const char *url, struct origin *origin)
@@ -34,10 +43,10 @@ static bool origin_of(const char *url, struct origin *origin)
 			origin->host = c + 1;
 	port = origin->host + (origin->host[0] == '[' ? strcspn(origin->host, "]") : 0);
 	port += strcspn(port, ":/?#");
-	origin->host_len = (size_t)((port < end ? port : end) - origin->host);
-	origin->port = port < end ? strtol(port + 1, NULL, 10) : 0;
-	if (origin->port == 0)
-		origin->port = origin->https ? HTTPS_PORT : HTTP_PORT;
+	if (port > end)
+		port = end;
+	origin->host_len = (size_t)(port - origin->host);
+	origin->port = port_of(port, end, origin->https);
 	return origin->host_len > 0;
 }
 
@@ -63,7 +72,7 @@ static const char *bad_named_url(const char *url)
 	authority = strchr(url, '/') + 2;
 	if (strspn(authority, ALPHANUMERIC ".-_[]:") < strcspn(authority, "/?#"))
 		return "has more than a host and a port before its path";
-	return NULL;
+	return origin.port < 0 ? "has a port that is none" : NULL;
 }
 
 static bool has_scheme(const char *reference)

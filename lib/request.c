@@ -1,5 +1,6 @@
 #include "request.h"
 
+#include "ascii.h"
 #include "clock.h"
 #include "mem.h"
 #include "polling.h"
@@ -156,8 +157,10 @@ static enum err sign(struct making *m)
 static bool is_host_and_port(const char *url)
 {
 	const char *host = strstr(url, "://") + 3;
+	size_t len = strcspn(host, "/?"),
+	       name = strspn(host, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_");
 
-	return strspn(host, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_:") == strcspn(host, "/?");
+	return name == len || (host[name] == ':' && ascii_is_port(host + name + 1, len - name - 1));
 }
 
 /* Of a poll, if the vendor has named it; whatever is tried, it will be a good one. */

@@ -30,6 +30,13 @@ def test_what_is_no_host_is_none(stack, host):
     assert job["error"] == "the request cannot be made: its URL: has a host that is no name, address or port", job
 
 
+@pytest.mark.parametrize("port", [65536, 0, "http", 1.5])
+def test_what_is_no_port_is_none(stack, port):
+    job = stack.api.wait(stack.api.submit("host-named-near", {"host": "127.0.0.1", "port": port}))
+    assert job["status"] == "failed" and job["attempts"] == 0, job
+    assert job["error"] == "the request cannot be made: its URL: has a host that is no name, address or port", job
+
+
 def test_the_file_may_allow_it(stack):
     request_id = stack.api.submit("host-named-near", at(stack, "127.0.0.1"))
     stack.api.wait(request_id, status="complete")

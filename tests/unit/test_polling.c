@@ -114,6 +114,11 @@ static void what_is_no_http_url_is_refused_wherever_it_leads(void **state)
 		{ "/a\r\nX: y", "its URL to ask at holds a character that must be percent-encoded" },
 		{ "http://h\\@other/", "its URL to ask at holds a character that must be percent-encoded" },
 		{ "http://me@h/", "its URL to ask at has more than a host and a port before its path" },
+		{ "http://h:65536/", "its URL to ask at has a port that is none" },
+		{ "http://h:80x/", "its URL to ask at has a port that is none" },
+		{ "http://h:80:80/", "its URL to ask at has a port that is none" },
+		{ "http://h:0/", "its URL to ask at has a port that is none" },
+		{ "//h:-1", "its URL to ask at has a port that is none" },
 	};
 	struct vendor v = vendor_at_url("http://h/x");
 	struct err_text why;
