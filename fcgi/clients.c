@@ -137,11 +137,13 @@ static enum err read_expires(const struct file_place *r, struct json_object *val
 	const char *text = json_object_is_type(value, json_type_string) ? json_object_get_string(value) : "";
 
 	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
-		struct tm tm = { 0 };
+		struct tm tm = { 0 }, same;
 		const char *end = strptime(text, forms[i], &tm);
-		time_t at = timegm(&tm);
+		time_t at;
 
-		if (end && !*end && at > 0) {
+		same = tm;
+		at = timegm(&same);   /* makes March of February 30 */
+		if (end && !*end && at > 0 && same.tm_mday == tm.tm_mday && same.tm_sec == tm.tm_sec) {
 			entry->client.expires_at = (int64_t)at * 1000;
 			return ERR_OK;
 		}

@@ -7,6 +7,7 @@
 #include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { TIMESTAMP_SIZE = 32 };
 
@@ -38,13 +39,22 @@ static enum err check_standard_webhooks(const struct callback_auth *auth, const 
 	return err;
 }
 
+/* Of "Bearer x": how long what may be in either case is (RFC 9110, 11.1). */
+static size_t scheme_len(const struct callback_auth *auth, const struct callback_key *key)
+{
+	return auth->kind == CALLBACK_AUTH_API_KEY ? 0 : strcspn((const char *)key->bytes, " ");
+}
+
 /* As long for any secret: what is compared are digests. */
-static bool is_same_secret(const char *given, const struct callback_key *key)
+static bool is_same_secret(const struct callback_auth *auth, const char *given, const struct callback_key *key)
 {
 	unsigned char a[STORE_HASH_SIZE], b[STORE_HASH_SIZE];
+	size_t scheme = scheme_len(auth, key);
 
-	signature_digest(given, strlen(given), "", 0, a);
-	signature_digest(key->bytes, key->len, "", 0, b);
+	if (strncasecmp(given, (const char *)key->bytes, scheme) != 0)
+		return false;
+	signature_digest(given + scheme, strlen(given) - scheme, "", 0, a);
+	signature_digest(key->bytes + scheme, key->len - scheme, "", 0, b);
 	return CRYPTO_memcmp(a, b, sizeof(a)) == 0;
 }
 
@@ -58,7 +68,7 @@ static enum err check_header(const struct callback_auth *auth, const struct call
 	if (!given)
 		return err_set(why, ERR_INVALID, "the header %s is missing", auth->header);
 	for (size_t i = 0; i < auth->n_keys; i++)
-		found |= is_same_secret(given, &auth->keys[i]);
+		found |= is_same_secret(auth, given, &auth->keys[i]);
 	return found ? ERR_OK : err_set(why, ERR_INVALID, "the header %s has the wrong value", auth->header);
 }
 

@@ -118,7 +118,8 @@ static void a_secret_in_a_header_is_compared_whole(void **state)
 {
 	static const struct { const char *value; enum err expected; } rows[] = {
 		{ "Bearer new", ERR_OK }, { "Bearer old", ERR_OK }, { "Bearer ne", ERR_INVALID }, { "Bearer new ", ERR_INVALID },
-		{ "bearer new", ERR_INVALID }, { "", ERR_INVALID }, { NULL, ERR_INVALID },
+		{ "bearer new", ERR_OK }, { "BEARER old", ERR_OK }, { "Bearer NEW", ERR_INVALID }, { "Bearer", ERR_INVALID },
+		{ "Basic new", ERR_INVALID }, { "new", ERR_INVALID }, { "", ERR_INVALID }, { NULL, ERR_INVALID },
 	};
 	struct callback_key keys[] = { key_of("Bearer new"), key_of("Bearer old") };
 	struct callback_auth auth = { .kind = CALLBACK_AUTH_BEARER, .keys = keys, .n_keys = 2, .header = (char *)"Authorization" };
@@ -126,6 +127,22 @@ static void a_secret_in_a_header_is_compared_whole(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		const struct sent sent[] = { { "Authorization", rows[i].value }, { NULL, NULL } };
+
+		assert_int_equal(check(&auth, sent, NULL, BODY), rows[i].expected);
+	}
+}
+
+static void an_api_key_has_no_scheme(void **state)
+{
+	static const struct { const char *value; enum err expected; } rows[] = {
+		{ "Bearer new", ERR_OK }, { "bearer new", ERR_INVALID }, { "Bearer newer", ERR_INVALID },
+	};
+	struct callback_key key = key_of("Bearer new");
+	struct callback_auth auth = { .kind = CALLBACK_AUTH_API_KEY, .keys = &key, .n_keys = 1, .header = (char *)"X-Key" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		const struct sent sent[] = { { "X-Key", rows[i].value }, { NULL, NULL } };
 
 		assert_int_equal(check(&auth, sent, NULL, BODY), rows[i].expected);
 	}
@@ -153,6 +170,7 @@ int main(void)
 		cmocka_unit_test(a_body_may_be_signed_in_a_header),
 		cmocka_unit_test(a_time_may_be_signed_too),
 		cmocka_unit_test(a_secret_in_a_header_is_compared_whole),
+		cmocka_unit_test(an_api_key_has_no_scheme),
 		cmocka_unit_test(addresses_are_asked_for_whatever_else_is),
 	};
 
