@@ -220,6 +220,8 @@ void exchange_finish(struct exchange *exchange, CURLcode code)
 		detail = "over request/max_response_bytes";
 	else if (exchange->header_bytes > HTTP_HEADERS_BYTES_MAX)
 		detail = "its headers alone are over 256 KiB";
+	else if (code == CURLE_OUT_OF_MEMORY && exchange->asked)
+		detail = "a line of its headers is over 100 KiB, or memory is out";   /* libcurl has one code for both */
 	else if (code != CURLE_OK)
 		detail = exchange->curl_text[0] ? exchange->curl_text : curl_easy_strerror(code);
 	fill_answer(exchange, transport_of(exchange, code), detail);

@@ -136,7 +136,7 @@ static const struct setting table[] = {
 	{ "VENDORFETCH_JSON_MAX_DEPTH", { NULL }, INT(json_max_depth), "200", 1, 200, "", NULL,
 	  "How deep objects and arrays may be nested in a request body." },
 	{ "VENDORFETCH_JSON_MAX_MEMBERS", { NULL }, INT(json_max_members), "100000", 1, 1000000, "", NULL,
-	  "The most values in a request body: members of objects and items of arrays, all together." },
+	  "The most values in a request body: itself, members of objects and items of arrays, all together." },
 	{ "VENDORFETCH_JSON_MAX_STRING_BYTES", { NULL }, INT(json_max_string_bytes), "1048576", 16, 15 << 20, "bytes", NULL,
 	  "The longest string, member name or number in a request body." },
 	{ "VENDORFETCH_REDIS_PREFIX", { NULL }, STRING(redis_prefix), "", 0, 0, "", bad_key_prefix,

@@ -90,6 +90,12 @@ static bool refuse(int fd, int nth)
 	return without_end(fd, "HTTP/1.1 500 Oh\r\n\r\n", "and so on, and so on, and so on, ");
 }
 
+static bool answer_line(int fd, int nth)
+{
+	(void)nth;
+	return without_end(fd, "HTTP/1.1 200 OK\r\nX-A: ", "and so on, and so on, and so on, ");
+}
+
 static bool answer_headers(int fd, int nth)
 {
 	(void)nth;
@@ -149,7 +155,7 @@ static bool answer_odd(int fd, int nth)
 
 static const struct { const char *path; bool (*behave)(int fd, int nth); } behaviours[] = {
 	{ "/ok ", answer_ok }, { "/slow ", answer_slow }, { "/once ", answer_once }, { "/hang ", hang },
-	{ "/endless ", answer_endless }, { "/refuse ", refuse }, { "/headers ", answer_headers }, { "/later ", answer_later },
+	{ "/endless ", answer_endless }, { "/refuse ", refuse }, { "/headers ", answer_headers }, { "/line ", answer_line }, { "/later ", answer_later },
 	{ "/at/", answer_ok }, { "/unauthorized ", answer_unauthorized },
 	{ "/room ", answer_room }, { "/spent ", answer_spent }, { "/spent-slow ", answer_spent_slow },
 	{ "/odd ", answer_odd },

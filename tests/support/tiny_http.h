@@ -8,6 +8,7 @@
  *   /endless  200 and a body without end
  *   /refuse   500 and a body without end
  *   /headers  200 and headers without end
+ *   /line     200 and a header without end
  *   /later    429 with Retry-After: 7
  *   /unauthorized  401
  *   /room     200 with X-RateLimit-Remaining: 5 and X-RateLimit-Reset: 20

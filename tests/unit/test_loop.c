@@ -228,6 +228,15 @@ static void headers_without_end_are_too_big(void **state)
 	assert_int_equal(do_call(*state, "/headers")->exchange.answer.transport, TRANSPORT_TOO_BIG);
 }
 
+/* libcurl gives it up as if memory were out, which nobody shall read at night. */
+static void a_header_without_end_says_so(void **state)
+{
+	struct call *call = do_call(*state, "/line");
+
+	assert_int_equal(call->exchange.answer.transport, TRANSPORT_CONNECTION_LOST);
+	assert_non_null(strstr(call->exchange.answer.detail, "100 KiB"));
+}
+
 static void a_vendor_that_does_not_answer_times_out(void **state)
 {
 	struct fixture *f = *state;
@@ -318,6 +327,7 @@ int main(void)
 		LOOP_TEST(a_body_over_the_maximum_is_too_big),
 		LOOP_TEST(a_refusal_with_a_big_body_is_a_refusal),
 		LOOP_TEST(headers_without_end_are_too_big),
+		LOOP_TEST(a_header_without_end_says_so),
 		LOOP_TEST(a_vendor_that_does_not_answer_times_out),
 		LOOP_TEST(stop_gives_back_what_was_never_begun),
 		LOOP_TEST(stop_gives_back_what_has_not_left),
