@@ -31,13 +31,15 @@ program() {
 		die "$1 is not built: run ./bootstrap && ./configure && make, or set VENDORFETCH_BUILD"
 }
 
+# The password comes on stdin: ps would show a flag.
 service_run_redis() {
-	exec_fresh redis-server --port "$redis_port" --bind 127.0.0.1 --dir "$DIR/redis" --daemonize no \
+	exec_fresh redis-server - --port "$redis_port" --bind 127.0.0.1 --dir "$DIR/redis" --daemonize no \
 		--save '' --appendonly yes --appendfsync everysec --set-proc-title no \
-		--maxmemory "${STACK_REDIS_MAXMEMORY:-1gb}" --maxmemory-policy volatile-lru
+		--maxmemory "${STACK_REDIS_MAXMEMORY:-1gb}" --maxmemory-policy volatile-lru <<<"${STACK_REDIS_PASSWORD:+requirepass "$STACK_REDIS_PASSWORD"}"
 }
 
 service_ready_redis() {
+	[[ -z ${STACK_REDIS_PASSWORD:-} ]] || local -x REDISCLI_AUTH=$STACK_REDIS_PASSWORD
 	[[ $(redis-cli -p "$redis_port" ping 2>/dev/null) == PONG ]]
 }
 
