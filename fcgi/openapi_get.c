@@ -64,10 +64,20 @@ static void add_names(struct json_object *names, const struct vendor *vendor)
 		json_object_array_add(names, json_object_new_string(*alias));
 }
 
+/* What a job's vendor may be, also in the example. */
+static void set_names(struct json_object *job_request, struct json_object *names)
+{
+	struct json_object *schema = json_object_new_object();
+
+	json_object_object_add(at(job_request, "/examples/0"), "vendor", json_object_get(json_object_array_get_idx(names, 0)));
+	json_object_object_add(schema, "enum", names);
+	json_object_object_add(at(job_request, "/properties"), "vendor", schema);
+}
+
 /* The vendors that the client may name; who may post no jobs is told of none. */
 static void name_vendors(struct json_object *document, const struct request *request)
 {
-	struct json_object *names = json_object_new_array(), *schema;
+	struct json_object *names = json_object_new_array();
 
 	for (size_t i = 0; (request->client->scopes & SCOPE_SUBMIT) && i < vendor_count(request->rules->set); i++) {
 		const struct vendor *vendor = vendor_at(request->rules->set, i);
@@ -75,13 +85,10 @@ static void name_vendors(struct json_object *document, const struct request *req
 		if (client_may_use(request->client, vendor->name))
 			add_names(names, vendor);
 	}
-	if (!json_object_array_length(names)) {
+	if (json_object_array_length(names))
+		set_names(at(document, "/components/schemas/JobRequest"), names);
+	else
 		json_object_put(names);
-		return;
-	}
-	schema = json_object_new_object();
-	json_object_object_add(schema, "enum", names);
-	json_object_object_add(at(document, "/components/schemas/JobRequest/properties"), "vendor", schema);
 }
 
 /* Where neither a route nor a default finds one. */

@@ -103,6 +103,7 @@ def as_served(vendors=None, tokens=True):
     request["required"] = ["vendor"]
     if vendors:
         request["properties"]["vendor"] = {"enum": vendors}
+        request["examples"][0]["vendor"] = vendors[0]
     for item in said["paths"].values() if not tokens else ():
         for method in openapi.METHODS:
             if method in item:
