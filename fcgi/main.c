@@ -15,6 +15,7 @@
 #include "core_dump.h"
 #include "hangup.h"
 #include "log.h"
+#include "mem.h"
 #include "queue.h"
 
 #include <errno.h>
@@ -240,6 +241,7 @@ int main(int argc, char **argv)
 	struct err_text why = { "" };
 
 	core_dump_forbid();
+	mem_give_back();
 	hangup_expect();
 	on_exit(slow_down_failure, NULL);
 	settings_load(argc, argv, "vendorfetch.fcgi", "the HTTP API, to be started by spawn-fcgi and multiwatch",

@@ -1,9 +1,13 @@
 #include "mem.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+enum { ARENAS_MIN = 2 };
 
 static void *or_die(void *p)
 {
@@ -12,6 +16,15 @@ static void *or_die(void *p)
 		abort();
 	}
 	return p;
+}
+
+void mem_give_back(void)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+	/* Setting it at all also keeps malloc from raising it to the largest block that was ever freed. */
+	mallopt(M_MMAP_THRESHOLD, MEM_LARGE_BYTES);
+	mallopt(M_ARENA_MAX, cores > ARENAS_MIN ? (int)cores : ARENAS_MIN);
 }
 
 void *mem_alloc(size_t size) { return or_die(malloc(size ? size : 1)); }

@@ -13,6 +13,7 @@
 #include "core_dump.h"
 #include "hangup.h"
 #include "log.h"
+#include "mem.h"
 #include "queue.h"
 #include "secret.h"
 #include "tokens.h"
@@ -256,6 +257,7 @@ int main(int argc, char **argv)
 	static sigset_t signals;
 
 	core_dump_forbid();
+	mem_give_back();
 	hangup_expect();
 	settings_load(argc, argv, "vendorfetch-worker", "takes jobs from the queue and calls vendors within their limits",
 	              &worker.settings);
