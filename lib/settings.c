@@ -462,7 +462,7 @@ static void read_flags(int argc, char **argv, const char *summary, struct source
 		bool took_next;
 
 		if (strncmp(argv[k], "--", 2) != 0 || len == 2)
-			refuse("unexpected argument \"%s\" (--help lists the options)", argv[k]);
+			refuse("unexpected argument \"%s\" (--help lists the options)", secret_hide_in_url(argv[k]));
 		on_flag(sources, summary, argv[k] + 2, len - 2, equals ? equals + 1 : NULL, argv[k + 1], &took_next);
 		k += took_next;
 	}

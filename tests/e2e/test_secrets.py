@@ -148,7 +148,8 @@ class Told:
         self.places[name] = text if isinstance(text, bytes) else text.encode(errors="replace")
 
     def answer(self, response):
-        self.add(response.request.method + " " + response.request.path_url.split("?")[0], f"{response.status_code} {response.headers} {response.text}")
+        path = response.request.path_url.split("?")[0]
+        self.add(f"{response.request.method} {path}", f"{response.status_code} {response.headers} {response.text}")
         return response
 
     def has(self, place, text):
@@ -177,7 +178,8 @@ def make_hushed(store, tmp_path_factory):
 
 def jobs_end(stack, told, vendors):
     token = bearer(API_TOKEN)
-    ids = [told.answer(stack.api.post("/jobs", {"vendor": name, "payload": {"n": 1}}, token)).json()["request_id"] for name in vendors]
+    posts = [stack.api.post("/jobs", {"vendor": name, "payload": {"n": 1}}, token) for name in vendors]
+    ids = [told.answer(response).json()["request_id"] for response in posts]
 
     def have_ended():
         return all(stack.api.get(f"/jobs/{job}", token).json()["status"] in ("complete", "failed") for job in ids)

@@ -299,6 +299,7 @@ static void a_password_is_no_flag(void **state)
 	                                     "--store-uri mongodb://a/db?tlsCertificateKeyFilePassword=hunter2" };
 
 	(void)state;
+	assert_refused("redis://:hunter2@a", "unexpected argument \"redis://:***@a\" (--help lists the options)");
 	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
 		const char *said = ends_with(flags[i], 2, false);
 
