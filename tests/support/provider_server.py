@@ -61,8 +61,8 @@ class Server:
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 call = Call(self.command, self.path, headers, self.rfile.read(length))
                 with server._lock:
+                    server.calls.append(call)   # first: an answer may begin a webhook that ends the job
                     status, body, more = (*server._answer(call), {})[:3]
-                    server.calls.append(call)
                 self.send(status, json.dumps(body).encode(), more)
 
             def send(self, status, content, more):
