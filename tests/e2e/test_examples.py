@@ -237,7 +237,8 @@ def test_an_applicant_that_was_deleted_fails(examples):
 def test_a_second_call_for_what_was_received_is_no_failure(examples):
     job, calls = examples.run("sumsub-identity", {"last_name": "Lost"})
     assert job["status"] == "complete" and job["attempts"] == 2 and len(calls) == 2, job
-    assert [entry.get("http_status") for entry in job["history"]][:2] == [502, 409], job
+    # The webhook may be there before the 409 is written.
+    assert [entry["http_status"] for entry in job["history"] if "http_status" in entry] in ([502, 409], [502]), job
 
 
 def test_nobody_else_can_tell_a_result(examples):
