@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { ARENAS_MIN = 2 };
+enum { ARENAS_A_CORE = 2 };
 
 static void *or_die(void *p)
 {
@@ -24,7 +24,7 @@ void mem_give_back(void)
 
 	/* Setting it at all also keeps malloc from raising it to the largest block that was ever freed. */
 	mallopt(M_MMAP_THRESHOLD, MEM_LARGE_BYTES);
-	mallopt(M_ARENA_MAX, cores > ARENAS_MIN ? (int)cores : ARENAS_MIN);
+	mallopt(M_ARENA_MAX, cores > 0 ? (int)cores * ARENAS_A_CORE : ARENAS_A_CORE);
 }
 
 void *mem_alloc(size_t size) { return or_die(malloc(size ? size : 1)); }

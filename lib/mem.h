@@ -11,7 +11,7 @@
 enum { MEM_LARGE_BYTES = 256 << 10 };
 
 /* What was needed once for large bodies goes back to the system when it is freed: blocks of MEM_LARGE_BYTES and more at once, and
- * smaller ones are kept by as many arenas as there are cores, not eight times as many (mallopt(3)). Once, before other threads. */
+ * smaller ones are kept by two arenas a core, not eight (mallopt(3)). Once, before other threads. */
 void mem_give_back(void);
 
 void *mem_alloc(size_t size) __attribute__((malloc, returns_nonnull));
