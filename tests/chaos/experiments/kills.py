@@ -69,9 +69,10 @@ def worker_after_commit(stack, load, crash):
     crash.repeat("commit_after")
 
 
-@experiment(8, "kill a worker in the middle of a repair round", crash_points=True)
+@experiment(8, "kill a worker in the middle of a repair round", crash_points=True, trickle=210)
 def worker_in_repair(stack, load, crash):
-    """Killed between the store and Redis: when jobs of a dead worker are due, and when Redis has forgotten some."""
+    """Killed between the store and Redis: when jobs of a dead worker are due, and when Redis has forgotten some. There are some
+    to forget, as more jobs come in than may be called until the end."""
     for _ in range(2):
         crash.arm("repair_after_change")
         crash.repeat("claim_after", 1)
