@@ -7,8 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* SINCE_SPARE_MS: so much older slots than count are read, since our clock may be ahead of Redis TIME. */
-enum { TRY_AGAIN_MS = 250, SINCE_SPARE_MS = 60000 };
+/* SINCE_SPARE_MS: so much older slots than count are read, since our clock may be ahead of Redis TIME. FIRST_START_MS: so long
+ * has a worker that put a new vendor on record to start its limiter from nothing. Another one, woken by the same job, finds it on
+ * record, and must not be faster, or that job waits for a whole window. */
+enum { TRY_AGAIN_MS = 250, SINCE_SPARE_MS = 60000, FIRST_START_MS = 250 };
 
 static void keep_ticket(struct lane *lane, const char *ticket)
 {
@@ -82,6 +84,12 @@ static enum err read_quotas(struct store *store, const struct vendor *vendor, st
 	return err;
 }
 
+/* How old a ticket has to be for a start that is not from nothing. */
+static int64_t ticket_age_ms(const struct lane *lane)
+{
+	return vendor_has_quota(lane->vendor) ? lane->guard_max_ms : FIRST_START_MS;
+}
+
 /* The second step. */
 static enum err start(struct store *store, struct queue *queue, struct lane *lane, struct queue_begin *begin,
                       bool *store_away, struct err_text *why)
@@ -116,10 +124,8 @@ int64_t limits_begin(struct store *store, struct queue *queue, struct lane *lane
 		/* After the ticket was given: who is the first now was so when it was made. */
 		err = mark_called(store, lane->vendor, &begin.fresh, &why);
 		*store_away |= err == ERR_UNAVAILABLE;
-		/* Without quotas, too: of two workers that a new vendor's first job wakes the second one finds it on record, and is not
-		 * to be faster than the first, or that job waits for a whole window. */
 		if (!begin.fresh)
-			wait = lane->limits_start.seen_mono_ms + lane->guard_max_ms - clock_mono_ms() + 1;
+			wait = lane->limits_start.seen_mono_ms + ticket_age_ms(lane) - clock_mono_ms() + 1;
 		if (err == ERR_OK && wait <= 0)
 			err = start(store, queue, lane, &begin, store_away, &why);
 	}
