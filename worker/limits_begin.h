@@ -6,6 +6,9 @@
  * older than our first sight of it. When the longest guard has passed since then, each of them is either void or a call
  * that has left, and a call is counted before it leaves: what is read then has them all. If Redis forgets once more
  * while we wait or read, the ticket is no longer good, and all of this begins again.
+ *
+ * Who finds the vendor on record already waits a moment even without quotas: the worker that has just put it there starts from
+ * nothing, and is not to be overtaken by a start from "used up".
  */
 #ifndef VF_LIMITS_BEGIN_H
 #define VF_LIMITS_BEGIN_H
