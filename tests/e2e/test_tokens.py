@@ -57,6 +57,16 @@ def logs(stack):
     return stack.log("worker-1") + stack.log("worker-2")
 
 
+def answered_by_token(calls):
+    """What the calls of a job were answered, one entry for each token: of two workers that have one, each finds out by
+    itself that it is over."""
+    statuses = {}
+    for call in calls:
+        statuses.setdefault(call["headers"]["authorization"], []).append(call["status"])
+    assert all(len(each) == 1 or each == [401, 401] for each in statuses.values()), calls
+    return [each[0] for each in statuses.values()]
+
+
 def complete(stack, vendor):
     return stack.api.wait(stack.api.submit(vendor), status="complete")
 
@@ -88,8 +98,7 @@ def test_a_401_has_the_call_made_once_more_with_another_token(stack):
     stack.sync_mock.session.post(stack.sync_mock.url + "/revoke", timeout=10)
     job = complete(stack, "revoked")
     calls = stack.sync_mock.calls(job["request_id"])
-    assert [call["status"] for call in calls] == [401, 200] and job["attempts"] == 1 and len(job["history"]) == 1, (job, calls)
-    assert calls[0]["headers"]["authorization"] != calls[1]["headers"]["authorization"]
+    assert answered_by_token(calls) == [401, 200] and job["attempts"] == 1 and len(job["history"]) == 1, (job, calls)
     assert calls[1]["at_us"] - calls[0]["at_us"] > 990000
     assert stack.sync_mock.stats()["tokens_given"] == 2
 
@@ -98,7 +107,7 @@ def test_a_second_401_is_what_it_always_is(stack):
     stack.sync_mock.configure(token_required=False, fail_ratio=1, fail_status=401)
     job = stack.api.wait(stack.api.submit("refused"), status="failed")
     assert job["error"].startswith("vendor answered 401") and job["attempts"] == 1 and len(job["history"]) == 1, job
-    assert [call["status"] for call in stack.sync_mock.calls(job["request_id"])] == [401, 401]
+    assert answered_by_token(stack.sync_mock.calls(job["request_id"])) == [401, 401]
     assert stack.sync_mock.stats()["tokens_given"] == 2
 
 
@@ -146,7 +155,8 @@ def test_polls_show_it_too_and_go_on_after_a_401(stack):
     stack.sync_mock.session.post(stack.sync_mock.url + "/revoke", timeout=10)
     job = stack.api.wait(request_id, status="complete")
     stats = stack.sync_mock.stats()
-    assert job["attempts"] == 1 and stats["tokens_given"] == 2 and stats["by_status"]["401"] == 1, (job, stats)
+    assert job["attempts"] == 1 and stats["tokens_given"] == 2, (job, stats)
+    assert stats["by_status"]["401"] in (1, 2), stats   # each of the two workers may find out
 
 
 def test_an_async_vendor_with_its_credentials_in_the_body(stack):
