@@ -13,7 +13,8 @@
 
 enum {
 	PROBE_AWAY_MS = 250,     /* between probes while it is away */
-	PROBE_THERE_MS = 1000,   /* and while it is there, so that an idle process knows, too */
+	PROBE_THERE_MS = 1000,   /* and while it is there and wanted; */
+	PROBE_IDLE_MS = 30000,   /* a process that nobody asks for anything hardly wakes up */
 	LOG_AGAIN_MS = 60000,    /* still away: say so again */
 };
 
@@ -32,7 +33,10 @@ struct store_link {
 
 	_Atomic(struct store *) there;   /* the store while it is there, else NULL; what store_link_get() reads */
 	_Atomic int64_t probe_since_ms;  /* mono; 0 = no probe is running */
+	_Atomic int64_t old_from_ms;     /* mono; who wants the store after this has it probed */
 };
+
+static const int64_t never_old = INT64_MAX;   /* while it is away, or about to be probed */
 
 static void *run(void *arg);
 
@@ -46,6 +50,7 @@ struct store_link *store_link_new(store_link_open_fn open, void *arg, int stall_
 	link->arg = arg;
 	link->stall_ms = stall_ms;
 	link->away_since_ms = clock_mono_ms();
+	atomic_init(&link->old_from_ms, never_old);
 	err_set(&link->reason, ERR_UNAVAILABLE, "the store is not open yet");
 	pthread_mutex_init(&link->lock, NULL);
 	pthread_condattr_init(&attr);
@@ -75,12 +80,23 @@ void store_link_free(struct store_link *link)
 	free(link);
 }
 
+static void have_it_probed(struct store_link *link)
+{
+	if (atomic_exchange(&link->old_from_ms, never_old) == never_old)
+		return;
+	pthread_mutex_lock(&link->lock);
+	pthread_cond_signal(&link->poke);
+	pthread_mutex_unlock(&link->lock);
+}
+
 struct store *store_link_get(struct store_link *link, struct err_text *why)
 {
 	struct store *store = atomic_load_explicit(&link->there, memory_order_acquire);
-	int64_t since = atomic_load_explicit(&link->probe_since_ms, memory_order_relaxed);
+	int64_t since = atomic_load_explicit(&link->probe_since_ms, memory_order_relaxed), now = clock_mono_ms();
 
-	if (store && since && clock_mono_ms() - since > link->stall_ms) {
+	if (now > atomic_load_explicit(&link->old_from_ms, memory_order_relaxed))
+		have_it_probed(link);
+	if (store && since && now - since > link->stall_ms) {
 		err_set(why, ERR_UNAVAILABLE, "the store has not answered for %d ms", link->stall_ms);
 		return NULL;
 	}
@@ -149,17 +165,20 @@ static void set_there(struct store_link *link)
 	pthread_mutex_unlock(&link->lock);
 }
 
-/* Sleeps ms, or less when poked. True if it is time to leave. A report while it was there cuts the sleep to
- * PROBE_AWAY_MS. */
-static bool pause_ms(struct store_link *link, int ms)
+/* Sleeps until the next probe, or until it is poked: it was reported away, or somebody wants it after PROBE_THERE_MS. True if
+ * it is time to leave. */
+static bool pause_after(struct store_link *link, bool there)
 {
-	int64_t until = clock_mono_ms() + ms;
+	int64_t now = clock_mono_ms(), until = now + (there ? PROBE_IDLE_MS : PROBE_AWAY_MS);
 	struct timespec ts = { .tv_sec = (time_t)(until / 1000), .tv_nsec = (long)(until % 1000) * 1000000 };
 	bool leaving;
 
 	pthread_mutex_lock(&link->lock);
-	if (!link->leaving)
+	if (!link->leaving) {
+		atomic_store(&link->old_from_ms, there ? now + PROBE_THERE_MS : never_old);
 		pthread_cond_timedwait(&link->poke, &link->lock, &ts);
+		atomic_store(&link->old_from_ms, never_old);
+	}
 	leaving = link->leaving;
 	pthread_mutex_unlock(&link->lock);
 	return leaving;
@@ -191,6 +210,6 @@ static void *run(void *arg)
 		}
 		store_link_report(link, ERR_UNAVAILABLE, &why);
 		log_still_away(&logged_at, &why);
-	} while (!pause_ms(link, err ? PROBE_AWAY_MS : PROBE_THERE_MS));
+	} while (!pause_after(link, !err));
 	return NULL;
 }

@@ -1,7 +1,7 @@
 /* The store as this process sees it now: open and there, or away.
  *
  * A thread opens the store (trying again while that fails, so a process that starts before its store waits
- * for it), and asks it every now and then. While it is away nobody waits for it: store_link_get() says so
+ * for it), and asks it once a second while it is wanted, and seldom else. While it is away nobody waits for it: store_link_get() says so
  * at once. All functions are thread-safe.
  */
 #ifndef VF_STORE_LINK_H

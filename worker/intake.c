@@ -25,7 +25,7 @@ enum {
 	LANES_A_TURN = 128,
 	GRANTS_A_TURN = 512,        /* bounds a claim, and the payloads that it brings into memory */
 	LEAVING_LOOK_MS = 500,      /* a lane that waits although its jobs may go on to other vendors: those that come due do */
-	SLOW_LOOK_MS = 3000,        /* every lane is looked at this often, in case a wake-up message was lost */
+	SLOW_LOOK_MS = 3000,        /* a lane that waits is looked at this often, in case something changed that nobody told */
 	AWAY_WAIT_MS = 250,         /* between tries while Redis or the store is away */
 	LIMITED_GRANTS = 48,        /* of a vendor with limits: the first of a batch waits for the claim of all of it, and a
 	                               longer wait is a longer guard, which costs some of the limit */
@@ -37,7 +37,7 @@ enum {
 	GATHER_AFTER = 8,
 };
 
-/* A lane's next take: its queue is empty. A wake-up message or a slow look that finds something changes that. */
+/* A lane's next take: its queue is empty. A wake-up message or a look that finds something changes that. */
 static const int64_t when_woken = INT64_MAX;
 
 struct intake {
@@ -45,9 +45,15 @@ struct intake {
 	struct queue *queue;
 	struct queue_wake *wake;
 	int wake_fd;                /* as polled last; a new one means that messages may have been lost */
+	int64_t next_take_mono_ms;  /* the earliest of all lanes, when the thread went to sleep; 0: look */
+	bool undisturbed;           /* it slept, and nobody woke it */
+	bool calm;                  /* nor had any lane's time come: none has changed in this turn */
 	int64_t next_look_mono_ms;  /* at the lanes that sleep */
-	struct queue_glance *glances;   /* for that: room for all lanes */
-	struct lane **glanced;
+	struct lane **glanced;      /* these; room for all lanes */
+	struct queue_glance *glances;   /* of each of them, */
+	char (*names)[VENDOR_NAME_MAX + 1];   /* by copies that lie together: looking touches no lane, of which each is cold by then */
+	size_t n_glances;
+	bool listed;                /* they are the lanes that sleep now */
 	size_t first_lane;          /* where the next turn begins, so that no lane is always last */
 	struct pace pace;
 	bool store_away;
@@ -61,6 +67,7 @@ struct intake {
 
 static void look_at_all(struct intake *in)
 {
+	in->next_take_mono_ms = 0;
 	for (size_t i = 0; i < in->worker->n_lanes; i++)
 		if (in->worker->lanes[i]->vendor)
 			in->worker->lanes[i]->next_take_mono_ms = 0;
@@ -295,12 +302,13 @@ static void tell_late(struct intake *in)
 
 	for (size_t i = 0; i < in->worker->n_lanes && !err; i++) {
 		struct lane *lane = in->worker->lanes[i];
-		int n = atomic_exchange(&lane->late, 0);
-		const char *account = lane->vendor ? vendor_account(lane->vendor) : lane->name;
-		struct queue_op op = { .kind = QUEUE_LATE, .vendor = account, .at = n };
+		struct queue_op op = { .kind = QUEUE_LATE };
+		int n = atomic_load(&lane->late) ? atomic_exchange(&lane->late, 0) : 0;
 
 		if (n == 0)
 			continue;
+		op.vendor = lane->vendor ? vendor_account(lane->vendor) : lane->name;
+		op.at = n;
 		err = queue_apply(in->queue, &op, 1, NULL);   /* an absence of Redis is said by the take that follows */
 		if (err)
 			atomic_fetch_add(&lane->late, n);
@@ -309,31 +317,44 @@ static void tell_late(struct intake *in)
 	}
 }
 
-/* The slow look at the lanes that sleep: all of them in a few commands. False: Redis is away. */
-static bool look_at_sleepers(struct intake *in)
+static void list_sleepers(struct intake *in)
 {
-	int64_t now = clock_mono_ms();
-	struct err_text why = { "" };
-	size_t n = 0;
-
-	if (now < in->next_look_mono_ms)
-		return true;
+	in->n_glances = 0;
 	for (size_t i = 0; i < in->worker->n_lanes; i++) {
 		struct lane *lane = in->worker->lanes[i];
+		size_t n = in->n_glances;
 
 		if (!lane->vendor || lane->next_take_mono_ms != when_woken)
 			continue;
 		in->glanced[n] = lane;
-		in->glances[n++] = (struct queue_glance){ .vendor = lane->name };
+		memcpy(in->names[n], lane->name, sizeof(in->names[n]));
+		in->glances[n] = (struct queue_glance){ .vendor = in->names[n] };
+		in->n_glances++;
 	}
-	if (queue_glance(in->queue, QUEUE_GLANCE_WAITING, in->glances, n, &why) != ERR_OK) {
+}
+
+/* At the lanes that sleep, in case a wake-up message was lost: all of them in a few commands. False: Redis is away. */
+static bool look_at_sleepers(struct intake *in)
+{
+	int64_t now = clock_mono_ms();
+	struct err_text why = { "" };
+
+	if (now < in->next_look_mono_ms)
+		return true;
+	if (!in->listed)
+		list_sleepers(in);
+	if (queue_glance(in->queue, QUEUE_GLANCE_WAITING, in->glances, in->n_glances, &why) != ERR_OK) {
 		redis_is(in, true, why.text);
 		return false;
 	}
-	for (size_t i = 0; i < n; i++)
-		if (in->glances[i].any)
-			in->glanced[i]->next_take_mono_ms = 0;
-	in->next_look_mono_ms = now + SLOW_LOOK_MS;
+	for (size_t i = 0; i < in->n_glances; i++) {
+		if (!in->glances[i].any)
+			continue;
+		in->glanced[i]->next_take_mono_ms = 0;
+		in->calm = false;
+	}
+	in->listed = in->calm;
+	in->next_look_mono_ms = now + in->worker->settings.repair_period_ms;
 	redis_is(in, false, "");
 	return true;
 }
@@ -344,6 +365,21 @@ static void make_room(struct intake *in)
 
 	in->glances = mem_realloc(in->glances, n * sizeof(*in->glances));
 	in->glanced = mem_realloc(in->glanced, n * sizeof(*in->glanced));
+	in->names = mem_realloc(in->names, n * sizeof(*in->names));
+}
+
+/* Is there nothing to find among the lanes? Then the hundreds of an idle system are not gone through. */
+static void begin_turn(struct intake *in)
+{
+	in->calm = in->undisturbed && clock_mono_ms() < in->next_take_mono_ms;
+	if (worker_follow_rules(in->worker)) {
+		make_room(in);
+		in->calm = false;
+	}
+	in->undisturbed = false;
+	in->listed = in->listed && in->calm;
+	if (!in->calm)
+		tell_late(in);
 }
 
 /* Takes and claims once. False if there was nothing due or no room. */
@@ -356,10 +392,8 @@ static bool take_once(struct intake *in)
 	size_t n_items;
 	int n;
 
-	if (worker_follow_rules(worker))
-		make_room(in);
-	tell_late(in);
-	if (!look_at_sleepers(in))
+	begin_turn(in);
+	if (!look_at_sleepers(in) || in->calm)
 		return false;
 	n = fill_takes(in, find_due_lanes(in, clock_mono_ms()));
 	if (n == 0)
@@ -395,17 +429,29 @@ static void on_wake(const char *vendor, void *arg)
 		wake_lane(lane);
 }
 
-static int next_wait_ms(const struct intake *in)
+static int64_t earliest_take(const struct intake *in)
 {
-	int64_t now = clock_mono_ms(), next = in->next_look_mono_ms;
+	int64_t next = when_woken;
 
+	for (size_t i = 0; i < in->worker->n_lanes; i++)
+		if (in->worker->lanes[i]->next_take_mono_ms < next)
+			next = in->worker->lanes[i]->next_take_mono_ms;
+	return next;
+}
+
+static int next_wait_ms(struct intake *in)
+{
+	int64_t now = clock_mono_ms(), next;
+
+	if (!in->calm)
+		in->next_take_mono_ms = 0;
 	if (in->redis_away || in->store_away)
 		return AWAY_WAIT_MS;
 	if (atomic_load(&in->worker->in_flight) >= in->worker->calls_max)
 		return SLOW_LOOK_MS;   /* a commit pokes us */
-	for (size_t i = 0; i < in->worker->n_lanes; i++)
-		if (in->worker->lanes[i]->next_take_mono_ms < next)
-			next = in->worker->lanes[i]->next_take_mono_ms;
+	if (!in->calm)
+		in->next_take_mono_ms = earliest_take(in);
+	next = in->next_take_mono_ms < in->next_look_mono_ms ? in->next_take_mono_ms : in->next_look_mono_ms;
 	return next > now ? (int)(next - now) : 0;
 }
 
@@ -426,7 +472,7 @@ static void listen_for_wakes(struct intake *in, bool may_sleep)
 	}
 	if (fd < 0 && wait > AWAY_WAIT_MS)
 		wait = AWAY_WAIT_MS;
-	poll(fds, 2, wait);
+	in->undisturbed = poll(fds, 2, wait) == 0 && may_sleep;
 	if (fds[0].revents)
 		mailbox_take(&in->worker->intake_poke);
 	if (fds[1].revents)
@@ -481,6 +527,7 @@ void *intake_run(void *arg)
 	queue_free(in->queue);
 	free(in->glances);
 	free(in->glanced);
+	free(in->names);
 	free(in);
 	return NULL;
 }

@@ -23,7 +23,7 @@ enum {
 	PAGE = 200,
 	PAGES_A_ROUND = 25,            /* bounds a round; the next goes on where it matters */
 	EXPIRE_PAGE = 2000,
-	HEARTBEAT_MS = 2000,
+	HEARTBEAT_MS = 5000,           /* at most; one is given before every round, which is not more seldom by default */
 	LEASE_DOUBT_MS = 2000,         /* an over lease is believed only after it was seen over for so long of our own time */
 	ERROR_SIZE = 1100,
 	LAST_ERROR_BYTES_MAX = 600,
@@ -48,7 +48,8 @@ struct repair {
 	struct generation *rules;      /* of this round */
 	struct queue_state *states;    /* of its vendors, in their order; asked for once in a round that needs them */
 	bool states_asked;
-	struct queue_glance *glances;  /* of its vendors, likewise */
+	struct queue_glance *glances;  /* of its vendors, likewise, */
+	char (*names)[VENDOR_NAME_MAX + 1];   /* by these copies, which lie together: what nobody touches for seconds is cold */
 	struct queue_op ops[PAGE];
 	struct job_change changes[PAGE];
 	const char *vendors[PAGE];
@@ -488,9 +489,11 @@ static void follow_rules(struct repair *r)
 	n = vendor_count(r->rules->set);
 	r->states = mem_realloc(r->states, n * sizeof(*r->states));
 	r->glances = mem_realloc(r->glances, n * sizeof(*r->glances));
+	r->names = mem_realloc(r->names, n * sizeof(*r->names));
 	for (size_t i = 0; i < n; i++) {
 		r->states[i] = (struct queue_state){ .vendor = vendor_at(r->rules->set, i) };
-		r->glances[i] = (struct queue_glance){ .vendor = vendor_at(r->rules->set, i)->name };
+		snprintf(r->names[i], sizeof(r->names[i]), "%s", r->states[i].vendor->name);
+		r->glances[i] = (struct queue_glance){ .vendor = r->names[i] };
 	}
 }
 
@@ -555,6 +558,7 @@ void *repair_run(void *arg)
 	generation_release(r->rules);
 	free(r->states);
 	free(r->glances);
+	free(r->names);
 	free(r);
 	return NULL;
 }

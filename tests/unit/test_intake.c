@@ -1,5 +1,5 @@
 /* The intake thread beside a store that hangs: it asks once, not for every vendor, and leaves when it has to. And beside a
- * vendor with a backlog: it hears of others. */
+ * vendor with a backlog: it hears of others. And beside queues of which nobody told it anything. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LANES = 24, STORE_TIMEOUT_MS = 250, BACKLOG = 3000, BATCH_MAX = 1000, WAIT_MS = 20000 };
+enum { LANES = 24, STORE_TIMEOUT_MS = 250, BACKLOG = 3000, BATCH_MAX = 1000, WAIT_MS = 20000, LOOK_MS = 100 };
 
 static struct private_redis *server;
 static const struct vendor_limit limits[] = { { .calls = 10, .per_ms = 1000 } };
@@ -136,7 +136,7 @@ static struct worker new_worker(void)
 {
 	return (struct worker){ .store = &store, .calls_max = 1000, .lease_ms = FIXTURE_LEASE_MS, .consumer = "w1",
 		.settings = { .redis_url = (char *)(uintptr_t)private_redis_url(server), .redis_prefix = (char *)(uintptr_t)"t:",
-		              .redis_timeout_ms = FIXTURE_TIMEOUT_MS } };
+		              .redis_timeout_ms = FIXTURE_TIMEOUT_MS, .repair_period_ms = LOOK_MS } };
 }
 
 static void a_store_that_hangs_is_not_waited_for_once_a_vendor(void **state)
@@ -235,12 +235,48 @@ static void without_a_token_nothing_is_taken(void **state)
 	queue_free(pushes);
 }
 
+/* By a look at lanes that have slept through several, too. (Were the naps too short for that, less would be tested.) */
+static void jobs_whose_wake_up_message_was_lost_are_found(void **state)
+{
+	struct worker worker = new_worker();
+	int64_t give_up = clock_mono_ms() + WAIT_MS;
+	pthread_t thread;
+
+	(void)state;
+	private_redis_do(server, "FLUSHALL");
+	pushes = fixture_queue(server);
+	atomic_store(&claims, 2);
+	atomic_store(&claimed, 0);
+	for (int i = 0; i < 3; i++)
+		make_lane(&worker, i, fixture_vendor((const char *[]){ "v0", "v1", "v2" }[i], NULL, 0));
+	worker.lanes = places;
+	worker.n_lanes = 3;
+	assert_int_equal(mailbox_init(&worker.intake_poke), 0);
+	assert_int_equal(pthread_create(&thread, NULL, intake_run, &worker), 0);
+	fixture_push(pushes, "v0", 1);   /* so that there is a group, and the thread is known to have begun */
+	while (atomic_load(&claimed) < 1 && clock_mono_ms() < give_up)
+		fixture_nap_ms(1);
+	for (int i = 1; i <= 2; i++) {
+		fixture_nap_ms(4 * LOOK_MS);
+		private_redis_do(server, "XADD t:job-queue:{v%d} * id 0199f0c2-0000-7000-8000-00000000000%d", i, i);
+		while (atomic_load(&claimed) < 1 + i && clock_mono_ms() < give_up)
+			fixture_nap_ms(1);
+		assert_int_equal(atomic_load(&claimed), 1 + i);
+	}
+	atomic_store(&worker.leaving, true);
+	mailbox_poke(&worker.intake_poke);
+	pthread_join(thread, NULL);
+	mailbox_deinit(&worker.intake_poke);
+	queue_free(pushes);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_store_that_hangs_is_not_waited_for_once_a_vendor),
 		cmocka_unit_test(a_backlog_of_one_lane_keeps_no_wake_up_of_another_waiting),
 		cmocka_unit_test(without_a_token_nothing_is_taken),
+		cmocka_unit_test(jobs_whose_wake_up_message_was_lost_are_found),
 	};
 	int failed;
 
