@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -79,7 +80,43 @@ static void what_comes_from_outside_cannot_forge_a_line(void **state)
 	log_init("prog", "info");
 	log_error("bad name=%s", "x\n2026-01-01T00:00:00.000Z error prog[1] forged\r\t\x1b[31m\x7f");
 	assert_int_equal(count_lines(logged()), 1);
-	assert_string_equal(message(logged()), "bad name=x\\x0a2026-01-01T00:00:00.000Z error prog[1] forged\\x0d\\x09\\x1b[31m\\x7f\n");
+	assert_string_equal(message(logged()), "bad name=\"x\\x0a2026-01-01T00:00:00.000Z error prog[1] forged\\x0d\\x09\\x1b[31m\\x7f\"\n");
+}
+
+static void what_comes_from_outside_cannot_forge_a_value(void **state)
+{
+	static const struct { const char *text, *plain, *quoted; } texts[] = {
+		{ "word", "word", "word" },
+		{ "", "", "" },
+		{ "a=b&c", "a=b&c", "a=b&c" },
+		{ "two words", "\"two words\"", "two words" },
+		{ "x vendor=other", "\"x vendor=other\"", "x vendor=other" },
+		{ "x\" vendor=\"other", "\"x\\\" vendor=\\\"other\"", "x\\\" vendor=\\\"other" },
+		{ "x\\\" vendor=\"other", "\"x\\\\\\\" vendor=\\\"other\"", "x\\\\\\\" vendor=\\\"other" },
+		{ "\\", "\\", "\\\\" },
+		{ "\"", "\"\\\"\"", "\\\"" },
+		{ "x\xc2\x85y=\"1\"", "\"x\\xc2\\x85y=\\\"1\\\"\"", "x\\xc2\\x85y=\\\"1\\\"" },
+	};
+	char expected[256];
+	size_t start = 0;
+
+	(void)state;
+	log_init("prog", "info");
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		log_info("it came a=%s n=%d b=\"%s: %s\" c=%s", texts[i].text, 1, "why", texts[i].text, "end");
+		snprintf(expected, sizeof(expected), "it came a=%s n=1 b=\"why: %s\" c=end\n", texts[i].plain, texts[i].quoted);
+		assert_string_equal(message(logged() + start), expected);
+		start = strlen(logged());
+	}
+}
+
+static void numbers_are_written_as_printf_does(void **state)
+{
+	(void)state;
+	log_init("prog", "info");
+	log_info("%d %d %lld %u %llu %zu 100%% \"%d\"", INT_MIN, INT_MAX, LLONG_MIN, UINT_MAX, ULLONG_MAX, SIZE_MAX, -1);
+	assert_string_equal(message(logged()), "-2147483648 2147483647 -9223372036854775808 4294967295 18446744073709551615 "
+	                    "18446744073709551615 100% \"-1\"\n");
 }
 
 static void what_is_not_printable_is_written_in_hex(void **state)
@@ -195,6 +232,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CAPTURED(a_line_has_time_level_program_and_text),
 		CAPTURED(what_comes_from_outside_cannot_forge_a_line),
+		CAPTURED(what_comes_from_outside_cannot_forge_a_value),
+		CAPTURED(numbers_are_written_as_printf_does),
 		CAPTURED(what_is_not_printable_is_written_in_hex),
 		CAPTURED(utf8_stays_readable),
 		CAPTURED(a_long_line_is_cut_and_still_ends),
