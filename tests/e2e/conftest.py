@@ -46,7 +46,7 @@ def pytest_configure(config):
 
 def is_wanted(item, everything):
     only = item.get_closest_marker("only")
-    if only and item.callspec.params["store"] not in only.args:
+    if only and hasattr(item, "callspec") and item.callspec.params["store"] not in only.args:
         return False
     return everything or not item.get_closest_marker("slow")
 

@@ -15,6 +15,8 @@ COMPANY = {"company_name": "VENDORFETCH TEST LIMITED", "company_number": "000000
 ADDRESS = {"country": "US", "lines": ["1600 Amphitheatre Pkwy", "Mountain View, CA"]}
 REVIEWED = {"levelName": "basic-kyc-level", "createdAtMs": "2026-11-30 16:00:25.032"}
 
+pytestmark = pytest.mark.only("sqlite")   # what vendors are asked, and what their answers mean
+
 
 class Examples:
     """A stack with the ten vendors, and the providers that they call, by name of the vendor."""

@@ -57,6 +57,7 @@ BAD_FILES = [
 ]
 
 
+@pytest.mark.only("sqlite")   # no store is asked for anything
 @pytest.mark.parametrize("name", ["vendorfetch-worker", "vendorfetch.fcgi"])
 @pytest.mark.parametrize("text,words", BAD_FILES)
 def test_a_bad_file_refuses_to_start(stack, tmp_path, name, text, words):
